@@ -1,0 +1,17 @@
+/**
+ * A key is an address: it resolves to a record, or to one field of one. Everything behind this line (cache, queue,
+ * writer, store) knows records only, so two keys can never name the same cell without knowing it. Pure.
+ */
+import type { Bytes } from "./bytes.js";
+
+/** Where a key leads: the record, and the field of it where the key names only a field. */
+export interface Address {
+  readonly record: Bytes;
+  readonly field: Bytes | null;
+}
+
+/** Resolves a key. Without routes a key is its own record. */
+export type Resolve = (key: Bytes) => Address;
+
+/** The resolver without routes. */
+export const keyIsRecord: Resolve = (key) => ({ record: key, field: null });

@@ -1,0 +1,100 @@
+/**
+ * Station 4: the database, seen by the rest as five verbs. Adapters live in folders beside this file and hold only
+ * what differs between databases; contract/store.ts is the suite that every one of them passes.
+ */
+import type { Bytes } from "../bytes.js";
+import type { Change, RecordValue } from "../change.js";
+import type { Position } from "../queue/queue.js";
+
+/** Who opens the store for writing. */
+export interface StoreClaim {
+  /** The log id of the queue: a second live queue on the same tables is refused (TABLES_IN_USE). */
+  readonly logId: string;
+}
+
+/** What the store knows when it is opened. */
+export interface StoreOpened {
+  /** How far the queue has been committed, or null where no queue ever wrote here. */
+  readonly position: Position | null;
+  /** Grows with every claim. Every commit compares it together with the position. */
+  readonly generation: number;
+}
+
+/** What coalescing makes of a run, and the position that is reached by it: one database transaction. */
+export interface Batch {
+  /** Compared and set as the first statement of the transaction. Null where no queue ever wrote here. */
+  readonly expected: Position | null;
+  readonly generation: number;
+  readonly to: Position;
+  /** Everything in the own tables goes first (FLUSHALL). Then `rows` is empty. */
+  readonly clear: boolean;
+  /** One change for each distinct record. */
+  readonly rows: ReadonlyMap<Bytes, Change>;
+  /** Rows that expired at or before this log time are deleted, some of them at a time; null sweeps nothing. */
+  readonly sweepUpTo: number | null;
+}
+
+/** One page of records in binary key order. `next` is null after the last one, else what to pass as `after`. */
+export interface Page {
+  readonly records: readonly Bytes[];
+  readonly next: Bytes | null;
+}
+
+/** The longest key and value that the store takes, in bytes. */
+export interface StoreLimits {
+  readonly keyBytesMax: number;
+  readonly valueBytesMax: number;
+}
+
+/** The database. A store that only reads need not be opened: `read` and `scan` work on a connection of their own. */
+export interface Store {
+  /** What it is, as status shows it: `sqlite`, `postgres`, `memory` … */
+  readonly kind: string;
+  /** Where it is, for people: a file or an address without password. */
+  readonly place: string;
+  readonly limits: StoreLimits;
+  /** Makes its own tables where they are missing, claims them, returns position and claim. */
+  open(claim: StoreClaim): Promise<StoreOpened>;
+  /** Commits a batch and its position, or throws a StoreError and has changed nothing (but see `moved`). */
+  commit(batch: Batch): Promise<void>;
+  /** The rows of these records, in the order asked; null where there is none. Expired rows are given as they are. */
+  read(records: readonly Bytes[]): Promise<readonly (RecordValue | null)[]>;
+  /** Records after a key (null: from the start), at most `limit`, expired ones left out as of `nowMs`. */
+  scan(after: Bytes | null, limit: number, nowMs: number): Promise<Page>;
+  /** Gives back the claim and every connection. */
+  close(): Promise<void>;
+}
+
+/**
+ * What a store's error means for the writer. `retryable`: the same batch may succeed later. `refused`: the database
+ * refuses a change for what it is. `moved`: the position or the claim was not the expected one, read it again.
+ * `broken`: nothing will succeed until a person mends the database.
+ */
+export type StoreErrorKind = "retryable" | "refused" | "moved" | "broken";
+
+/** An error of a store, already classified by its adapter. */
+export class StoreError extends Error {
+  override readonly name = "StoreError";
+  readonly kind: StoreErrorKind;
+
+  constructor(kind: StoreErrorKind, message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+    this.kind = kind;
+  }
+}
+
+/**
+ * A store that another thread can make: the URL of a module that exports `createStore(options)`, and options that can
+ * cross threads. `sqlite(…)` returns one.
+ */
+export interface StoreDescriptor {
+  readonly module: string;
+  readonly options: unknown;
+  /** Where cold reads run: on a thread of their own (a synchronous driver), or on the caller's. */
+  readonly reads: "thread" | "caller";
+}
+
+/** What a descriptor's module exports. */
+export interface StoreModule {
+  createStore(options: unknown): Store;
+}
