@@ -1,0 +1,6 @@
+import { defineConfig } from "vitest/config";
+
+// Tests run from the compiled tree, so that threads and child processes load what a user loads.
+export default defineConfig({
+  test: { include: ["dist/test/**/*.test.js"], testTimeout: 60_000, hookTimeout: 60_000 },
+});
