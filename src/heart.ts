@@ -21,6 +21,12 @@ export interface Executed<T> {
 /** Called when what was waited for has come (null), or never will (the error). */
 export type Reached = (error: WriteBehindError | null) => void;
 
+/** Notices changes of one record. Loading and forgetting it are none; its expiry is one. */
+export interface Watch {
+  changed(nowMs: number): boolean;
+  cancel(): void;
+}
+
 /** Waits may be called off. */
 export interface WaitOptions {
   readonly signal?: AbortSignal | undefined;
@@ -37,6 +43,12 @@ export interface Heart {
    * STORE_DOWN, TOO_LARGE, CLOSED, JOURNAL_FAILED.
    */
   execute<T>(work: (workspace: Workspace) => T, options?: WaitOptions): Executed<T> | Promise<Executed<T>>;
+  /** The same for reading: changes that `work` makes are thrown away. */
+  view<T>(work: (workspace: Workspace) => T, options?: WaitOptions): Executed<T> | Promise<Executed<T>>;
+  /** Notices every change of the record behind a key from now on; for optimistic transactions. */
+  watch(key: Bytes): Watch;
+  /** Called when the journal could not be written: nothing more will be taken. `serve` ends then. */
+  onFailed(call: (error: WriteBehindError) => void): void;
   /** Every frame up to this sequence is as durable as was asked. */
   readonly kept: number;
   /** Calls back, in order of sequence, once `kept` has reached it; at once where it has. Error: UNKNOWN. */
