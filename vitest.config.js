@@ -2,5 +2,10 @@ import { defineConfig } from "vitest/config";
 
 // Tests run from the compiled tree, so that threads and child processes load what a user loads.
 export default defineConfig({
-  test: { include: ["dist/test/**/*.test.js"], testTimeout: 60_000, hookTimeout: 60_000 },
+  test: {
+    include: ["dist/test/**/*.test.js"],
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    reporters: ["default", "./scripts/counts.mjs"],
+  },
 });
