@@ -4,11 +4,43 @@
  */
 
 /** How an option is written. `bytes` takes 64mb, `ms` takes 100, 100ms, 5s; both are numbers in here. */
-export type OptionSpec =
-  | { readonly type: "bytes" | "ms" | "count"; readonly default: number; readonly min: number; readonly max: number; readonly scope: Scope; readonly doc: string }
-  | { readonly type: "choice"; readonly of: readonly string[]; readonly default: string; readonly scope: Scope; readonly doc: string }
-  | { readonly type: "text"; readonly default: string | null; readonly scope: Scope; readonly doc: string }
-  | { readonly type: "flag"; readonly default: boolean; readonly scope: Scope; readonly doc: string };
+export type OptionSpec = NumberSpec | ChoiceSpec | TextSpec | FlagSpec;
+
+/** What every option says about itself. */
+interface AnySpec {
+  readonly scope: Scope;
+  readonly doc: string;
+  /** A shorter name for the flag, without the dashes. */
+  readonly alias?: string;
+}
+
+/** A number: bytes, milliseconds or a count. Whole, and within its limits, both included. */
+export interface NumberSpec extends AnySpec {
+  readonly type: "bytes" | "ms" | "count";
+  readonly default: number;
+  readonly min: number;
+  readonly max: number;
+}
+
+/** One word of a few. */
+export interface ChoiceSpec extends AnySpec {
+  readonly type: "choice";
+  readonly of: readonly string[];
+  readonly default: string;
+}
+
+/** A text that is not empty; null where it is not set. A secret is never shown. */
+export interface TextSpec extends AnySpec {
+  readonly type: "text";
+  readonly default: string | null;
+  readonly secret?: true;
+}
+
+/** Yes or no. */
+export interface FlagSpec extends AnySpec {
+  readonly type: "flag";
+  readonly default: boolean;
+}
 
 /** `engine`: library and `serve`. `serve`: the server only. */
 export type Scope = "engine" | "serve";
@@ -21,39 +53,190 @@ const hour = 3600 * second;
 
 /** The table. */
 export const optionTable = {
-  data: { type: "text", default: "./write-behind-data", scope: "engine", doc: "folder of the write queue; made where it is missing" },
-  durability: { type: "choice", of: ["memory", "os", "disk"], default: "disk", scope: "engine", doc: "what an answered write survives: nothing, the end of the process, power loss" },
-  delayMs: { type: "ms", default: 100, min: 0, max: hour, scope: "engine", doc: "how long a change may wait for company before it is written to the database" },
-  batchBytes: { type: "bytes", default: 64 * mb, min: 64 * kb, max: gb, scope: "engine", doc: "raw log that one run takes at the most" },
-  batchRecords: { type: "count", default: 20_000, min: 1, max: 1_000_000, scope: "engine", doc: "distinct records that one run takes at the most" },
-  cacheBytes: { type: "bytes", default: 256 * mb, min: mb, max: 1024 * gb, scope: "engine", doc: "memory for records; pending ones may exceed it" },
-  queueBytes: { type: "bytes", default: 4 * gb, min: 64 * mb, max: 1024 * gb, scope: "engine", doc: "disk for pending changes; at the limit a write waits or is refused" },
-  waitMs: { type: "ms", default: second, min: 0, max: hour, scope: "engine", doc: "how long a write waits for room in the queue before it is refused" },
-  segmentBytes: { type: "bytes", default: 16 * mb, min: 64 * kb, max: 128 * mb, scope: "engine", doc: "size of one journal file" },
-  retainBytes: { type: "bytes", default: 64 * mb, min: 0, max: 1024 * gb, scope: "engine", doc: "committed log that is kept, to heal a database that went back" },
-  retainMs: { type: "ms", default: hour, min: 0, max: 720 * hour, scope: "engine", doc: "how long committed log is kept; the smaller of the two counts" },
-  diskReserve: { type: "bytes", default: 64 * mb, min: 0, max: 1024 * gb, scope: "engine", doc: "disk that the queue leaves free, because the database needs room to commit" },
-  ownerWaitMs: { type: "ms", default: 10 * second, min: 0, max: hour, scope: "engine", doc: "how long a newcomer waits for the old owner of the folder" },
-  retryMinMs: { type: "ms", default: 100, min: 1, max: hour, scope: "engine", doc: "longest pause before the first new try of a failed commit; it doubles with each try" },
-  retryMaxMs: { type: "ms", default: 30 * second, min: 1, max: hour, scope: "engine", doc: "longest pause between two tries" },
-  absentMs: { type: "ms", default: 60 * second, min: 0, max: 24 * hour, scope: "engine", doc: "how long it is remembered that the database has no such record" },
-  loadsMax: { type: "count", default: 64, min: 1, max: 10_000, scope: "engine", doc: "records that are read from the database at the same time" },
+  data: {
+    type: "text",
+    default: "./write-behind-data",
+    scope: "engine",
+    doc: "folder of the write queue; made where it is missing",
+  },
+  durability: {
+    type: "choice",
+    of: ["memory", "os", "disk"],
+    default: "disk",
+    scope: "engine",
+    doc: "what an answered write survives: nothing, the end of the process, power loss",
+  },
+  delayMs: {
+    type: "ms",
+    default: 100,
+    min: 0,
+    max: hour,
+    scope: "engine",
+    alias: "delay",
+    doc: "how long a change may wait for company before it is written to the database",
+  },
+  batchBytes: {
+    type: "bytes",
+    default: 64 * mb,
+    min: 64 * kb,
+    max: gb,
+    scope: "engine",
+    doc: "raw log that one run takes at the most",
+  },
+  batchRecords: {
+    type: "count",
+    default: 20_000,
+    min: 1,
+    max: 1_000_000,
+    scope: "engine",
+    doc: "distinct records that one run takes at the most",
+  },
+  cacheBytes: {
+    type: "bytes",
+    default: 256 * mb,
+    min: mb,
+    max: 1024 * gb,
+    scope: "engine",
+    doc: "memory for records; pending ones may exceed it",
+  },
+  queueBytes: {
+    type: "bytes",
+    default: 4 * gb,
+    min: 64 * mb,
+    max: 1024 * gb,
+    scope: "engine",
+    doc: "disk for pending changes; at the limit a write waits or is refused",
+  },
+  waitMs: {
+    type: "ms",
+    default: second,
+    min: 0,
+    max: hour,
+    scope: "engine",
+    doc: "how long a write waits for room in the queue before it is refused",
+  },
+  segmentBytes: {
+    type: "bytes",
+    default: 16 * mb,
+    min: 64 * kb,
+    max: 128 * mb,
+    scope: "engine",
+    doc: "size of one journal file",
+  },
+  retainBytes: {
+    type: "bytes",
+    default: 64 * mb,
+    min: 0,
+    max: 1024 * gb,
+    scope: "engine",
+    doc: "committed log that is kept, to heal a database that went back",
+  },
+  retainMs: {
+    type: "ms",
+    default: hour,
+    min: 0,
+    max: 720 * hour,
+    scope: "engine",
+    doc: "how long committed log is kept; the smaller of the two counts",
+  },
+  diskReserve: {
+    type: "bytes",
+    default: 64 * mb,
+    min: 0,
+    max: 1024 * gb,
+    scope: "engine",
+    doc: "disk that the queue leaves free, because the database needs room to commit",
+  },
+  ownerWaitMs: {
+    type: "ms",
+    default: 10 * second,
+    min: 0,
+    max: hour,
+    scope: "engine",
+    doc: "how long a newcomer waits for the old owner of the folder",
+  },
+  retryMinMs: {
+    type: "ms",
+    default: 100,
+    min: 1,
+    max: hour,
+    scope: "engine",
+    doc: "longest pause before the first new try of a failed commit; it doubles with each try",
+  },
+  retryMaxMs: {
+    type: "ms",
+    default: 30 * second,
+    min: 1,
+    max: hour,
+    scope: "engine",
+    doc: "longest pause between two tries",
+  },
+  absentMs: {
+    type: "ms",
+    default: 60 * second,
+    min: 0,
+    max: 24 * hour,
+    scope: "engine",
+    doc: "how long it is remembered that the database has no such record",
+  },
+  loadsMax: {
+    type: "count",
+    default: 64,
+    min: 1,
+    max: 10_000,
+    scope: "engine",
+    doc: "records that are read from the database at the same time",
+  },
   closeMs: { type: "ms", default: 10 * second, min: 0, max: hour, scope: "engine", doc: "how long stopping may drain" },
-  store: { type: "text", default: null, scope: "serve", doc: "the database: sqlite:FILE; by default write-behind.db in the data folder" },
-  port: { type: "count", default: 6380, min: 0, max: 65_535, scope: "serve", doc: "port of the Redis protocol; 0 picks a free one" },
+  store: {
+    type: "text",
+    default: null,
+    scope: "serve",
+    doc: "the database: sqlite:FILE; by default write-behind.db in the data folder",
+  },
+  port: {
+    type: "count",
+    default: 6380,
+    min: 0,
+    max: 65_535,
+    scope: "serve",
+    doc: "port of the Redis protocol; 0 picks a free one",
+  },
   host: { type: "text", default: "127.0.0.1", scope: "serve", doc: "address to listen on" },
-  adminPort: { type: "count", default: 8380, min: 0, max: 65_535, scope: "serve", doc: "port of the admin API; 0 picks a free one" },
-  adminToken: { type: "text", default: null, scope: "serve", doc: "token that the admin API demands" },
-  password: { type: "text", default: null, scope: "serve", doc: "password that clients must give (AUTH)" },
+  adminPort: {
+    type: "count",
+    default: 8380,
+    min: 0,
+    max: 65_535,
+    scope: "serve",
+    doc: "port of the admin API; 0 picks a free one",
+  },
+  adminToken: { type: "text", default: null, scope: "serve", secret: true, doc: "token that the admin API demands" },
+  password: {
+    type: "text",
+    default: null,
+    scope: "serve",
+    secret: true,
+    doc: "password that clients must give (AUTH)",
+  },
   allowFlush: { type: "flag", default: false, scope: "serve", doc: "allow FLUSHALL and FLUSHDB" },
-  maxClients: { type: "count", default: 10_000, min: 1, max: 1_000_000, scope: "serve", doc: "connections at the same time" },
+  maxClients: {
+    type: "count",
+    default: 10_000,
+    min: 1,
+    max: 1_000_000,
+    scope: "serve",
+    doc: "connections at the same time",
+  },
 } as const satisfies Record<string, OptionSpec>;
 
 type Table = typeof optionTable;
 type ValueOf<Spec> = Spec extends { type: "choice"; of: readonly (infer Choice)[] }
   ? Choice
   : Spec extends { type: "text"; default: infer Default }
-    ? Default extends null ? string | null : string
+    ? Default extends null
+      ? string | null
+      : string
     : Spec extends { type: "flag" }
       ? boolean
       : number;
@@ -65,7 +248,9 @@ export type OptionName = keyof Table;
 export type Options = { readonly [Name in OptionName]: ValueOf<Table[Name]> };
 
 /** The names of the options that the library takes. */
-export type EngineOptionName = { [Name in OptionName]: Table[Name]["scope"] extends "engine" ? Name : never }[OptionName];
+export type EngineOptionName = {
+  [Name in OptionName]: Table[Name]["scope"] extends "engine" ? Name : never;
+}[OptionName];
 
 /** The options that the library takes, resolved. */
 export type EngineOptions = Pick<Options, EngineOptionName>;
