@@ -1,0 +1,132 @@
+/**
+ * Real servers for tests and benchmarks: finds their programs (in PATH, then where `npm run servers` put them) and
+ * starts them on a free port of the loopback interface.
+ */
+import { spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { connect, createServer, type AddressInfo } from "node:net";
+import { homedir, tmpdir } from "node:os";
+import { delimiter, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+
+/** A program that can be started. */
+export interface Program {
+  readonly path: string;
+  /** The environment it needs to find its libraries. */
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/** The programs that can be asked for. */
+export type ProgramName = "redis-server" | "redis-cli" | "redis-benchmark";
+
+/** What brings the programs that are missing. */
+export const bringThem = "npm run servers";
+
+interface Manifest {
+  readonly programs: Readonly<Record<string, string>>;
+  readonly libraries: readonly string[];
+}
+
+const groupOf: Readonly<Record<ProgramName, string>> = {
+  "redis-server": "redis",
+  "redis-cli": "redis",
+  "redis-benchmark": "redis",
+};
+
+/** Finds a program, or null where it is neither in PATH nor in the cache folder. */
+export function findProgram(name: ProgramName): Program | null {
+  for (const folder of (process.env["PATH"] ?? "").split(delimiter)) {
+    const path = join(folder, name);
+    if (folder !== "" && existsSync(path)) return { path, env: process.env };
+  }
+  const cache = process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache");
+  const group = join(cache, "write-behind", "servers", groupOf[name]);
+  if (!existsSync(join(group, "manifest.json"))) return null;
+  const manifest = JSON.parse(readFileSync(join(group, "manifest.json"), "utf8")) as Manifest;
+  const program = manifest.programs[name];
+  if (program === undefined) return null;
+  const libraries = manifest.libraries.map((folder) => join(group, folder)).join(delimiter);
+  return { path: join(group, program), env: { ...process.env, LD_LIBRARY_PATH: libraries } };
+}
+
+/** Finds a program, or throws with the command that brings it. */
+export function program(name: ProgramName): Program {
+  const found = findProgram(name);
+  if (found === null) throw new Error(`${name} is not on this machine; \`${bringThem}\` brings it`);
+  return found;
+}
+
+/** Runs a program to its end and gives what it printed; throws where it fails. */
+export function runProgram(name: ProgramName, args: readonly string[]): string {
+  const { path, env } = program(name);
+  const result = spawnSync(path, args, { env, encoding: "utf8", maxBuffer: 1 << 26 });
+  if (result.status !== 0) throw new Error(`${name} ${args.join(" ")} failed:\n${result.stdout}${result.stderr}`);
+  return result.stdout;
+}
+
+/** A server that runs. */
+export interface RunningServer {
+  readonly port: number;
+  readonly process: ChildProcess;
+  /** Ends it and removes its folder. */
+  stop(): Promise<void>;
+}
+
+/** A port of the loopback interface on which nobody listens at this moment. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+/** Waits until somebody accepts connections on the port of the loopback interface. */
+export async function listening(port: number, deadlineMs = 20_000): Promise<void> {
+  const deadline = Date.now() + deadlineMs;
+  for (;;) {
+    const socket = connect(port, "127.0.0.1");
+    try {
+      await once(socket, "connect");
+      return;
+    } catch (error) {
+      if (Date.now() > deadline) throw new Error(`nobody listens on port ${port}`, { cause: error });
+      await sleep(20);
+    } finally {
+      socket.destroy();
+    }
+  }
+}
+
+/** Starts redis-server in a folder of its own, without a configuration file. `args` are added to its command line. */
+export async function startRedis(args: readonly string[] = []): Promise<RunningServer> {
+  const { path, env } = program("redis-server");
+  const folder = mkdtempSync(join(tmpdir(), "write-behind-redis-"));
+  const port = await freePort();
+  const own = ["--port", String(port), "--bind", "127.0.0.1", "--dir", folder, "--save", "", "--daemonize", "no"];
+  const child = spawn(path, [...own, ...args], { env, stdio: "ignore" });
+  const ended = once(child, "exit");
+  try {
+    await Promise.race([
+      listening(port),
+      ended.then(() => {
+        throw new Error(`redis-server ended at once (${child.exitCode ?? child.signalCode})`);
+      }),
+    ]);
+  } catch (error) {
+    child.kill("SIGKILL");
+    rmSync(folder, { recursive: true, force: true });
+    throw error;
+  }
+  return {
+    port,
+    process: child,
+    stop: async () => {
+      child.kill("SIGKILL");
+      await ended;
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
