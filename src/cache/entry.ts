@@ -1,0 +1,92 @@
+/** One record in memory, and the intrusive lists that it lies in: nothing is allocated when it moves. */
+import type { Bytes } from "../bytes.js";
+import { contentBytes, type Change, type RecordValue } from "../change.js";
+
+/** What is known in memory of one record. */
+export class Entry {
+  readonly record: Bytes;
+  /** The value, null for known absence, undefined where only `overlay` is known. */
+  value: RecordValue | null | undefined = undefined;
+  /** Pending merges, composed, of a record whose base is not in memory. Only where `value` is undefined. */
+  overlay: Change | null = null;
+  /** The sequence of the last change, 0 where there was none. */
+  sequence = 0;
+  /** When known absence ends. Counts only where `value` is null and nothing is pending. */
+  absentUntil = 0;
+  /** What it costs in memory, in bytes. */
+  bytes = 0;
+  /** Uses since it was taken in or last spared, 0 to 3. */
+  uses = 0;
+  /** It has proved to be in demand: it returns to the main list, not to the probation list. */
+  proven = false;
+  /** Somebody else changed the row under a pending change: forget it once it is clean. */
+  stale = false;
+  list: EntryList | null = null;
+  before: Entry | null = null;
+  after: Entry | null = null;
+
+  constructor(record: Bytes) {
+    this.record = record;
+  }
+}
+
+/** A list of entries in the order in which they were appended. An entry is in one list at the most. */
+export class EntryList {
+  first: Entry | null = null;
+  last: Entry | null = null;
+  count = 0;
+  bytes = 0;
+
+  append(entry: Entry): void {
+    entry.list = this;
+    entry.before = this.last;
+    if (this.last === null) this.first = entry;
+    else this.last.after = entry;
+    this.last = entry;
+    this.count += 1;
+    this.bytes += entry.bytes;
+  }
+
+  remove(entry: Entry): void {
+    if (entry.before === null) this.first = entry.after;
+    else entry.before.after = entry.after;
+    if (entry.after === null) this.last = entry.before;
+    else entry.after.before = entry.before;
+    entry.list = null;
+    entry.before = null;
+    entry.after = null;
+    this.count -= 1;
+    this.bytes -= entry.bytes;
+  }
+
+  /** Forgets every entry at once. */
+  empty(): void {
+    this.first = null;
+    this.last = null;
+    this.count = 0;
+    this.bytes = 0;
+  }
+}
+
+// Measured on Node 20 (64-bit): heap per record beyond the bytes of its key and value, Map slot included.
+const entryBytes = 288;
+const hashBytes = 240;
+const fieldBytes = 96;
+
+/** What a record costs in memory: its bytes, and the objects around them. */
+export function costOf(entry: Entry): number {
+  let bytes = entryBytes + entry.record.length;
+  const value = entry.value;
+  if (value === undefined) return bytes + costOfOverlay(entry.overlay);
+  if (value === null) return bytes;
+  bytes += contentBytes(value.content);
+  if (typeof value.content !== "string") bytes += hashBytes + fieldBytes * value.content.size;
+  return bytes;
+}
+
+function costOfOverlay(overlay: Change | null): number {
+  if (overlay === null || overlay.kind !== "merge" || overlay.fields === null) return 0;
+  let bytes = 2 * hashBytes + contentBytes(overlay.fields.set) + fieldBytes * (overlay.fields.set.size + overlay.fields.unset.size);
+  for (const field of overlay.fields.unset) bytes += field.length;
+  return bytes;
+}

@@ -1,0 +1,367 @@
+/**
+ * Station 1: answers at once. Records in memory, newest value first, bounded in bytes. It knows nothing of queue and
+ * store: it is told of changes and of what the store has committed, and filled with rows that somebody else read.
+ *
+ * What it gives is always the record's true value, or "not known": the row, every change pending when its load began,
+ * and every change since. A pending record is never evicted, because the row in the database is older (promise 2).
+ */
+import type { Bytes } from "../bytes.js";
+import { apply, compose, isLive, type Change, type RecordValue } from "../change.js";
+import { CleanSet, usesMax } from "./clean-set.js";
+import { costOf, Entry, EntryList } from "./entry.js";
+import { WatchTable, type Watch } from "./watch.js";
+
+export type { Watch } from "./watch.js";
+
+/** How large, and how long absence is remembered. */
+export interface MemoryCacheOptions {
+  /** Memory for records, with an estimate of the objects around them. Pending and pinned ones may exceed it. */
+  readonly bytesMax: number;
+  /** How long it is remembered that the database has no such record. */
+  readonly absentMs: number;
+}
+
+/** A load's right to fill one record. Any change of the record, or invalidation, takes it away. */
+export interface Place {
+  readonly record: Bytes;
+  /** Whether the right is still there. */
+  readonly open: boolean;
+}
+
+interface OwnPlace extends Place {
+  open: boolean;
+}
+
+/** The cache. Every method is synchronous. `now` is log time, in milliseconds since 1970, and never goes back. */
+export class MemoryCache {
+  /**
+   * The highest sequence among the records looked up since somebody set this to 0: the position that a reply made of
+   * them waits for.
+   */
+  seen = 0;
+  readonly #bytesMax: number;
+  readonly #absentMs: number;
+  readonly #entries = new Map<Bytes, Entry>();
+  readonly #clean = new CleanSet();
+  /** By last sequence: what the store has committed is at the front. */
+  readonly #pending = new EntryList();
+  readonly #places = new Map<Bytes, OwnPlace>();
+  readonly #pins = new Map<Bytes, number>();
+  readonly #watches = new WatchTable();
+  readonly #isPinned = (record: Bytes): boolean => this.#pins.size !== 0 && this.#pins.has(record);
+  #sweep: Iterator<Entry> | null = null;
+  #now = 0;
+  #bytes = 0;
+  #stored = 0;
+  #cleared = 0;
+  #hits = 0;
+  #misses = 0;
+  #evictions = 0;
+
+  constructor(options: MemoryCacheOptions) {
+    this.#bytesMax = options.bytesMax;
+    this.#absentMs = options.absentMs;
+  }
+
+  get bytesMax(): number {
+    return this.#bytesMax;
+  }
+
+  /** Records of which something is in memory, known absences and pending changes included. */
+  get records(): number {
+    return this.#entries.size;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get pendingRecords(): number {
+    return this.#pending.count;
+  }
+
+  get pendingBytes(): number {
+    return this.#pending.bytes;
+  }
+
+  get hits(): number {
+    return this.#hits;
+  }
+
+  get misses(): number {
+    return this.#misses;
+  }
+
+  get evictions(): number {
+    return this.#evictions;
+  }
+
+  /**
+   * The record's value; null where it is known to be absent, deleted or ended; undefined where it is not known.
+   * Counts as a use, and as a hit or a miss.
+   */
+  lookup(record: Bytes, now: number): RecordValue | null | undefined {
+    const entry = this.#entries.get(record);
+    const value = this.#valueOf(entry, now);
+    if (value === undefined) {
+      this.#misses += 1;
+      return undefined;
+    }
+    if (entry !== undefined && entry.uses < usesMax) entry.uses += 1;
+    this.#hits += 1;
+    return value;
+  }
+
+  /** The same, but counts nothing and keeps nothing alive: for a write that does not need the value, and for people. */
+  peek(record: Bytes, now: number): RecordValue | null | undefined {
+    return this.#valueOf(this.#entries.get(record), now);
+  }
+
+  /** The sequence of the record's last change that is kept here; 0 where none is. A reply waits for it. */
+  sequenceOf(record: Bytes): number {
+    const entry = this.#entries.get(record);
+    if (entry !== undefined) return entry.sequence;
+    return this.#clearPending ? this.#cleared : 0;
+  }
+
+  /**
+   * A frame with this change was queued at `sequence`. Sequences never go down. A merge of a record that is not in
+   * memory is kept beside its unknown base until a fill brings that.
+   */
+  write(record: Bytes, change: Change, sequence: number): void {
+    if (this.#places.size !== 0) this.#closePlace(record);
+    if (!this.#watches.isEmpty) this.#watches.mark(record);
+    let entry = this.#entries.get(record);
+    if (entry === undefined) {
+      entry = new Entry(record);
+      if (this.#clearPending) entry.value = null;
+      this.#entries.set(record, entry);
+      this.#change(entry, change, this.#clearPending);
+    } else {
+      const pending = entry.list === this.#pending;
+      if (pending && this.#pending.last === entry) {
+        this.#change(entry, change, true);
+        entry.sequence = sequence;
+        if (this.#bytes > this.#bytesMax) this.#evict();
+        return;
+      }
+      entry.list?.remove(entry);
+      this.#change(entry, change, pending);
+    }
+    const last = this.#pending.last;
+    if (last !== null && last.sequence > sequence) throw new Error(`sequence ${sequence} after ${last.sequence}`);
+    entry.sequence = sequence;
+    this.#pending.append(entry);
+    if (this.#bytes > this.#bytesMax) this.#evict();
+  }
+
+  /** A frame that empties everything was queued at `sequence`: until the store has it, what is not here is absent. */
+  clear(sequence: number): void {
+    this.#entries.clear();
+    this.#clean.empty();
+    this.#pending.empty();
+    this.#sweep = null;
+    this.#bytes = 0;
+    this.#cleared = sequence;
+    for (const place of this.#places.values()) place.open = false;
+    this.#places.clear();
+    this.#watches.markAll();
+  }
+
+  /** The store has committed everything up to here: those records are clean and may be evicted. */
+  acknowledge(sequence: number): void {
+    if (sequence > this.#stored) this.#stored = sequence;
+    for (let entry = this.#pending.first; entry !== null && entry.sequence <= sequence; entry = this.#pending.first) {
+      this.#pending.remove(entry);
+      // A row read before the commit must not come in after the change has left the overlay.
+      if (this.#places.size !== 0) this.#closePlace(entry.record);
+      if (entry.value === undefined || entry.stale) {
+        this.#forget(entry);
+        continue;
+      }
+      if (entry.value === null) entry.absentUntil = this.#now + this.#absentMs;
+      this.#makeClean(entry);
+    }
+    if (this.#bytes > this.#bytesMax) this.#evict();
+  }
+
+  /** A load of this record begins; loads of one record at the same time share one place. */
+  place(record: Bytes): Place {
+    const shared = this.#places.get(record);
+    if (shared !== undefined) return shared;
+    // While a clear is pending the database still shows what is gone: no row read now may come in.
+    const place: OwnPlace = { record, open: !this.#clearPending };
+    if (place.open) this.#places.set(record, place);
+    return place;
+  }
+
+  /** Gives a place back without filling it: the load failed. */
+  leave(place: Place): void {
+    if (place.open) this.#closePlace(place.record);
+  }
+
+  /** Takes in a row that was read after the place was taken. False where the right was lost: look again, load again. */
+  fill(place: Place, value: RecordValue | null, now: number): boolean {
+    if (!place.open) return false;
+    this.#closePlace(place.record);
+    if (now > this.#now) this.#now = now;
+    if (!this.#watches.isEmpty) this.#watches.learn(place.record, value);
+    let entry = this.#entries.get(place.record);
+    if (entry === undefined) {
+      entry = new Entry(place.record);
+      this.#entries.set(place.record, entry);
+    } else if (entry.list === this.#pending) {
+      if (entry.value === undefined) this.#giveBase(entry, value);
+      return true;
+    } else {
+      entry.list?.remove(entry);
+    }
+    entry.value = value;
+    entry.absentUntil = now + this.#absentMs;
+    this.#recost(entry);
+    this.#makeClean(entry);
+    if (this.#bytes > this.#bytesMax) this.#evict();
+    return true;
+  }
+
+  /** Somebody else changed the row: what came from it is forgotten, what is pending stays. */
+  invalidate(record: Bytes): void {
+    this.#closePlace(record);
+    this.#watches.mark(record);
+    const entry = this.#entries.get(record);
+    if (entry === undefined) return;
+    if (entry.list === this.#pending) {
+      entry.stale = true;
+    } else {
+      entry.list?.remove(entry);
+      this.#forget(entry);
+    }
+  }
+
+  /** The record stays in memory once it is there, until as many `unpin`. */
+  pin(record: Bytes): void {
+    this.#pins.set(record, (this.#pins.get(record) ?? 0) + 1);
+  }
+
+  unpin(record: Bytes): void {
+    const pins = this.#pins.get(record);
+    if (pins === undefined) throw new Error("unpin without pin");
+    if (pins > 1) {
+      this.#pins.set(record, pins - 1);
+      return;
+    }
+    this.#pins.delete(record);
+    const entry = this.#entries.get(record);
+    if (entry !== undefined) this.#clean.unhold(entry);
+    if (this.#bytes > this.#bytesMax) this.#evict();
+  }
+
+  /** Watches a record from now on. */
+  watch(record: Bytes, now: number): Watch {
+    return this.#watches.watch(record, this.#entries.get(record)?.value, now);
+  }
+
+  /**
+   * Looks at the next `limit` records and forgets the clean ones that have ended, to free their memory; says how many.
+   * Nothing depends on it: an ended record reads as absent anyway.
+   */
+  expire(now: number, limit: number): number {
+    if (now > this.#now) this.#now = now;
+    let forgotten = 0;
+    for (let looked = 0; looked < limit; looked += 1) {
+      this.#sweep ??= this.#entries.values();
+      const next = this.#sweep.next();
+      if (next.done === true) {
+        this.#sweep = null;
+        break;
+      }
+      const entry = next.value;
+      if (entry.list === this.#pending || entry.value === undefined || this.#isPinned(entry.record)) continue;
+      if (entry.value === null ? entry.absentUntil > now : isLive(entry.value, now)) continue;
+      entry.list?.remove(entry);
+      this.#forget(entry);
+      forgotten += 1;
+    }
+    return forgotten;
+  }
+
+  get #clearPending(): boolean {
+    return this.#cleared > this.#stored;
+  }
+
+  #valueOf(entry: Entry | undefined, now: number): RecordValue | null | undefined {
+    if (now > this.#now) this.#now = now;
+    if (entry === undefined) {
+      if (!this.#clearPending) return undefined;
+      if (this.#cleared > this.seen) this.seen = this.#cleared;
+      return null;
+    }
+    if (entry.sequence > this.seen) this.seen = entry.sequence;
+    const value = entry.value;
+    if (value === undefined) return undefined;
+    if (value === null) return this.#absenceEnded(entry) ? undefined : null;
+    return isLive(value, now) ? value : null;
+  }
+
+  /** A pending tombstone never ends, and what a command has pinned stays as it was loaded. */
+  #absenceEnded(entry: Entry): boolean {
+    return entry.absentUntil <= this.#now && entry.list !== this.#pending && !this.#isPinned(entry.record);
+  }
+
+  /** Applies a change. `based`: an absence known here is the base of a merge, because it is pending itself. */
+  #change(entry: Entry, change: Change, based: boolean): void {
+    if (change.kind !== "merge") {
+      entry.value = change.kind === "remove" ? null : { content: change.content, expiresAt: change.expiresAt };
+      entry.overlay = null;
+      entry.stale = false;
+    } else if (entry.value === undefined || (entry.value === null && !based)) {
+      // Remembered absence is no base: whoever merged did not rely on it, and the row may be there again.
+      entry.value = undefined;
+      entry.overlay = entry.overlay === null ? change : compose(entry.overlay, change);
+    } else {
+      entry.value = apply(entry.value, change);
+    }
+    this.#recost(entry);
+  }
+
+  #giveBase(entry: Entry, row: RecordValue | null): void {
+    entry.value = entry.overlay === null ? row : apply(row, entry.overlay);
+    entry.overlay = null;
+    this.#recost(entry);
+    if (this.#bytes > this.#bytesMax) this.#evict();
+  }
+
+  #recost(entry: Entry): void {
+    const bytes = costOf(entry);
+    this.#bytes += bytes - entry.bytes;
+    if (entry.list !== null) entry.list.bytes += bytes - entry.bytes;
+    entry.bytes = bytes;
+  }
+
+  /** An entry that lies in no list becomes one that may be evicted. One that would push out all others does not stay. */
+  #makeClean(entry: Entry): void {
+    if (entry.bytes > this.#bytesMax && !this.#isPinned(entry.record)) this.#forget(entry);
+    else this.#clean.add(entry);
+  }
+
+  #forget(entry: Entry): void {
+    this.#entries.delete(entry.record);
+    this.#bytes -= entry.bytes;
+  }
+
+  #closePlace(record: Bytes): void {
+    const place = this.#places.get(record);
+    if (place === undefined) return;
+    place.open = false;
+    this.#places.delete(record);
+  }
+
+  #evict(): void {
+    while (this.#bytes > this.#bytesMax) {
+      const entry = this.#clean.evict(Math.max(0, this.#bytesMax - this.#pending.bytes), this.#isPinned);
+      if (entry === null) return;
+      this.#forget(entry);
+      this.#evictions += 1;
+    }
+  }
+}
