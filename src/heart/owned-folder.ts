@@ -1,0 +1,49 @@
+/** The data folder and what is in it beside the journal: who owns it, and whether its writer is paused. */
+import { WriteBehindError } from "../errors.js";
+import { DiskError, type Host, type Ownership } from "../host/host.js";
+
+const retryMs = 50;
+const pauseFile = "paused";
+
+/** A folder that this instance owns. */
+export interface OwnedFolder {
+  release(): Promise<void>;
+  isPaused(): Promise<boolean>;
+  /** Pause outlives a restart: it is a file in the folder. */
+  rememberPause(paused: boolean): Promise<void>;
+}
+
+/** Makes and owns the folder, waiting for its old owner for a while. Rejects FOLDER_IN_USE. */
+export async function ownFolder(host: Host, path: string, waitMs: number): Promise<OwnedFolder> {
+  await host.disk.makeFolder(path);
+  const started = host.clock.monotonic();
+  for (;;) {
+    const ownership = await host.disk.own(path);
+    if (ownership !== null) return ownedFolder(host, path, ownership);
+    if (host.clock.monotonic() - started >= waitMs) break;
+    await new Promise<void>((resolve) => host.clock.after(retryMs, resolve));
+  }
+  throw new WriteBehindError("FOLDER_IN_USE", `another process owns the folder ${path}`, {
+    hint: `stop it, or use another folder; this start waited ${waitMs} ms for it (ownerWaitMs)`,
+  });
+}
+
+function ownedFolder(host: Host, path: string, ownership: Ownership): OwnedFolder {
+  const file = `${path}/${pauseFile}`;
+  const isPaused = async (): Promise<boolean> => (await host.disk.list(path)).includes(pauseFile);
+  return {
+    release: () => ownership.release(),
+    isPaused,
+    rememberPause: async (paused) => {
+      if (paused === (await isPaused())) return;
+      try {
+        if (paused) await (await host.disk.open(file, { write: true, create: true, dsync: false })).close();
+        else await host.disk.remove(file);
+      } catch (error) {
+        // Two calls at once: the other one has done it.
+        if (!(error instanceof DiskError && (error.kind === "exists" || error.kind === "missing"))) throw error;
+      }
+      await host.disk.syncFolder(path);
+    },
+  };
+}

@@ -1,0 +1,183 @@
+/**
+ * What the heart keeps about its writer: how far the store is, what waits, how it goes. The writer's reports come in
+ * here (it may live on another thread) and become marks, counters and events.
+ */
+import type { MemoryCache } from "../cache/memory-cache.js";
+import { errorOfPlain, type PlainError, type WriteBehindError } from "../errors.js";
+import type { BatchReport, Emitter } from "../events.js";
+import type { Reached } from "../heart.js";
+import type { Clock } from "../host/host.js";
+import type { Journal } from "../queue/journal/journal.js";
+import { positionText, type Position, type Waiting } from "../queue/queue.js";
+import { Waits } from "./waits.js";
+import type { WriterReports } from "../writer/writer-link.js";
+
+/** How the store is, as status shows it. */
+export interface StoreHealth {
+  readonly state: "up" | "down" | "broken";
+  /** Wall clock, milliseconds since 1970. */
+  readonly since: number;
+  readonly error: PlainError | null;
+  readonly nextTryAt: number | null;
+}
+
+/** Counters since the start. */
+export interface WriterCounters {
+  batches: number;
+  rows: number;
+  coalesced: number;
+  lastCommitMs: number | null;
+  retries: number;
+}
+
+/** The heart's half of the writer. */
+export class WriterSide implements WriterReports {
+  readonly counters: WriterCounters = { batches: 0, rows: 0, coalesced: 0, lastCommitMs: null, retries: 0 };
+  kind = "unknown";
+  place = "";
+  health: StoreHealth;
+  pendingChanges = 0;
+  readonly #clock: Clock;
+  readonly #journal: Journal;
+  readonly #cache: MemoryCache;
+  readonly #events: Emitter;
+  readonly #waitsStored = new Waits();
+  #position: Position | null = null;
+  #ask: { readonly sequence: number; readonly answer: (waiting: Waiting) => void } | null = null;
+  #begun = false;
+  #firstOutcome: ((error: WriteBehindError | null) => void) | null = null;
+  /** Changes in each recovered frame, kept until it is known how far the store is. */
+  #recovered: { readonly sequence: number; readonly changes: number }[] = [];
+
+  constructor(clock: Clock, journal: Journal, cache: MemoryCache, events: Emitter) {
+    this.#clock = clock;
+    this.#journal = journal;
+    this.#cache = cache;
+    this.#events = events;
+    this.health = { state: "down", since: clock.now(), error: null, nextTryAt: null };
+  }
+
+  /** The highest sequence that is in the database; before the store has told it, the log's base. */
+  get stored(): number {
+    return this.#position?.sequence ?? this.#journal.base.sequence;
+  }
+
+  get positionText(): string | null {
+    return this.#position === null ? null : positionText(this.#position);
+  }
+
+  /**
+   * After which sequence the log must be read to know what is pending: where the store is, or, when the store cannot be
+   * reached, the oldest frame kept (newest wins, so reading too much is harmless). A queue without frames waits.
+   */
+  async firstPosition(journal: Journal): Promise<number> {
+    while (this.#position === null) {
+      const error = await new Promise<WriteBehindError | null>((resolve) => (this.#firstOutcome = resolve));
+      if (error !== null && this.health.state === "broken") throw error;
+      if (error !== null && journal.accepted > journal.base.sequence) return journal.oldest() - 1;
+    }
+    return this.#position.sequence;
+  }
+
+  /** A recovered frame. */
+  recovered(sequence: number, changes: number): void {
+    this.pendingChanges += changes;
+    if (this.#position === null) this.#recovered.push({ sequence, changes });
+  }
+
+  /** Recovery is over: the writer may have what waits. */
+  begin(): void {
+    this.#begun = true;
+    // What was committed while the log was read must not stay pending in the cache.
+    this.#cache.acknowledge(this.stored);
+    this.#answer();
+  }
+
+  /** A frame was taken. */
+  accepted(sequence: number, changes: number): void {
+    this.pendingChanges += changes;
+    if (this.#ask !== null) this.#answer();
+    if (this.#events.has("accepted")) this.#events.emit("accepted", { sequence, changes });
+  }
+
+  whenStored(sequence: number, reached: Reached): () => void {
+    if (sequence > this.stored) return this.#waitsStored.add(sequence, reached);
+    reached(null);
+    return () => {};
+  }
+
+  /** Nothing will be stored any more by this instance. */
+  fail(error: WriteBehindError): void {
+    this.#waitsStored.fail(error);
+  }
+
+  // Reports of the writer.
+
+  waiting(sequence: number, answer: (waiting: Waiting) => void): void {
+    this.#ask = { sequence, answer };
+    this.#answer();
+  }
+
+  durableMark(): Promise<number> {
+    return this.#journal.syncNow();
+  }
+
+  opened(position: Position, kind: string, place: string): void {
+    this.kind = kind;
+    this.place = place;
+    this.health = { state: "up", since: this.#clock.now(), error: null, nextTryAt: null };
+    for (const { sequence, changes } of this.#recovered) {
+      if (sequence <= position.sequence) this.pendingChanges -= changes;
+    }
+    this.#recovered = [];
+    this.#moveTo(position);
+    this.#firstOutcome?.(null);
+  }
+
+  committed(position: Position, report: BatchReport): void {
+    const { counters } = this;
+    counters.batches++;
+    counters.rows += report.records;
+    counters.coalesced += report.changes - report.records;
+    counters.lastCommitMs = report.commitMs;
+    this.pendingChanges -= report.changes;
+    this.#moveTo(position);
+    this.#events.emit("batch", report);
+    if (position.sequence === this.#journal.accepted) this.#events.emit("drained", { sequence: position.sequence });
+  }
+
+  retry(error: PlainError, attempt: number, delayMs: number): void {
+    this.counters.retries++;
+    const wasUp = this.health.state === "up";
+    const since = wasUp ? this.#clock.now() : this.health.since;
+    this.health = { state: "down", since, error, nextTryAt: this.#clock.now() + delayMs };
+    if (wasUp) this.#events.emit("storeDown", { error });
+    this.#events.emit("retry", { error, attempt, delayMs });
+    this.#firstOutcome?.(errorOfPlain(error));
+  }
+
+  up(downMs: number): void {
+    this.health = { state: "up", since: this.#clock.now(), error: null, nextTryAt: null };
+    this.#events.emit("storeUp", { downMs });
+  }
+
+  broken(error: PlainError): void {
+    this.health = { state: "broken", since: this.#clock.now(), error, nextTryAt: null };
+    this.#events.emit("stalled", { reason: error.message });
+    this.#firstOutcome?.(errorOfPlain(error));
+  }
+
+  #moveTo(position: Position): void {
+    this.#position = position;
+    this.#cache.acknowledge(position.sequence);
+    this.#journal.acknowledge(position);
+    this.#waitsStored.reach(position.sequence);
+  }
+
+  #answer(): void {
+    if (!this.#begun || this.#ask === null || this.#journal.accepted <= this.#ask.sequence) return;
+    const { sequence, answer } = this.#ask;
+    this.#ask = null;
+    answer(this.#journal.waitingAfter(sequence));
+  }
+}

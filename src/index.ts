@@ -1,0 +1,15 @@
+/** The public names, nothing else. */
+export type { JsonBytes } from "./bytes.js";
+export { WriteBehindError, errorCodes, type ErrorCode } from "./errors.js";
+export type { BatchReport, EventName, Events, Listener } from "./events.js";
+export type { HashHandle } from "./library/hash-handle.js";
+export type { CloseReport, FlushReport, Inspection, JsonChange, JsonValue, Status, StepReport, WaitOptions } from "./heart.js";
+export type { JsonHandle } from "./library/json-handle.js";
+export type { WriteBehind } from "./library/library.js";
+export type { Receipt, SetOptions } from "./library/receipt.js";
+export { writeBehind, type WriteBehindOptions } from "./library/open.js";
+export { sqlite } from "./store/sqlite/index.js";
+export { memoryStore } from "./store/memory/memory-store.js";
+export type { Store, StoreDescriptor } from "./store/store.js";
+export type { Transaction } from "./library/transaction.js";
+export type { Key, Value } from "./library/values.js";

@@ -1,0 +1,195 @@
+/** The library: what a program calls. Typed verbs over the heart; every write resolves when it is as durable as asked. */
+import { bufferOfBytes, textOfBytes, type Bytes } from "../bytes.js";
+import type { EventName, Listener } from "../events.js";
+import { HashHandle } from "./hash-handle.js";
+import type { CloseReport, Executed, FlushReport, Heart, Inspection, Status, StepReport, WaitOptions } from "../heart.js";
+import { JsonHandle } from "./json-handle.js";
+import { QueuedReceipt, type Receipt, type SetOptions } from "./receipt.js";
+import { runTransaction, type Transaction } from "./transaction.js";
+import { bytesOfKey, bytesOfValue, checkedTtl, incremented, integerStep, safeNumber, type Key, type Value } from "./values.js";
+import type { Workspace } from "../workspace.js";
+
+/** An open write-behind. Make one with `writeBehind(…)`. */
+export class WriteBehind {
+  /** The verbs below this library: work on keys, marks, waits. For servers and adapters. */
+  readonly heart: Heart;
+
+  constructor(heart: Heart) {
+    this.heart = heart;
+  }
+
+  /** Sets a value, whatever was there. Never needs the database. */
+  set(key: Key, value: Value, options: SetOptions = {}): Promise<Receipt> {
+    try {
+      const keyBytes = bytesOfKey(key);
+      const valueBytes = bytesOfValue(value);
+      const ttlMs = checkedTtl(options.ttlMs);
+      return this.write((workspace) => {
+        workspace.setString(keyBytes, valueBytes, ttlMs === null ? null : workspace.now + ttlMs);
+      }, options);
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
+  }
+
+  /** Sets many values as one transaction: all of them reach the database together, or none. */
+  async setMany(entries: Iterable<readonly [Key, Value]>, options: SetOptions = {}): Promise<Receipt> {
+    const pairs = [...entries].map(([key, value]) => [bytesOfKey(key), bytesOfValue(value)] as const);
+    const ttlMs = checkedTtl(options.ttlMs);
+    return this.write((workspace) => {
+      for (const [key, value] of pairs) workspace.setString(key, value, ttlMs === null ? null : workspace.now + ttlMs);
+    }, options);
+  }
+
+  /** The newest value as text, or null. Rejects WRONG_TYPE on a hash, STORE_DOWN where it must be loaded and cannot. */
+  async get(key: Key, options?: WaitOptions): Promise<string | null> {
+    const bytes = await this.#read(bytesOfKey(key), options);
+    return bytes === null ? null : textOfBytes(bytes);
+  }
+
+  /** The newest value as bytes, or null. */
+  async getBytes(key: Key, options?: WaitOptions): Promise<Uint8Array | null> {
+    const bytes = await this.#read(bytesOfKey(key), options);
+    return bytes === null ? null : bufferOfBytes(bytes);
+  }
+
+  /** The newest values of many keys, read at one moment, in the order asked. */
+  async getMany(keys: Iterable<Key>, options?: WaitOptions): Promise<(string | null)[]> {
+    const asked = [...keys].map(bytesOfKey);
+    const values = await this.read((workspace) => asked.map((key) => workspace.getString(key)), options);
+    return values.map((bytes) => (bytes === null ? null : textOfBytes(bytes)));
+  }
+
+  /** Removes a record, whatever it holds. Never needs the database. */
+  async delete(key: Key, options?: WaitOptions): Promise<Receipt> {
+    const keyBytes = bytesOfKey(key);
+    return this.write((workspace) => workspace.remove(keyBytes), options);
+  }
+
+  /** Adds to the integer at a key (absent: 0) and gives the sum. Rejects BAD_VALUE beyond 2^53, or where it is none. */
+  async increment(key: Key, by: number = 1, options?: WaitOptions): Promise<number> {
+    const keyBytes = bytesOfKey(key);
+    const step = integerStep(by);
+    return this.run((workspace) => {
+      const sum = safeNumber(incremented(workspace.getString(keyBytes), step));
+      workspace.setString(keyBytes, String(sum) as Bytes, workspace.expiryOf(keyBytes) ?? null);
+      return sum;
+    }, options);
+  }
+
+  /** Lets a record end after `ttlMs`, or never (null). Says whether there was such a record. */
+  async expire(key: Key, ttlMs: number | null, options?: WaitOptions): Promise<boolean> {
+    const keyBytes = bytesOfKey(key);
+    const ttl = ttlMs === null ? null : checkedTtl(ttlMs);
+    return this.run((workspace) => {
+      if (workspace.get(keyBytes) === null) return false;
+      workspace.setExpiry(keyBytes, ttl === null ? null : workspace.now + ttl);
+      return true;
+    }, options);
+  }
+
+  /** The hash at a key: a record of fields. */
+  hash(key: Key): HashHandle {
+    return new HashHandle(this, bytesOfKey(key));
+  }
+
+  /** A value of any JSON shape at a key. */
+  json<T>(key: Key): JsonHandle<T> {
+    return new JsonHandle<T>(this, bytesOfKey(key));
+  }
+
+  /**
+   * Runs `body` as one optimistic transaction: its reads are remembered, its writes held back, and at the end all writes
+   * are applied as one frame if nothing that it read has changed; else it runs again. What `body` throws ends it with
+   * nothing written. `body` may run more than once.
+   */
+  transaction<T>(body: (tx: Transaction) => Promise<T>, options?: WaitOptions): Promise<T> {
+    return runTransaction(this.heart, body, options ?? {});
+  }
+
+  /** Waits until what is pending now (of these keys) is in the database. Rejects with the hint `resume` while paused. */
+  flush(options: WaitOptions & { readonly keys?: Iterable<Key> | undefined } = {}): Promise<FlushReport> {
+    const keys = options.keys === undefined ? undefined : [...options.keys].map(bytesOfKey);
+    return this.heart.flush({ keys, signal: options.signal });
+  }
+
+  /** The writer stands still after the run in hand; outlives a restart. Reads and writes go on. */
+  pause(): Promise<void> {
+    return this.heart.pause();
+  }
+
+  /** The writer goes on. */
+  resume(): Promise<void> {
+    return this.heart.resume();
+  }
+
+  /** Writes one run to the database now, paused or not. */
+  step(): Promise<StepReport> {
+    return this.heart.step();
+  }
+
+  status(): Status {
+    return this.heart.status();
+  }
+
+  /** One record in cache, queue and database. */
+  inspect(key: Key): Promise<Inspection> {
+    return this.heart.inspect(bytesOfKey(key));
+  }
+
+  /** Listens to events of one name; the returned function stops that. */
+  on<Name extends EventName>(name: Name, listener: Listener<Name>): () => void {
+    return this.heart.events.on(name, listener);
+  }
+
+  /** Takes no more writes, drains within the deadline (default `closeMs`), stops; the report says what is left. */
+  close(options?: { readonly deadlineMs?: number | undefined }): Promise<CloseReport> {
+    return this.heart.close(options);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** Does work that writes, and resolves with its receipt when it is as durable as was asked. */
+  write(work: (workspace: Workspace) => void, options?: WaitOptions): Promise<Receipt> {
+    const done = this.heart.execute(work, options);
+    if (done instanceof Promise) return done.then((executed) => this.#receipt(executed));
+    return this.#receipt(done);
+  }
+
+  /** Does work that writes and gives a value, once it is as durable as was asked. */
+  async run<T>(work: (workspace: Workspace) => T, options?: WaitOptions): Promise<T> {
+    const done = this.heart.execute(work, options);
+    const executed = done instanceof Promise ? await done : done;
+    await this.#kept(executed.sequence);
+    return executed.value;
+  }
+
+  /** Does work that reads, once what it read is as durable as was asked. */
+  async read<T>(work: (workspace: Workspace) => T, options?: WaitOptions): Promise<T> {
+    const done = this.heart.view(work, options);
+    const executed = done instanceof Promise ? await done : done;
+    if (executed.sequence > this.heart.kept) await this.#kept(executed.sequence);
+    return executed.value;
+  }
+
+  #read(key: Bytes, options: WaitOptions | undefined): Promise<Bytes | null> {
+    return this.read((workspace) => workspace.getString(key), options);
+  }
+
+  #receipt({ sequence, frame }: Executed<unknown>): Promise<Receipt> {
+    return new Promise((resolve, reject) => {
+      this.heart.whenKept(sequence, (error) => {
+        if (error === null) resolve(new QueuedReceipt(this.heart, frame));
+        else reject(error);
+      });
+    });
+  }
+
+  #kept(sequence: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.heart.whenKept(sequence, (error) => (error === null ? resolve() : reject(error)));
+    });
+  }
+}

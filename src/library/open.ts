@@ -1,0 +1,25 @@
+/** The front door of the library. */
+import { WriteBehindError } from "../errors.js";
+import { nodeHost } from "../host/node-host.js";
+import { WriteBehind } from "./library.js";
+import { resolveEngineOptions, type EngineOptions } from "../options.js";
+import type { Store, StoreDescriptor } from "../store/store.js";
+import { openHeart } from "../write-behind.js";
+
+/** What `writeBehind` takes: the store, and any of the options (docs/reference/options.md). */
+export interface WriteBehindOptions extends Partial<EngineOptions> {
+  /** The database: `sqlite({ file })`, or a store of your own. */
+  readonly store: Store | StoreDescriptor;
+}
+
+/**
+ * Opens a write-behind in this process: recovers the journal in `data`, starts the writer, waits for the database only
+ * at the very first start. Rejects CONFIG, FOLDER_IN_USE, JOURNAL_DAMAGED, QUEUE_MISMATCH, TABLES_IN_USE.
+ */
+export async function writeBehind(given: WriteBehindOptions): Promise<WriteBehind> {
+  const { store, ...options } = given;
+  if (typeof store !== "object" || store === null) {
+    throw new WriteBehindError("CONFIG", "`store` is missing", { hint: 'pass store: sqlite({ file: "app.db" })' });
+  }
+  return new WriteBehind(await openHeart({ host: nodeHost(), store, options: resolveEngineOptions(options) }));
+}

@@ -1,0 +1,125 @@
+/** Optimistic transactions of the library: reads remembered, writes held back, one check-and-apply at the end. */
+import { textOfBytes, type Bytes } from "../bytes.js";
+import { WriteBehindError } from "../errors.js";
+import type { Executed, Heart, WaitOptions, Watch } from "../heart.js";
+import type { SetOptions } from "./receipt.js";
+import { bytesOfKey, bytesOfValue, checkedTtl, incremented, integerStep, safeNumber, type Key, type Value } from "./values.js";
+import type { Workspace } from "../workspace.js";
+
+/** Tries of one transaction before it gives up: a record that changes faster than it can be read and written. */
+const triesMax = 1000;
+
+type Write = (workspace: Workspace) => void;
+
+/** What a transaction can do. Reads see the transaction's own writes. */
+export class Transaction {
+  readonly #heart: Heart;
+  readonly #options: WaitOptions;
+  readonly #watches = new Map<Bytes, Watch>();
+  readonly #writes: Write[] = [];
+  #sequence = 0;
+
+  constructor(heart: Heart, options: WaitOptions) {
+    this.#heart = heart;
+    this.#options = options;
+  }
+
+  async get(key: Key): Promise<string | null> {
+    const keyBytes = bytesOfKey(key);
+    const bytes = await this.#read(keyBytes, (workspace) => workspace.getString(keyBytes));
+    return bytes === null ? null : textOfBytes(bytes);
+  }
+
+  async getHash(key: Key): Promise<Record<string, string> | null> {
+    const keyBytes = bytesOfKey(key);
+    const fields = await this.#read(keyBytes, (workspace) => workspace.getHash(keyBytes));
+    if (fields === null) return null;
+    return Object.fromEntries([...fields].map(([field, value]) => [textOfBytes(field), textOfBytes(value)]));
+  }
+
+  set(key: Key, value: Value, options: SetOptions = {}): void {
+    const keyBytes = bytesOfKey(key);
+    const valueBytes = bytesOfValue(value);
+    const ttlMs = checkedTtl(options.ttlMs);
+    this.#writes.push((workspace) => {
+      workspace.setString(keyBytes, valueBytes, ttlMs === null ? null : workspace.now + ttlMs);
+    });
+  }
+
+  setHash(key: Key, fields: Readonly<Record<string, Value>>): void {
+    const keyBytes = bytesOfKey(key);
+    const entries = new Map(Object.entries(fields).map(([name, value]) => [bytesOfKey(name), bytesOfValue(value)]));
+    this.#writes.push((workspace) => workspace.setFields(keyBytes, entries));
+  }
+
+  delete(key: Key): void {
+    const keyBytes = bytesOfKey(key);
+    this.#writes.push((workspace) => workspace.remove(keyBytes));
+  }
+
+  /** Adds to the integer at a key (absent: 0) and gives the sum. */
+  async increment(key: Key, by: number = 1): Promise<number> {
+    const keyBytes = bytesOfKey(key);
+    const step = integerStep(by);
+    const sum = await this.#read(keyBytes, (workspace) => incremented(workspace.getString(keyBytes), step));
+    const number = safeNumber(sum);
+    this.#writes.push((workspace) => workspace.setString(keyBytes, String(number) as Bytes, workspace.expiryOf(keyBytes) ?? null));
+    return number;
+  }
+
+  /** Applies the writes if nothing that was read has changed since. Rejects Conflict where something has. */
+  async commit(): Promise<number> {
+    const done = await this.#heart.execute((workspace) => {
+      if ([...this.#watches.values()].some((watch) => watch.changed(workspace.now))) throw new Conflict();
+      for (const write of this.#writes) write(workspace);
+    }, this.#options);
+    return Math.max(done.sequence, this.#sequence);
+  }
+
+  end(): void {
+    for (const watch of this.#watches.values()) watch.cancel();
+  }
+
+  async #read<T>(key: Bytes, read: (workspace: Workspace) => T): Promise<T> {
+    if (!this.#watches.has(key)) this.#watches.set(key, this.#heart.watch(key));
+    const done: Executed<T> = await this.#heart.view((workspace) => {
+      for (const write of this.#writes) write(workspace);
+      return read(workspace);
+    }, this.#options);
+    this.#sequence = Math.max(this.#sequence, done.sequence);
+    return done.value;
+  }
+}
+
+class Conflict extends Error {}
+
+/** Runs a transaction until it meets no conflict. Rejects UNKNOWN, having written nothing, after a thousand tries. */
+export async function runTransaction<T>(
+  heart: Heart,
+  body: (tx: Transaction) => Promise<T>,
+  options: WaitOptions,
+): Promise<T> {
+  for (let tries = 0; tries < triesMax; tries++) {
+    options.signal?.throwIfAborted();
+    const tx = new Transaction(heart, options);
+    try {
+      const value = await body(tx);
+      const sequence = await tx.commit();
+      await kept(heart, sequence);
+      return value;
+    } catch (error) {
+      if (!(error instanceof Conflict)) throw error;
+    } finally {
+      tx.end();
+    }
+  }
+  throw new WriteBehindError("UNKNOWN", `the transaction met a conflict ${triesMax} times; nothing was written`, {
+    hint: "make it shorter, or use increment and hash fields, which need no transaction",
+  });
+}
+
+function kept(heart: Heart, sequence: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    heart.whenKept(sequence, (error) => (error === null ? resolve() : reject(error)));
+  });
+}

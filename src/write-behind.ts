@@ -1,0 +1,455 @@
+/**
+ * The heart: joins cache, queue, writer and store. This is the one place where the concrete parts meet; each of them
+ * knows only its own station. Read `execute` first: it is the whole road of a write up to the answer.
+ *
+ * It is not the public library (library.ts) and speaks no protocol (server/).
+ */
+import { keyIsRecord, type Resolve } from "./address.js";
+import type { Bytes } from "./bytes.js";
+import { MemoryCache } from "./cache/memory-cache.js";
+import type { RecordChange } from "./change.js";
+import { WriteBehindError } from "./errors.js";
+import { Emitter } from "./events.js";
+import type {
+  CloseReport,
+  Executed,
+  FlushReport,
+  Heart,
+  Inspection,
+  QueuePage,
+  Reached,
+  Status,
+  StepReport,
+  WaitOptions,
+  Watch,
+} from "./heart.js";
+import type { Host } from "./host/host.js";
+import { Inspector } from "./heart/inspector.js";
+import { Loads } from "./heart/loads.js";
+import type { EngineOptions } from "./options.js";
+import { ownFolder, type OwnedFolder } from "./heart/owned-folder.js";
+import { Journal } from "./queue/journal/journal.js";
+import { JournalReader } from "./queue/journal/reader.js";
+import type { Durability, FrameBody } from "./queue/queue.js";
+import { describeStatus } from "./heart/status.js";
+import type { Store, StoreDescriptor, StoreReader } from "./store/store.js";
+import { openReader } from "./store/thread-reader.js";
+import { Waits } from "./heart/waits.js";
+import { Workspace } from "./workspace.js";
+import { WriterSide } from "./heart/writer-side.js";
+import { startWriter, type WriterHandle } from "./writer/writer-link.js";
+
+/** What a heart is made of. */
+export interface HeartParts {
+  readonly host: Host;
+  readonly store: Store | StoreDescriptor;
+  readonly options: EngineOptions;
+}
+
+/**
+ * Opens a heart: owns the folder, recovers the journal, starts the writer, and takes what is pending into the cache.
+ * Waits for the store only where this queue has never been with one. Rejects FOLDER_IN_USE, JOURNAL_DAMAGED,
+ * QUEUE_MISMATCH, TABLES_IN_USE and what the store finds wrong.
+ */
+export async function openHeart(parts: HeartParts): Promise<Heart> {
+  const { host, options, store } = parts;
+  const folder = await ownFolder(host, options.data, options.ownerWaitMs);
+  try {
+    const journalFolder = `${options.data}/journal`;
+    const journal = await Journal.open(host, journalFolder, options);
+    const engine = new Engine(parts, folder, journal, openReader(store, host));
+    await engine.begin(journalFolder);
+    return engine;
+  } catch (error) {
+    await folder.release();
+    throw error;
+  }
+}
+
+class Engine implements Heart {
+  readonly events = new Emitter();
+  readonly #host: Host;
+  readonly #options: EngineOptions;
+  readonly #store: Store | StoreDescriptor;
+  readonly #folder: OwnedFolder;
+  readonly #journal: Journal;
+  readonly #cache: MemoryCache;
+  readonly #reader: StoreReader;
+  readonly #loads: Loads;
+  readonly #side: WriterSide;
+  readonly #resolve: Resolve = keyIsRecord;
+  readonly #waitsKept = new Waits();
+  readonly #waitsDurable = new Waits();
+  readonly #flushes = new Set<(error: WriteBehindError) => void>();
+  readonly #failureCalls: ((error: WriteBehindError) => void)[] = [];
+  #writer: WriterHandle | null = null;
+  #inspector: Inspector | null = null;
+  #failure: WriteBehindError | null = null;
+  #closing: Promise<CloseReport> | null = null;
+  #paused = false;
+  #now = 0;
+  readonly #lookup = (record: Bytes) => this.#cache.lookup(record, this.#now);
+
+  constructor(parts: HeartParts, folder: OwnedFolder, journal: Journal, reader: StoreReader) {
+    this.#host = parts.host;
+    this.#options = parts.options;
+    this.#store = parts.store;
+    this.#folder = folder;
+    this.#journal = journal;
+    this.#reader = reader;
+    this.#cache = new MemoryCache({ bytesMax: parts.options.cacheBytes, absentMs: parts.options.absentMs });
+    this.#loads = new Loads(reader, this.#cache, parts.options.loadsMax, () => this.#logTime());
+    this.#side = new WriterSide(parts.host.clock, journal, this.#cache, this.events);
+    journal.onKept = (mark) => this.#waitsKept.reach(mark);
+    journal.onDurable = (mark) => this.#waitsDurable.reach(mark);
+    journal.onFailed = (error) => this.#fail(error);
+  }
+
+  /** Starts the writer and takes what is pending into the cache. Then clients may come. */
+  async begin(journalFolder: string): Promise<void> {
+    try {
+      this.#paused = await this.#folder.isPaused();
+      this.#writer = startWriter(
+        this.#host,
+        { store: this.#store, folder: journalFolder, logId: this.#journal.logId, options: this.#options },
+        this.#side,
+      );
+      if (this.#paused) this.#writer.pause();
+      const from = await this.#side.firstPosition(this.#journal);
+      const log = await JournalReader.open(this.#host.disk, journalFolder, this.#journal.logId);
+      this.#inspector = new Inspector(log, this.#journal, this.#cache, this.#reader, this.#resolve);
+      await this.#recover(log, from);
+      this.#side.begin();
+    } catch (error) {
+      await this.#stopParts();
+      throw error;
+    }
+  }
+
+  get durability(): Durability {
+    return this.#options.durability;
+  }
+  get kept(): number {
+    return this.#journal.kept;
+  }
+  get accepted(): number {
+    return this.#journal.accepted;
+  }
+  get stored(): number {
+    return this.#side.stored;
+  }
+
+  execute<T>(work: (workspace: Workspace) => T, options: WaitOptions = {}): Executed<T> | Promise<Executed<T>> {
+    this.#assertOpen();
+    const done = this.#attempt(work, true);
+    return done instanceof NotYet ? this.#again(work, true, done, options) : done;
+  }
+
+  view<T>(work: (workspace: Workspace) => T, options: WaitOptions = {}): Executed<T> | Promise<Executed<T>> {
+    this.#assertOpen();
+    const done = this.#attempt(work, false);
+    return done instanceof NotYet ? this.#again(work, false, done, options) : done;
+  }
+
+  /** One try: all in one synchronous step, or nothing and what is missing. */
+  #attempt<T>(work: (workspace: Workspace) => T, write: boolean): Executed<T> | NotYet {
+    this.#now = this.#logTime();
+    const workspace = new Workspace(this.#resolve, this.#lookup, this.#now);
+    let value: T;
+    try {
+      value = work(workspace);
+    } catch (error) {
+      if (workspace.missing.length > 0) return new NotYet(workspace, 0);
+      throw error;
+    }
+    if (workspace.missing.length > 0) return new NotYet(workspace, 0);
+    const body = write ? bodyOf(workspace) : null;
+    if (body === null) return { value, sequence: this.#sequenceOf(workspace), frame: 0 };
+    const bytes = bytesOfBody(body);
+    if (!this.#journal.hasRoom(bytes)) return new NotYet(workspace, bytes);
+    const frame = this.#take(body);
+    return { value, sequence: frame, frame };
+  }
+
+  /** Loads what was missing, or waits for room, and tries again from the beginning until it is done. */
+  async #again<T>(
+    work: (workspace: Workspace) => T,
+    write: boolean,
+    first: NotYet,
+    options: WaitOptions,
+  ): Promise<Executed<T>> {
+    const pinned = new Set<Bytes>();
+    try {
+      for (let notYet = first; ; ) {
+        for (const record of notYet.workspace.records) {
+          if (!pinned.has(record)) this.#cache.pin(record);
+          pinned.add(record);
+        }
+        if (notYet.bytes === 0) await abortable(this.#loads.load(notYet.workspace.missing), options.signal);
+        else await this.#whenRoom(notYet.bytes, options.signal);
+        this.#assertOpen();
+        const done = this.#attempt(work, write);
+        if (!(done instanceof NotYet)) return done;
+        notYet = done;
+      }
+    } finally {
+      for (const record of pinned) this.#cache.unpin(record);
+    }
+  }
+
+  /** The one place where a change enters: queue and cache, in one synchronous step. */
+  #take(body: FrameBody): number {
+    const sequence = this.#journal.append(body, this.#now);
+    const changes = body.kind === "clear" ? 1 : body.changes.length;
+    if (body.kind === "clear") this.#cache.clear(sequence);
+    else for (const { record, change } of body.changes) this.#cache.write(record, change, sequence);
+    this.#side.accepted(sequence, changes);
+    return sequence;
+  }
+
+  async #whenRoom(bytes: number, signal: AbortSignal | undefined): Promise<void> {
+    if (this.events.has("full")) this.events.emit("full", { pendingBytes: this.#journal.stats().pendingBytes });
+    this.#writer?.hurry(this.#journal.accepted);
+    await this.#journal.whenRoom(bytes, { waitMs: this.#options.waitMs, signal });
+  }
+
+  watch(key: Bytes): Watch {
+    return this.#cache.watch(this.#resolve(key).record);
+  }
+
+  whenKept(sequence: number, reached: Reached): void {
+    if (sequence <= this.#journal.kept) reached(null);
+    else if (this.#failure !== null) reached(unknown(this.#failure));
+    // Nobody overtakes: a wait for less than the last one costs nothing but the rest of the same group.
+    else this.#waitsKept.add(Math.max(sequence, this.#waitsKept.last), reached);
+  }
+
+  whenDurable(sequence: number, reached: Reached): void {
+    if (sequence <= this.#journal.durable) return reached(null);
+    if (this.#failure !== null) return reached(unknown(this.#failure));
+    this.#waitsDurable.add(sequence, reached);
+    // A failed sync fails the journal, and the journal's failure answers every wait.
+    this.#journal.syncNow().catch(() => {});
+  }
+
+  whenStored(sequence: number, reached: Reached): () => void {
+    const cancel = this.#side.whenStored(sequence, reached);
+    if (sequence > this.#side.stored) this.#writer?.hurry(sequence);
+    return cancel;
+  }
+
+  onFailed(call: (error: WriteBehindError) => void): void {
+    if (this.#failure === null) this.#failureCalls.push(call);
+    else call(this.#failure);
+  }
+
+  async flush(options: WaitOptions & { readonly keys?: readonly Bytes[] | undefined } = {}): Promise<FlushReport> {
+    this.#assertOpen();
+    const upTo =
+      options.keys === undefined
+        ? this.#journal.accepted
+        : Math.max(0, ...options.keys.map((key) => this.#cache.sequenceOf(this.#resolve(key).record)));
+    if (upTo > this.#side.stored) {
+      if (this.#paused) throw pausedError();
+      await this.#untilStored(upTo, options.signal);
+    }
+    return { stored: this.#side.positionText, parked: [] };
+  }
+
+  #untilStored(upTo: number, signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const end = (error: unknown): void => {
+        this.#flushes.delete(end);
+        signal?.removeEventListener("abort", aborted);
+        cancel();
+        if (error === null) resolve();
+        else reject(error as Error);
+      };
+      const aborted = (): void => end(signal?.reason);
+      const cancel = this.whenStored(upTo, end);
+      this.#flushes.add(end);
+      if (signal?.aborted === true) aborted();
+      else signal?.addEventListener("abort", aborted);
+    });
+  }
+
+  async pause(): Promise<void> {
+    this.#assertOpen();
+    this.#paused = true;
+    this.#writer?.pause();
+    for (const end of this.#flushes) end(pausedError());
+    await this.#folder.rememberPause(true);
+  }
+
+  async resume(): Promise<void> {
+    this.#assertOpen();
+    await this.#folder.rememberPause(false);
+    this.#paused = false;
+    this.#writer?.resume();
+  }
+
+  async step(): Promise<StepReport> {
+    this.#assertOpen();
+    return { batch: (await this.#writer?.step()) ?? null };
+  }
+
+  status(): Status {
+    return describeStatus({
+      options: this.#options,
+      journal: this.#journal,
+      cache: this.#cache,
+      side: this.#side,
+      paused: this.#paused,
+      closing: this.#closing !== null,
+      failure: this.#failure,
+      now: this.#logTime(),
+    });
+  }
+
+  async inspect(key: Bytes): Promise<Inspection> {
+    return (this.#inspector as Inspector).inspect(key, this.#side.stored, this.#logTime());
+  }
+
+  async pending(limit: number, after: string | null): Promise<QueuePage> {
+    return (this.#inspector as Inspector).pending(limit, after, this.#side.stored);
+  }
+
+  close(options: { readonly deadlineMs?: number | undefined } = {}): Promise<CloseReport> {
+    this.#closing ??= this.#close(options.deadlineMs ?? this.#options.closeMs);
+    return this.#closing;
+  }
+
+  async #close(deadlineMs: number): Promise<CloseReport> {
+    const willDrain = !this.#paused && this.#failure === null;
+    if (willDrain && this.#journal.accepted > this.#side.stored) await this.#drain(deadlineMs);
+    await this.#stopParts();
+    this.#waitsKept.fail(closed());
+    this.#waitsDurable.fail(closed());
+    this.#side.fail(new WriteBehindError("CLOSED", "closed before the change was in the database; the journal has it"));
+    const left = this.#side.pendingChanges;
+    const leftIn = left === 0 ? null : `${left} changes are in the journal in ${this.#options.data} and go on at the next start`;
+    return { drained: left === 0, pendingChanges: left, leftIn };
+  }
+
+  #drain(deadlineMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = this.#host.clock.after(deadlineMs, () => {
+        cancel();
+        resolve();
+      });
+      const cancel = this.whenStored(this.#journal.accepted, () => {
+        timer.cancel();
+        resolve();
+      });
+    });
+  }
+
+  async #stopParts(): Promise<void> {
+    await this.#writer?.stop();
+    await this.#reader.close();
+    await this.#inspector?.close();
+    await this.#journal.close();
+    await this.#folder.release();
+  }
+
+  async #recover(log: JournalReader, from: number): Promise<void> {
+    for await (const piece of log.read(from, this.#journal.accepted)) {
+      for (const { frame } of piece) {
+        const { sequence } = frame.position;
+        if (frame.body.kind === "clear") this.#cache.clear(sequence);
+        else for (const { record, change } of frame.body.changes) this.#cache.write(record, change, sequence);
+        this.#side.recovered(sequence, frame.body.kind === "clear" ? 1 : frame.body.changes.length);
+      }
+    }
+  }
+
+  #sequenceOf(workspace: Workspace): number {
+    let sequence = 0;
+    for (const record of workspace.records) sequence = Math.max(sequence, this.#cache.sequenceOf(record));
+    return sequence;
+  }
+
+  /** Log time never goes back, whatever the wall clock does. */
+  #logTime(): number {
+    return Math.max(this.#host.clock.now(), this.#journal.lastAt);
+  }
+
+  #assertOpen(): void {
+    if (this.#failure !== null) {
+      throw new WriteBehindError("JOURNAL_FAILED", `the journal has failed: ${this.#failure.message}`, {
+        hint: "start again; what was answered is in the journal",
+      });
+    }
+    if (this.#closing !== null) throw closed();
+  }
+
+  #fail(error: WriteBehindError): void {
+    this.#failure = error;
+    this.#waitsKept.fail(unknown(error));
+    this.#waitsDurable.fail(unknown(error));
+    for (const call of this.#failureCalls) call(error);
+  }
+}
+
+/** Why a try could not be finished: records are missing, or (`bytes` > 0) there is no room for that many bytes. */
+class NotYet {
+  readonly workspace: Workspace;
+  readonly bytes: number;
+
+  constructor(workspace: Workspace, bytes: number) {
+    this.workspace = workspace;
+    this.bytes = bytes;
+  }
+}
+
+function bodyOf(workspace: Workspace): FrameBody | null {
+  const changes = workspace.changes();
+  if (!workspace.cleared) return changes.length === 0 ? null : { kind: "changes", changes };
+  if (changes.length === 0) return { kind: "clear" };
+  throw new WriteBehindError("BAD_VALUE", "FLUSHALL cannot share a transaction with other writes", {
+    hint: "send it by itself",
+  });
+}
+
+function bytesOfBody(body: FrameBody): number {
+  let bytes = 64;
+  if (body.kind === "changes") for (const change of body.changes) bytes += bytesOfChange(change);
+  return bytes;
+}
+
+function bytesOfChange({ record, change }: RecordChange): number {
+  if (change.kind === "remove") return record.length + 32;
+  if (change.kind === "replace" && typeof change.content === "string") return record.length + change.content.length + 32;
+  let bytes = record.length + 32;
+  const fields = change.kind === "replace" ? change.content : change.fields?.set;
+  if (fields !== undefined && typeof fields !== "string") {
+    for (const [field, value] of fields) bytes += field.length + value.length + 16;
+  }
+  if (change.kind === "merge") for (const field of change.fields?.unset ?? []) bytes += field.length + 16;
+  return bytes;
+}
+
+function abortable(promise: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+  if (signal === undefined) return promise;
+  signal.throwIfAborted();
+  return new Promise((resolve, reject) => {
+    const aborted = (): void => reject(signal.reason as Error);
+    signal.addEventListener("abort", aborted, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", aborted));
+  });
+}
+
+function closed(): WriteBehindError {
+  return new WriteBehindError("CLOSED", "this instance is closing or closed; nothing was written");
+}
+
+function unknown(cause: WriteBehindError): WriteBehindError {
+  return new WriteBehindError("UNKNOWN", `the journal failed before the change was known to be kept: ${cause.message}`, {
+    hint: "read the record after the next start to see whether the change was kept",
+    cause,
+  });
+}
+
+function pausedError(): WriteBehindError {
+  return new WriteBehindError("CLOSED", "the writer is paused, so nothing reaches the database", { hint: "resume" });
+}
