@@ -11,6 +11,7 @@ export const errorCodes = {
   FOLDER_IN_USE: "another process owns the data folder",
   TABLES_IN_USE: "another queue writes to these tables",
   JOURNAL_DAMAGED: "the journal is damaged before its end",
+  JOURNAL_VERSION: "the journal was written in a format that this version does not know",
   JOURNAL_FAILED: "the journal could not be written; the instance takes no more writes",
   QUEUE_MISMATCH: "queue and database do not belong together",
   ROUTE_MISMATCH: "a route does not fit the schema or the pending changes",

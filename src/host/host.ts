@@ -50,6 +50,7 @@ export interface DiskFile {
 
 /** A disk. Paths are plain strings joined with "/". */
 export interface Disk {
+  /** Makes a folder and those above it, where they are missing; they are on disk then. */
   makeFolder(path: string): Promise<void>;
   /** Names in a folder, sorted; an absent folder is empty. */
   list(path: string): Promise<readonly string[]>;
@@ -96,9 +97,12 @@ export interface Thread<Out, In> extends Channel<Out, In> {
   terminate(): Promise<void>;
 }
 
+/** What the module of a thread exports as `main`: called once, in the thread. */
+export type ThreadMain = (channel: Channel<unknown, unknown>, data: unknown) => void;
+
 /** Threads. */
 export interface Threads {
-  /** Starts the module at this URL in a thread of its own and hands it `data`. */
+  /** Starts the `main` of the module at this URL in a thread of its own and hands it `data`. */
   start<Out, In>(moduleUrl: string, data: unknown): Thread<Out, In>;
 }
 
