@@ -91,6 +91,13 @@ export class Workspace {
     this.#merge(record, { set: new Map([[field, value]]), unset: new Set() }, undefined);
   }
 
+  /** Makes the key hold another string and keeps its end (INCR, SET KEEPTTL). Needs the record in memory. */
+  updateString(key: Bytes, value: Bytes): void {
+    const { record, field } = this.#resolve(key);
+    if (field === null) this.#replace(record, value, this.#read(record)?.expiresAt ?? null);
+    else this.#merge(record, { set: new Map([[field, value]]), unset: new Set() }, undefined);
+  }
+
   /** Sets fields of the hash at a key, making it where it is absent. Needs the record in memory. */
   setFields(key: Bytes, fields: Fields): void {
     const { record, field } = this.#resolve(key);
