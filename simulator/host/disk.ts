@@ -1,0 +1,310 @@
+/**
+ * The twin of src/host/disk.ts: one disk of one machine, on which several processes may work.
+ *
+ * The fault model. For every file the disk keeps what a reader sees (live) apart from what a power loss leaves
+ * (durable); the same for the entries of every folder.
+ *
+ *  - A write reaches the page cache at some moment between call and completion, and nothing else of it is promised.
+ *    With `dsync` its sectors are durable when it completes; other sectors of the file are not.
+ *  - `sync` makes durable what had been written when it was called. The length of a file comes with its bytes.
+ *  - Creations, renames and removals are durable after `syncFolder`, and not before; syncing the file itself does not
+ *    help (POSIX promises no more; ext4 is kinder). They become durable in the order in which they were made, as in
+ *    every journaling file system. A folder itself is durable once `makeFolder` has returned.
+ *  - The system may write any dirty sector back at any time.
+ *  - Killing a process (SIGKILL) keeps all that is live. A write in flight is there, or not, or a prefix of it.
+ *  - Power loss keeps what is durable and any subset of the dirty sectors of 512 bytes, in any combination: unsynced
+ *    writes are torn, lost and reordered. A grown length may be there without its bytes (zeros). A sector is never torn.
+ *  - Folder operations that are not durable are kept up to any one of them.
+ *  - Faults, when the world turns them on: a write fails with EIO or ENOSPC and has written any part; a sync fails and
+ *    its sectors will never be durable although they can be read (as on Linux); a read or a folder call fails.
+ *  - The disk never returns other bytes than were written; damage has tests of its own.
+ *
+ * It also asserts what no disk checks: that nobody changes the source of a write before the write has completed.
+ */
+import { DiskError, type Disk, type DiskFile, type FileMode, type Ownership } from "../../src/host/host.js";
+import type { EventLoop, Owner } from "./clock.js";
+import { Inode } from "./inode.js";
+import type { Dice } from "./random.js";
+
+/** How the disk behaves. The world changes it while it runs. */
+export interface DiskTemper {
+  /** A call takes up to this long; now and then ten times as long. */
+  latencyMs: number;
+  /** Probability that a call fails. */
+  writeFails: number;
+  syncFails: number;
+  /** Probability that the system writes dirty sectors back at a write. */
+  writeBack: number;
+  capacityBytes: number;
+}
+
+type FolderChange = { readonly name: string; readonly inode: Inode | null };
+
+/** A folder: entries now, entries after a power loss, and the operations between the two. */
+class Folder {
+  readonly live = new Map<string, Inode>();
+  readonly durable = new Map<string, Inode>();
+  /** Each operation is a few changes that happen together. */
+  pending: (readonly FolderChange[])[] = [];
+
+  change(...changes: FolderChange[]): void {
+    applyChanges(this.live, changes);
+    this.pending.push(changes);
+  }
+
+  /** The first operations become durable. */
+  settle(count: number): void {
+    for (const changes of this.pending.splice(0, count)) applyChanges(this.durable, changes);
+  }
+}
+
+function applyChanges(entries: Map<string, Inode>, changes: readonly FolderChange[]): void {
+  for (const { name, inode } of changes) {
+    if (inode === null) entries.delete(name);
+    else entries.set(name, inode);
+  }
+}
+
+/** A write between call and completion. */
+interface Flight {
+  readonly owner: Owner;
+  readonly inode: Inode;
+  readonly bytes: Uint8Array;
+  readonly offset: number;
+  arrived: boolean;
+}
+
+/** The disk of a machine. `of` gives a process its view of it. */
+export class SimulatedDisk {
+  readonly temper: DiskTemper = { latencyMs: 1, writeFails: 0, syncFails: 0, writeBack: 0, capacityBytes: 2 ** 40 };
+  /** Called when the engine breaks a rule of the disk. */
+  onMisuse: (message: string) => void = (message) => {
+    throw new Error(message);
+  };
+  readonly #loop: EventLoop;
+  readonly #dice: Dice;
+  readonly #folders = new Map<string, Folder>();
+  readonly #flights = new Set<Flight>();
+  readonly #owners = new Map<string, Owner>();
+
+  constructor(loop: EventLoop, dice: Dice) {
+    this.#loop = loop;
+    this.#dice = dice;
+  }
+
+  /** A process was killed: what it had in flight is there, or not, or in part. What it owned is free. */
+  killed(owner: Owner): void {
+    for (const flight of this.#flights) {
+      if (flight.owner !== owner) continue;
+      this.#flights.delete(flight);
+      if (flight.arrived) continue;
+      const count = this.#dice.pick([0, flight.bytes.length, this.#dice.between(0, flight.bytes.length)]);
+      flight.inode.write(flight.bytes.subarray(0, count), flight.offset);
+    }
+    for (const [path, by] of this.#owners) if (by === owner) this.#owners.delete(path);
+  }
+
+  /** The machine lost power. Every process on it must have been killed before. */
+  losePower(): void {
+    const kept = this.#dice.pick([0, 0.5, 0.9, 1]);
+    const inodes = new Set<Inode>();
+    for (const folder of this.#folders.values()) {
+      for (const inode of [...folder.live.values(), ...folder.durable.values()]) inodes.add(inode);
+      for (const changes of folder.pending) for (const { inode } of changes) if (inode !== null) inodes.add(inode);
+      folder.settle(this.#dice.chance(0.3) ? 0 : this.#dice.between(0, folder.pending.length));
+      folder.pending = [];
+      folder.live.clear();
+      for (const [name, inode] of folder.durable) folder.live.set(name, inode);
+    }
+    for (const inode of inodes) inode.losePower(this.#dice, kept);
+  }
+
+  /** Bytes in files that have a name. */
+  usedBytes(): number {
+    let bytes = 0;
+    for (const folder of this.#folders.values()) for (const inode of folder.live.values()) bytes += inode.size;
+    return bytes;
+  }
+
+  /** A file as it is now, for tests that damage it. */
+  inode(path: string): Inode | null {
+    const { folder, name } = split(path);
+    return this.#folders.get(folder)?.live.get(name) ?? null;
+  }
+
+  /** The disk as one process sees it. */
+  of(owner: Owner): Disk {
+    return {
+      makeFolder: (path) =>
+        this.#call("mkdir", owner, () => {
+          const parts = path.split("/");
+          for (let i = 1; i <= parts.length; i++) this.#makeFolder(parts.slice(0, i).join("/"));
+        }),
+      list: (path) => this.#call("list", owner, () => [...(this.#folders.get(path)?.live.keys() ?? [])].sort()),
+      open: (path, mode) => this.#call("open", owner, () => this.#open(owner, path, mode)),
+      rename: (from, to) => this.#call("rename", owner, () => this.#rename(from, to)),
+      remove: (path) => this.#call("remove", owner, () => this.#remove(path)),
+      syncFolder: (path) => this.#syncFolder(owner, path),
+      freeBytes: () => this.#call("free", owner, () => Math.max(0, this.temper.capacityBytes - this.usedBytes())),
+      own: (path) => this.#call("own", owner, () => this.#own(owner, path)),
+    };
+  }
+
+  /** A call that happens at its completion. */
+  #call<T>(label: string, owner: Owner, make: () => T): Promise<T> {
+    return this.#loop.arrive(this.latency(), label, owner, make);
+  }
+
+  latency(): number {
+    const slow = this.#dice.chance(0.02) ? 10 : 1;
+    return this.#dice.number() * this.temper.latencyMs * slow;
+  }
+
+  #makeFolder(path: string): Folder {
+    let folder = this.#folders.get(path);
+    if (folder === undefined) {
+      folder = new Folder();
+      this.#folders.set(path, folder);
+    }
+    return folder;
+  }
+
+  #folderOf(path: string): { folder: Folder; name: string } {
+    const { folder, name } = split(path);
+    const found = this.#folders.get(folder);
+    if (found === undefined) throw new DiskError("missing", "ENOENT", `no folder ${folder}`);
+    return { folder: found, name };
+  }
+
+  #open(owner: Owner, path: string, mode: FileMode): DiskFile {
+    const { folder, name } = this.#folderOf(path);
+    const found = folder.live.get(name);
+    if (mode.create) {
+      if (found !== undefined) throw new DiskError("exists", "EEXIST", `${path} exists`);
+      const inode = new Inode();
+      folder.change({ name, inode });
+      return this.#file(owner, inode, mode);
+    }
+    if (found === undefined) throw new DiskError("missing", "ENOENT", `no file ${path}`);
+    return this.#file(owner, found, mode);
+  }
+
+  #rename(from: string, to: string): void {
+    const source = this.#folderOf(from);
+    const target = this.#folderOf(to);
+    const inode = source.folder.live.get(source.name);
+    if (inode === undefined) throw new DiskError("missing", "ENOENT", `no file ${from}`);
+    if (source.folder !== target.folder) throw new DiskError("failed", "EXDEV", `${from} and ${to} are in two folders`);
+    source.folder.change({ name: source.name, inode: null }, { name: target.name, inode });
+  }
+
+  #remove(path: string): void {
+    const { folder, name } = this.#folderOf(path);
+    if (!folder.live.has(name)) throw new DiskError("missing", "ENOENT", `no file ${path}`);
+    folder.change({ name, inode: null });
+  }
+
+  #syncFolder(owner: Owner, path: string): Promise<void> {
+    const folder = this.#folders.get(path);
+    if (folder === undefined) throw new DiskError("missing", "ENOENT", `no folder ${path}`);
+    const before = folder.pending.slice();
+    return this.#call("sync folder", owner, () => {
+      this.#failSometimes(this.temper.syncFails, "syncing a folder");
+      // Operations are durable in order: up to the last of those that were there at the call.
+      const last = before.findLast((changes) => folder.pending.includes(changes));
+      folder.settle(last === undefined ? 0 : folder.pending.indexOf(last) + 1);
+    });
+  }
+
+  #own(owner: Owner, path: string): Ownership | null {
+    const by = this.#owners.get(path);
+    if (by !== undefined && by.alive) return null;
+    this.#owners.set(path, owner);
+    return {
+      release: () =>
+        this.#call("release", owner, () => {
+          if (this.#owners.get(path) === owner) this.#owners.delete(path);
+        }),
+    };
+  }
+
+  #file(owner: Owner, inode: Inode, mode: FileMode): DiskFile {
+    let open = true;
+    const assertOpen = (): void => {
+      if (!open) throw new DiskError("failed", "EBADF", "the file is closed");
+    };
+    return {
+      read: async (target, targetOffset, length, offset) => {
+        assertOpen();
+        return this.#call("read", owner, () => inode.read(target, targetOffset, length, offset));
+      },
+      write: async (source, sourceOffset, length, offset) => {
+        assertOpen();
+        if (!mode.write) throw new DiskError("failed", "EBADF", "the file is open for reading");
+        return this.#write(owner, inode, mode.dsync, source.subarray(sourceOffset, sourceOffset + length), offset);
+      },
+      sync: async () => {
+        assertOpen();
+        return this.#sync(owner, inode);
+      },
+      size: async () => {
+        assertOpen();
+        return this.#call("size", owner, () => inode.size);
+      },
+      close: async () => {
+        assertOpen();
+        open = false;
+        return this.#call("close", owner, () => {});
+      },
+    };
+  }
+
+  #write(owner: Owner, inode: Inode, dsync: boolean, source: Uint8Array, offset: number): Promise<void> {
+    const flight: Flight = { owner, inode, bytes: source.slice(), offset, arrived: false };
+    this.#flights.add(flight);
+    const fails = this.#failure(this.temper.writeFails, inode, offset + source.length);
+    const total = this.latency();
+    return new Promise((resolve, reject) => {
+      this.#loop.after(this.#dice.number() * total, "write arrives", owner, () => {
+        flight.arrived = true;
+        const count = fails === null ? source.length : this.#dice.between(0, source.length);
+        inode.write(flight.bytes.subarray(0, count), offset);
+        if (this.temper.writeBack > 0) inode.writeBack(this.#dice, this.temper.writeBack);
+        this.#loop.after(total * 0.5, "write", owner, () => {
+          this.#flights.delete(flight);
+          if (fails === null && Buffer.compare(source, flight.bytes) !== 0) {
+            this.onMisuse("the source of a write was changed before the write had completed");
+          }
+          if (fails !== null) return reject(fails);
+          if (dsync) inode.flushRange(offset, source.length);
+          resolve();
+        });
+      });
+    });
+  }
+
+  #sync(owner: Owner, inode: Inode): Promise<void> {
+    const sync = inode.beginSync();
+    return this.#call("sync", owner, () => {
+      const failed = this.#dice.chance(this.temper.syncFails);
+      inode.endSync(sync, failed);
+      if (failed) throw new DiskError("failed", "EIO", "sync failed");
+    });
+  }
+
+  #failure(probability: number, inode: Inode, end: number): DiskError | null {
+    if (end > inode.size && this.usedBytes() + end - inode.size > this.temper.capacityBytes) {
+      return new DiskError("full", "ENOSPC", "no space left on the disk");
+    }
+    return this.#dice.chance(probability) ? new DiskError("failed", "EIO", "write failed") : null;
+  }
+
+  #failSometimes(probability: number, what: string): void {
+    if (this.#dice.chance(probability)) throw new DiskError("failed", "EIO", `${what} failed`);
+  }
+}
+
+function split(path: string): { folder: string; name: string } {
+  const slash = path.lastIndexOf("/");
+  return slash === -1 ? { folder: "", name: path } : { folder: path.slice(0, slash), name: path.slice(slash + 1) };
+}

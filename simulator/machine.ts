@@ -1,0 +1,76 @@
+/** One simulated machine: time, a disk, and processes that come and go on it. */
+import type { Host } from "../src/host/host.js";
+import { EventLoop, processClock, type Owner } from "./host/clock.js";
+import { SimulatedDisk } from "./host/disk.js";
+import type { Dice } from "./host/random.js";
+import { SimulatedThreads } from "./host/threads.js";
+import type { Trace } from "./trace.js";
+
+/** A process. Once dead nothing of it runs: its timers, its disk calls and its messages never come back to it. */
+export interface Process extends Owner {
+  readonly name: string;
+  readonly host: Host;
+}
+
+/** A process whose life the machine ends. */
+class Life implements Process {
+  readonly name: string;
+  readonly host: Host;
+  alive = true;
+
+  constructor(name: string, machine: Machine) {
+    this.name = name;
+    this.host = {
+      clock: processClock(machine.loop, this),
+      random: machine.dice,
+      disk: machine.disk.of(this),
+      threads: new SimulatedThreads(machine.loop, this),
+    };
+  }
+}
+
+/** The machine. */
+export class Machine {
+  readonly dice: Dice;
+  readonly trace: Trace;
+  readonly loop: EventLoop;
+  readonly disk: SimulatedDisk;
+  readonly #processes = new Set<Life>();
+  #started = 0;
+
+  constructor(dice: Dice, trace: Trace) {
+    this.dice = dice;
+    this.trace = trace;
+    this.loop = new EventLoop(dice, trace);
+    this.disk = new SimulatedDisk(this.loop, dice);
+  }
+
+  /** Starts a process. */
+  start(): Process {
+    const life = new Life(`p${++this.#started}`, this);
+    this.#processes.add(life);
+    this.tell(() => `${life.name} starts`);
+    return life;
+  }
+
+  /** SIGKILL. */
+  kill(process: Process): void {
+    const life = process as Life;
+    if (!life.alive) return;
+    life.alive = false;
+    this.#processes.delete(life);
+    this.disk.killed(life);
+    this.tell(() => `${life.name} is killed`);
+  }
+
+  /** The power goes, and comes back: no process is left, and the disk holds what it holds. */
+  losePower(): void {
+    for (const life of [...this.#processes]) this.kill(life);
+    this.disk.losePower();
+    this.tell(() => "power is lost");
+  }
+
+  tell(words: () => string): void {
+    this.trace.tell(this.loop.nowMs, words);
+  }
+}

@@ -1,0 +1,81 @@
+/**
+ * What is true in a world: every frame that was accepted, what each record was after it, and what a crash has taken
+ * away again. Plain maps and lists, no engine in here: this is what the engine is measured against.
+ */
+import type { Bytes } from "../src/bytes.js";
+import type { RecordValue } from "../src/change.js";
+import type { Outcome } from "./operation.js";
+
+/** An accepted frame and its effect: what each record that it touched was afterwards. */
+export interface ModelFrame {
+  readonly sequence: number;
+  /** Log time of the work. */
+  readonly at: number;
+  readonly effects: ReadonlyMap<Bytes, RecordValue | null>;
+}
+
+interface Version {
+  readonly sequence: number;
+  readonly value: RecordValue | null;
+}
+
+/** The truth. */
+export class Model {
+  readonly #frames: ModelFrame[] = [];
+  readonly #versions = new Map<Bytes, Version[]>();
+
+  /** The sequence of the last frame; 0 where there is none. */
+  get last(): number {
+    return this.#frames.length;
+  }
+
+  /** Every record that ever was. */
+  get records(): Iterable<Bytes> {
+    return this.#versions.keys();
+  }
+
+  /** A frame was accepted. */
+  accept(sequence: number, at: number, outcome: Outcome): ModelFrame {
+    const effects = new Map(outcome.effects);
+    if (outcome.clears) for (const record of this.#versions.keys()) effects.set(record, null);
+    const frame: ModelFrame = { sequence, at, effects };
+    this.#frames.push(frame);
+    for (const [record, value] of effects) {
+      const versions = this.#versions.get(record);
+      if (versions === undefined) this.#versions.set(record, [{ sequence, value }]);
+      else versions.push({ sequence, value });
+    }
+    return frame;
+  }
+
+  /** Frames after this sequence were lost. */
+  truncate(sequence: number): void {
+    while (this.#frames.length > sequence) {
+      const frame = this.#frames.pop() as ModelFrame;
+      for (const record of frame.effects.keys()) this.#versions.get(record)?.pop();
+    }
+  }
+
+  /** A frame, or undefined where there is none of this sequence. */
+  frame(sequence: number): ModelFrame | undefined {
+    return this.#frames[sequence - 1];
+  }
+
+  /** The newest value of a record. */
+  readonly newest = (record: Bytes): RecordValue | null => this.#versions.get(record)?.at(-1)?.value ?? null;
+
+  /** The sequence of the newest change of a record; 0 where there was none. */
+  sequenceOf(record: Bytes): number {
+    return this.#versions.get(record)?.at(-1)?.sequence ?? 0;
+  }
+
+  /** The value of a record after a frame. */
+  valueAt(record: Bytes, sequence: number): RecordValue | null {
+    return this.versions(record).findLast((version) => version.sequence <= sequence)?.value ?? null;
+  }
+
+  /** Every version of a record, oldest first. */
+  versions(record: Bytes): readonly Version[] {
+    return this.#versions.get(record) ?? [];
+  }
+}

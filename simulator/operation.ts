@@ -1,0 +1,178 @@
+/**
+ * What a simulated client asks for, twice: as work on the engine's workspace, and as an independent statement of what
+ * must come of it. Both see the same moment; any difference is somebody's fault.
+ */
+import type { Bytes } from "../src/bytes.js";
+import type { RecordValue } from "../src/change.js";
+import { WriteBehindError } from "../src/errors.js";
+import type { Workspace } from "../src/workspace.js";
+
+/** One thing to do with one key. */
+export type Step =
+  | { readonly kind: "get"; readonly key: Bytes }
+  | { readonly kind: "set"; readonly key: Bytes; readonly value: Bytes; readonly ttlMs: number | null }
+  | { readonly kind: "delete"; readonly key: Bytes }
+  | { readonly kind: "increment"; readonly key: Bytes; readonly by: number }
+  | { readonly kind: "hashSet"; readonly key: Bytes; readonly field: Bytes; readonly value: Bytes }
+  | { readonly kind: "hashUnset"; readonly key: Bytes; readonly field: Bytes }
+  | { readonly kind: "expire"; readonly key: Bytes; readonly ttlMs: number | null }
+  | { readonly kind: "clear" };
+
+/** A command (one step) or a transaction (several). */
+export type Operation = readonly Step[];
+
+/** What came of it: a text for each step, or the code of the error that it ended with. */
+export type Reply = string;
+
+/** What the operation does to records, and what it replies. Null effects: it must change nothing. */
+export interface Outcome {
+  readonly reply: Reply;
+  readonly effects: ReadonlyMap<Bytes, RecordValue | null>;
+  readonly clears: boolean;
+}
+
+/** The records that an operation names. */
+export function recordsOf(operation: Operation): Bytes[] {
+  return operation.flatMap((step) => (step.kind === "clear" ? [] : [step.key]));
+}
+
+/** Whether it only reads. */
+export function isReading(operation: Operation): boolean {
+  return operation.every((step) => step.kind === "get");
+}
+
+/** An operation in words. */
+export function describe(operation: Operation): string {
+  return operation.map((step) => Object.values(step).map(shortOf).join(" ")).join("; ");
+}
+
+function shortOf(value: unknown): string {
+  const text = String(value);
+  return text.length <= 24 ? text : `${text.slice(0, 16)}…(${text.length})`;
+}
+
+/** A value in words, the same for equal values. */
+export function textOf(value: RecordValue | null): string {
+  if (value === null) return "nothing";
+  const { content, expiresAt } = value;
+  const fields = typeof content === "string" ? null : [...content].sort(([a], [b]) => (a < b ? -1 : 1));
+  const text = fields === null ? JSON.stringify(content) : `{${fields.map(([name, is]) => `${name}: ${is}`).join(", ")}}`;
+  return expiresAt === null ? text : `${text} until ${expiresAt}`;
+}
+
+/** Does the operation on the engine's workspace. Throws what the engine throws. */
+export function perform(operation: Operation, workspace: Workspace): Reply {
+  return operation.map((step) => performStep(step, workspace)).join(" | ");
+}
+
+function performStep(step: Step, workspace: Workspace): string {
+  switch (step.kind) {
+    case "get": {
+      const content = workspace.get(step.key);
+      return textOf(content === null ? null : { content, expiresAt: workspace.expiryOf(step.key) ?? null });
+    }
+    case "set":
+      workspace.setString(step.key, step.value, step.ttlMs === null ? null : workspace.now + step.ttlMs);
+      return "ok";
+    case "delete":
+      workspace.remove(step.key);
+      return "ok";
+    case "increment": {
+      const sum = added(workspace.getString(step.key), step.by);
+      workspace.setString(step.key, sum as Bytes, workspace.expiryOf(step.key) ?? null);
+      return sum;
+    }
+    case "hashSet": {
+      const count = workspace.getHash(step.key)?.size ?? 0;
+      workspace.setFields(step.key, new Map([[step.field, step.value]]));
+      return String(count);
+    }
+    case "hashUnset": {
+      const had = workspace.getHash(step.key)?.has(step.field) === true;
+      workspace.unsetFields(step.key, [step.field]);
+      return String(had);
+    }
+    case "expire": {
+      const there = workspace.get(step.key) !== null;
+      workspace.setExpiry(step.key, step.ttlMs === null ? null : workspace.now + step.ttlMs);
+      return String(there);
+    }
+    case "clear":
+      workspace.clear();
+      return "ok";
+  }
+}
+
+/** What must come of an operation at a moment, given every record as it is then. */
+export function expected(operation: Operation, valueOf: (record: Bytes) => RecordValue | null, now: number): Outcome {
+  const effects = new Map<Bytes, RecordValue | null>();
+  const look = (key: Bytes): RecordValue | null => {
+    const value = effects.has(key) ? (effects.get(key) ?? null) : valueOf(key);
+    return value !== null && (value.expiresAt === null || value.expiresAt > now) ? value : null;
+  };
+  try {
+    const reply = operation.map((step) => expectedStep(step, look, effects, now)).join(" | ");
+    return { reply, effects, clears: operation.some((step) => step.kind === "clear") };
+  } catch (error) {
+    if (!(error instanceof WriteBehindError)) throw error;
+    return { reply: error.code, effects: new Map(), clears: false };
+  }
+}
+
+function expectedStep(
+  step: Step,
+  look: (key: Bytes) => RecordValue | null,
+  effects: Map<Bytes, RecordValue | null>,
+  now: number,
+): string {
+  if (step.kind === "clear") return "ok";
+  const { key } = step;
+  const value = look(key);
+  const expiresAt = value?.expiresAt ?? null;
+  switch (step.kind) {
+    case "get":
+      return textOf(value);
+    case "set":
+      effects.set(key, { content: step.value, expiresAt: step.ttlMs === null ? null : now + step.ttlMs });
+      return "ok";
+    case "delete":
+      effects.set(key, null);
+      return "ok";
+    case "increment": {
+      const sum = added(value === null ? null : stringIn(value), step.by);
+      effects.set(key, { content: sum as Bytes, expiresAt });
+      return sum;
+    }
+    case "hashSet": {
+      const before = value === null ? new Map<Bytes, Bytes>() : fieldsIn(value);
+      effects.set(key, { content: new Map([...before, [step.field, step.value]]), expiresAt });
+      return String(before.size);
+    }
+    case "hashUnset": {
+      if (value === null) return "false";
+      const before = fieldsIn(value);
+      const left = new Map([...before].filter(([field]) => field !== step.field));
+      effects.set(key, left.size === 0 ? null : { content: left, expiresAt });
+      return String(before.has(step.field));
+    }
+    case "expire":
+      if (value !== null) effects.set(key, { content: value.content, expiresAt: step.ttlMs === null ? null : now + step.ttlMs });
+      return String(value !== null);
+  }
+}
+
+function stringIn(value: RecordValue): Bytes {
+  if (typeof value.content !== "string") throw new WriteBehindError("WRONG_TYPE", "a hash");
+  return value.content;
+}
+
+function fieldsIn(value: RecordValue): ReadonlyMap<Bytes, Bytes> {
+  if (typeof value.content === "string") throw new WriteBehindError("WRONG_TYPE", "a string");
+  return value.content;
+}
+
+function added(current: Bytes | null, by: number): string {
+  if (current === null) return String(by);
+  if (!/^-?\d{1,15}$/.test(current)) throw new WriteBehindError("BAD_VALUE", "not an integer");
+  return String(Number(current) + by);
+}
