@@ -23,7 +23,7 @@ import type {
   WaitOptions,
   Watch,
 } from "./heart.js";
-import type { Host } from "./host/host.js";
+import type { Host, Timer } from "./host/host.js";
 import { Inspector } from "./heart/inspector.js";
 import { Loads } from "./heart/loads.js";
 import type { EngineOptions } from "./options.js";
@@ -38,6 +38,10 @@ import { Waits } from "./heart/waits.js";
 import { Workspace } from "./workspace.js";
 import { WriterSide } from "./heart/writer-side.js";
 import { startWriter, type WriterHandle } from "./writer/writer-link.js";
+
+/** How often ended records are looked for, and among how many at a time. */
+const tickMs = 500;
+const expiredPerTickMax = 2000;
 
 /** What a heart is made of. */
 export interface HeartParts {
@@ -86,6 +90,7 @@ class Engine implements Heart {
   #inspector: Inspector | null = null;
   #failure: WriteBehindError | null = null;
   #closing: Promise<CloseReport> | null = null;
+  #timer: Timer | null = null;
   #paused = false;
   #now = 0;
   readonly #lookup = (record: Bytes) => this.#cache.lookup(record, this.#now);
@@ -120,6 +125,7 @@ class Engine implements Heart {
       this.#inspector = new Inspector(log, this.#journal, this.#cache, this.#reader, this.#resolve);
       await this.#recover(log, from);
       this.#side.begin();
+      this.#tick();
     } catch (error) {
       await this.#stopParts();
       throw error;
@@ -154,6 +160,7 @@ class Engine implements Heart {
   /** One try: all in one synchronous step, or nothing and what is missing. */
   #attempt<T>(work: (workspace: Workspace) => T, write: boolean): Executed<T> | NotYet {
     this.#now = this.#logTime();
+    this.#cache.seen = 0;
     const workspace = new Workspace(this.#resolve, this.#lookup, this.#now);
     let value: T;
     try {
@@ -164,7 +171,7 @@ class Engine implements Heart {
     }
     if (workspace.missing.length > 0) return new NotYet(workspace, 0);
     const body = write ? bodyOf(workspace) : null;
-    if (body === null) return { value, sequence: this.#sequenceOf(workspace), frame: 0 };
+    if (body === null) return { value, sequence: this.#cache.seen, frame: 0 };
     const bytes = bytesOfBody(body);
     if (!this.#journal.hasRoom(bytes)) return new NotYet(workspace, bytes);
     const frame = this.#take(body);
@@ -214,7 +221,7 @@ class Engine implements Heart {
   }
 
   watch(key: Bytes): Watch {
-    return this.#cache.watch(this.#resolve(key).record);
+    return this.#cache.watch(this.#resolve(key).record, this.#logTime());
   }
 
   whenKept(sequence: number, reached: Reached): void {
@@ -345,6 +352,7 @@ class Engine implements Heart {
   }
 
   async #stopParts(): Promise<void> {
+    this.#timer?.cancel();
     await this.#writer?.stop();
     await this.#reader.close();
     await this.#inspector?.close();
@@ -363,15 +371,17 @@ class Engine implements Heart {
     }
   }
 
-  #sequenceOf(workspace: Workspace): number {
-    let sequence = 0;
-    for (const record of workspace.records) sequence = Math.max(sequence, this.#cache.sequenceOf(record));
-    return sequence;
-  }
-
   /** Log time never goes back, whatever the wall clock does. */
   #logTime(): number {
     return Math.max(this.#host.clock.now(), this.#journal.lastAt);
+  }
+
+  /** Frees the memory of ended records, a few at a time. */
+  #tick(): void {
+    this.#timer = this.#host.clock.after(tickMs, () => {
+      this.#cache.expire(this.#logTime(), expiredPerTickMax);
+      this.#tick();
+    });
   }
 
   #assertOpen(): void {

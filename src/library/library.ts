@@ -72,7 +72,7 @@ export class WriteBehind {
     const step = integerStep(by);
     return this.run((workspace) => {
       const sum = safeNumber(incremented(workspace.getString(keyBytes), step));
-      workspace.setString(keyBytes, String(sum) as Bytes, workspace.expiryOf(keyBytes) ?? null);
+      workspace.updateString(keyBytes, String(sum) as Bytes);
       return sum;
     }, options);
   }

@@ -2,7 +2,8 @@
 import { WriteBehindError } from "../errors.js";
 import { nodeHost } from "../host/node-host.js";
 import { WriteBehind } from "./library.js";
-import { resolveEngineOptions, type EngineOptions } from "../options.js";
+import type { EngineOptions } from "../options.js";
+import { resolveEngineOptions } from "../options-resolve.js";
 import type { Store, StoreDescriptor } from "../store/store.js";
 import { openHeart } from "../write-behind.js";
 

@@ -63,7 +63,7 @@ export class Transaction {
     const step = integerStep(by);
     const sum = await this.#read(keyBytes, (workspace) => incremented(workspace.getString(keyBytes), step));
     const number = safeNumber(sum);
-    this.#writes.push((workspace) => workspace.setString(keyBytes, String(number) as Bytes, workspace.expiryOf(keyBytes) ?? null));
+    this.#writes.push((workspace) => workspace.updateString(keyBytes, String(number) as Bytes));
     return number;
   }
 
