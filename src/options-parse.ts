@@ -2,7 +2,48 @@
  * From what a person wrote to the value of one option, and back. Pure. One parser for the library's argument, flags,
  * variables and the YAML file; where something came from is known only to the error message.
  */
-import type { NumberSpec, OptionSpec } from "./options.js";
+
+/** How an option is written. `bytes` takes 64mb, `ms` takes 100, 100ms, 5s; both are numbers in here. */
+export type OptionSpec = NumberSpec | ChoiceSpec | TextSpec | FlagSpec;
+
+/** What every option says about itself. */
+interface AnySpec {
+  readonly scope: Scope;
+  readonly doc: string;
+  /** A shorter name for the flag, without the dashes. */
+  readonly alias?: string;
+}
+
+/** A number: bytes, milliseconds or a count. Whole, and within its limits, both included. */
+export interface NumberSpec extends AnySpec {
+  readonly type: "bytes" | "ms" | "count";
+  readonly default: number;
+  readonly min: number;
+  readonly max: number;
+}
+
+/** One word of a few. */
+export interface ChoiceSpec extends AnySpec {
+  readonly type: "choice";
+  readonly of: readonly string[];
+  readonly default: string;
+}
+
+/** A text that is not empty; null where it is not set. A secret is never shown. */
+export interface TextSpec extends AnySpec {
+  readonly type: "text";
+  readonly default: string | null;
+  readonly secret?: true;
+}
+
+/** Yes or no. */
+export interface FlagSpec extends AnySpec {
+  readonly type: "flag";
+  readonly default: boolean;
+}
+
+/** `engine`: library and `serve`. `serve`: the server only. */
+export type Scope = "engine" | "serve";
 
 /** A value, or what is wrong with what was given: the end of a sentence that began with the option's name. */
 export type Parsed = { readonly value: number | string | boolean | null } | { readonly problem: string };

@@ -3,15 +3,8 @@
  * is wrong is said in one error. Pure: who reads files and variables is in cli/.
  */
 import { WriteBehindError } from "./errors.js";
-import { formatNumber, nearest, parseOption } from "./options-parse.js";
-import {
-  defaultOptions,
-  optionTable,
-  type EngineOptions,
-  type OptionName,
-  type Options,
-  type OptionSpec,
-} from "./options.js";
+import { formatNumber, nearest, parseOption, type OptionSpec } from "./options-parse.js";
+import { defaultOptions, optionTable, type EngineOptions, type OptionName, type Options } from "./options.js";
 
 /** One place where options are written. `spell` gives an option's name as it is written there. */
 export interface OptionSource {
@@ -86,7 +79,7 @@ export function variableSource(
   const given: Record<string, unknown> = {};
   for (const [variable, value] of Object.entries(variables)) {
     if (!variable.startsWith(prefix) || value === undefined || others.includes(variable.slice(prefix.length))) continue;
-    if (/^WRITE_BEHIND_(SERVICE_|PORT_\d)/.test(variable) || /^tcp:\/\//.test(value)) continue;
+    if (/^WRITE_BEHIND_(SERVICE_|PORT_\d)/.test(variable) || value.startsWith("tcp://")) continue;
     given[names.get(variable) ?? variable] = value;
   }
   return { given, spell: variableOf };

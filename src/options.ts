@@ -1,49 +1,9 @@
 /**
  * Every option once: its type (which is its unit), default, limits and meaning. The library's argument, the flags of
- * `serve`, the variables, the YAML file and docs/reference/options.md are all made from this table.
+ * `serve`, the variables, the YAML file and docs/reference/options.md are all made from this table: options-parse.ts
+ * reads one value, options-resolve.ts puts the places together.
  */
-
-/** How an option is written. `bytes` takes 64mb, `ms` takes 100, 100ms, 5s; both are numbers in here. */
-export type OptionSpec = NumberSpec | ChoiceSpec | TextSpec | FlagSpec;
-
-/** What every option says about itself. */
-interface AnySpec {
-  readonly scope: Scope;
-  readonly doc: string;
-  /** A shorter name for the flag, without the dashes. */
-  readonly alias?: string;
-}
-
-/** A number: bytes, milliseconds or a count. Whole, and within its limits, both included. */
-export interface NumberSpec extends AnySpec {
-  readonly type: "bytes" | "ms" | "count";
-  readonly default: number;
-  readonly min: number;
-  readonly max: number;
-}
-
-/** One word of a few. */
-export interface ChoiceSpec extends AnySpec {
-  readonly type: "choice";
-  readonly of: readonly string[];
-  readonly default: string;
-}
-
-/** A text that is not empty; null where it is not set. A secret is never shown. */
-export interface TextSpec extends AnySpec {
-  readonly type: "text";
-  readonly default: string | null;
-  readonly secret?: true;
-}
-
-/** Yes or no. */
-export interface FlagSpec extends AnySpec {
-  readonly type: "flag";
-  readonly default: boolean;
-}
-
-/** `engine`: library and `serve`. `serve`: the server only. */
-export type Scope = "engine" | "serve";
+import type { OptionSpec } from "./options-parse.js";
 
 const kb = 1024;
 const mb = 1024 * kb;

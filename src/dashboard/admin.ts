@@ -1,0 +1,200 @@
+/** The admin API: an HTTP server for people and tools. guard.ts says who may use it, routes.ts what there is. */
+import { once } from "node:events";
+import type { Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { createAdaptorServer } from "@hono/node-server";
+import { Hono, type Context } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { plainError, WriteBehindError, type ErrorCode } from "../errors.js";
+import type { Heart } from "../heart.js";
+import type { Clock } from "../host/host.js";
+import { isLoopback } from "../options-resolve.js";
+import type { Options } from "../options.js";
+import { streamEvents, type EventStream } from "./event-stream.js";
+import { refusal } from "./guard.js";
+import { routes, type Call, type Route, type RunCommand } from "./routes.js";
+
+/** What the admin API is made of. */
+export interface AdminParts {
+  readonly heart: Heart;
+  readonly clock: Clock;
+  readonly options: Pick<Options, "host" | "adminPort" | "adminToken" | "password">;
+  readonly run: RunCommand;
+}
+
+/** A running admin API. */
+export interface Admin {
+  readonly url: string;
+  /** Ends streams and connections. */
+  close(): Promise<void>;
+}
+
+const bodyBytesMax = 2 ** 20;
+const connectionsMax = 256;
+const streamsMax = 32;
+
+/** Starts the admin API. Rejects CONFIG where it would be open to others without a token, or the port is taken. */
+export async function startAdmin(parts: AdminParts): Promise<Admin> {
+  const { host, adminPort, adminToken, password } = parts.options;
+  if (adminToken === null && (!isLoopback(host) || password !== null)) {
+    throw new WriteBehindError("CONFIG", `the admin API on ${host} needs a token`, { hint: "set --admin-token" });
+  }
+  const streams = new Set<EventStream>();
+  const app = adminApp(parts, streams);
+  // The adapter's own Request and Response would replace the global ones for the whole process.
+  const server = createAdaptorServer({ fetch: app.fetch, overrideGlobalObjects: false }) as Server;
+  server.maxConnections = connectionsMax;
+  await listen(server, host, adminPort);
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: urlOf(host, port),
+    close: async () => {
+      for (const stream of streams) stream.end();
+      const closed = once(server, "close");
+      server.close();
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}
+
+function urlOf(host: string, port: number): string {
+  const reachable = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
+  return `http://${reachable.includes(":") ? `[${reachable}]` : reachable}:${port}`;
+}
+
+function listen(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (error: NodeJS.ErrnoException) => {
+      const taken = error.code === "EADDRINUSE";
+      const message = `the admin API cannot listen on ${host}:${port}: ${taken ? "the port is taken" : error.message}`;
+      const hint = taken ? "use another one: --admin-port 8381 (0 picks a free one)" : "see --host and --admin-port";
+      reject(new WriteBehindError("CONFIG", message, { hint, cause: error }));
+    });
+    server.listen(port, host, resolve);
+  });
+}
+
+function adminApp(parts: AdminParts, streams: Set<EventStream>): Hono {
+  const { heart, options } = parts;
+  const app = new Hono();
+  const health: { failure: WriteBehindError | null } = { failure: null };
+  heart.onFailed((error) => (health.failure = error));
+  app.use(async (context, next) => {
+    const refused = refusal(askedOf(context), options.host, options.adminToken);
+    if (refused !== null) return failed(context, refused.status, refused);
+    await next();
+    context.header("Cache-Control", "no-store");
+    context.header("X-Content-Type-Options", "nosniff");
+    return undefined;
+  });
+  const tooLarge = { code: "TOO_LARGE", message: `the body is over ${bodyBytesMax} bytes`, hint: null };
+  app.use(bodyLimit({ maxSize: bodyBytesMax, onError: (context) => failed(context, 413, tooLarge) }));
+  for (const route of routes) {
+    app.on(route.method, route.path, async (context) => {
+      if (health.failure !== null && route.path.startsWith("/health/"))
+        return failed(context, 503, plainError(health.failure));
+      const call = await callOf(parts, route, context);
+      const { status, json } = await route.answer(call);
+      return context.json(json, status);
+    });
+  }
+  app.get("/api/events", (context) => events(parts, streams, context));
+  for (const [path, method] of [
+    ...routes.map((route) => [route.path, route.method] as const),
+    ["/api/events", "GET"] as const,
+  ]) {
+    app.all(path, (context) => {
+      context.header("Allow", method === "GET" ? "GET, HEAD" : method);
+      return failed(context, 405, { code: "METHOD_NOT_ALLOWED", message: `${path} takes ${method} only`, hint: null });
+    });
+  }
+  app.notFound((context) =>
+    failed(context, 404, {
+      code: "NOT_FOUND",
+      message: `there is nothing at ${context.req.path}`,
+      hint: `there is: ${routes.map((route) => route.path).join(" ")} /api/events`,
+    }),
+  );
+  app.onError((error, context) => {
+    const plain = plainError(error);
+    const ours = error instanceof WriteBehindError;
+    return failed(context, ours ? statusOf(plain.code) : 500, ours ? plain : { ...plain, code: "INTERNAL" });
+  });
+  return app;
+}
+
+function askedOf(context: Context): Parameters<typeof refusal>[0] {
+  const { req } = context;
+  return {
+    method: req.method,
+    path: req.path,
+    host: req.header("host"),
+    origin: req.header("origin"),
+    authorization: req.header("authorization"),
+    contentType: req.header("content-type"),
+  };
+}
+
+async function callOf(parts: AdminParts, route: Route, context: Context): Promise<Call> {
+  const text = route.method === "POST" ? await context.req.text() : "";
+  let body: unknown = {};
+  try {
+    if (text !== "") body = JSON.parse(text);
+  } catch {
+    throw new WriteBehindError("BAD_VALUE", "the body is not JSON", {
+      hint: 'for example {"args": ["GET", "user:1:name"]}',
+    });
+  }
+  return {
+    heart: parts.heart,
+    run: parts.run,
+    body,
+    query: (name) => context.req.query(name),
+    signal: context.req.raw.signal,
+  };
+}
+
+function events({ heart, clock }: AdminParts, streams: Set<EventStream>, context: Context): Response {
+  if (streams.size >= streamsMax) {
+    return failed(context, 503, {
+      code: "TOO_MANY",
+      message: `${streamsMax} event streams are open already`,
+      hint: "close one of them",
+    });
+  }
+  // Hono answers HEAD by GET and drops the body without a word: the stream would never end.
+  if (context.req.raw.method === "HEAD")
+    return new Response(null, { headers: { "Content-Type": "text/event-stream" } });
+  const stream = streamEvents(heart, clock, (ended) => streams.delete(ended));
+  streams.add(stream);
+  return context.body(stream.body, 200, { "Content-Type": "text/event-stream", "X-Accel-Buffering": "no" });
+}
+
+type FailureStatus = 400 | 401 | 403 | 404 | 405 | 409 | 413 | 415 | 500 | 503;
+
+function failed(
+  context: Context,
+  status: FailureStatus,
+  error: { code: string; message: string; hint: string | null },
+): Response {
+  const { code, message, hint } = error;
+  return context.json({ error: { code, message, hint } }, status);
+}
+
+function statusOf(code: ErrorCode): FailureStatus {
+  switch (code) {
+    case "BAD_VALUE":
+    case "WRONG_TYPE":
+    case "CONFIG":
+      return 400;
+    case "TOO_LARGE":
+      return 413;
+    case "REFUSED":
+      return 409;
+    case "UNKNOWN":
+      return 500;
+    default:
+      return 503;
+  }
+}

@@ -1,0 +1,120 @@
+/** The endpoints of the admin API: what each one takes and gives. docs/reference/cli.md lists them. */
+import { z } from "zod";
+import { bytesOfBuffer, bytesOfJson, bytesOfText, type Bytes } from "../bytes.js";
+import { WriteBehindError } from "../errors.js";
+import type { Heart } from "../heart.js";
+
+/** What an endpoint gets. */
+export interface Call {
+  readonly heart: Heart;
+  readonly query: (name: string) => string | undefined;
+  /** The JSON body; an empty body is {}. */
+  readonly body: unknown;
+  /** Aborted when the caller has gone. */
+  readonly signal: AbortSignal;
+  readonly run: RunCommand;
+}
+
+/** Runs one command as a Redis client's would run, and waits until its reply may be given. */
+export type RunCommand = (args: readonly Bytes[]) => Promise<unknown>;
+
+/** What an endpoint answers; becomes JSON. */
+export interface Answer {
+  readonly status: 200 | 503;
+  readonly json: unknown;
+}
+
+/** One endpoint. */
+export interface Route {
+  readonly method: "GET" | "POST";
+  readonly path: string;
+  readonly answer: (call: Call) => Promise<Answer> | Answer;
+}
+
+const pageDefault = 100;
+const pageMax = 1000;
+const jsonBytes = z.union([z.string(), z.strictObject({ base64: z.base64() })]);
+const nothing = z.strictObject({});
+const flushBody = z.strictObject({ keys: z.array(jsonBytes).optional() });
+const commandBody = z.strictObject({ args: z.array(jsonBytes).min(1) });
+
+const ok = (json: unknown): Answer => ({ status: 200, json });
+
+/** The table of endpoints. */
+export const routes: readonly Route[] = [
+  { method: "GET", path: "/api/status", answer: ({ heart }) => ok(heart.status()) },
+  { method: "GET", path: "/api/record", answer: async (call) => ok(await call.heart.inspect(keyOf(call))) },
+  {
+    method: "GET",
+    path: "/api/queue",
+    answer: async (call) => ok(await call.heart.pending(limitOf(call), call.query("after") ?? null)),
+  },
+  { method: "POST", path: "/api/pause", answer: (call) => turn(call, () => call.heart.pause()) },
+  { method: "POST", path: "/api/resume", answer: (call) => turn(call, () => call.heart.resume()) },
+  {
+    method: "POST",
+    path: "/api/step",
+    answer: async (call) => {
+      parse(nothing, call.body);
+      return ok(await call.heart.step());
+    },
+  },
+  {
+    method: "POST",
+    path: "/api/flush",
+    answer: async ({ heart, body, signal }) => {
+      const { keys } = parse(flushBody, body);
+      return ok(await heart.flush({ signal, ...(keys === undefined ? {} : { keys: keys.map(bytesOfJson) }) }));
+    },
+  },
+  {
+    method: "POST",
+    path: "/api/command",
+    answer: async ({ run, body }) => ok({ reply: await run(parse(commandBody, body).args.map(bytesOfJson)) }),
+  },
+  { method: "GET", path: "/health/live", answer: () => ok({ live: true }) },
+  { method: "GET", path: "/health/ready", answer: ({ heart }) => ready(heart) },
+];
+
+/** Ready: clients are served. A database that is down does not stop that (the queue keeps everything), but is said. */
+function ready(heart: Heart): Answer {
+  const { state, reason } = heart.status();
+  const serves = state !== "draining";
+  return { status: serves ? 200 : 503, json: { ready: serves, state, reason } };
+}
+
+async function turn(call: Call, work: () => Promise<void>): Promise<Answer> {
+  parse(nothing, call.body);
+  await work();
+  const { state, reason } = call.heart.status();
+  return ok({ state, reason });
+}
+
+function keyOf(call: Call): Bytes {
+  const text = call.query("key");
+  const base64 = call.query("keyBase64");
+  if (text !== undefined && base64 === undefined) return bytesOfText(text);
+  if (base64 === undefined || text !== undefined) throw bad("give one of key and keyBase64");
+  if (!/^[A-Za-z0-9+/]*={0,2}$/.test(base64)) throw bad("keyBase64 is not base64");
+  return bytesOfBuffer(Buffer.from(base64, "base64"));
+}
+
+function limitOf(call: Call): number {
+  const text = call.query("limit");
+  if (text === undefined) return pageDefault;
+  const limit = Number(text);
+  if (!/^\d{1,9}$/.test(text) || limit < 1 || limit > pageMax) throw bad(`limit must be between 1 and ${pageMax}`);
+  return limit;
+}
+
+function parse<Schema extends z.ZodType>(schema: Schema, body: unknown): z.infer<Schema> {
+  const parsed = schema.safeParse(body);
+  if (parsed.success) return parsed.data;
+  throw bad(`the body is not what this takes: ${z.prettifyError(parsed.error).replaceAll("\n", " ")}`);
+}
+
+function bad(message: string): WriteBehindError {
+  return new WriteBehindError("BAD_VALUE", message, {
+    hint: 'keys are "text" or {"base64": "…"}; see docs/reference/cli.md',
+  });
+}
