@@ -1,0 +1,94 @@
+/**
+ * Who may import whom, as ARCHITECTURE.md tells it. tidy.test.ts checks every import of the project against this list;
+ * type imports count.
+ */
+import type { IForbiddenRuleType } from "dependency-cruiser";
+
+/** Modules of Node that are the outside world: files, threads, time, dice, the process. */
+const outsideWorld = [
+  "^(node:)?(child_process|cluster|dgram|fs|fs/promises|inspector|os|perf_hooks|process|readline|repl)$",
+  "^(node:)?(timers|timers/promises|tty|v8|vm|worker_threads)$",
+];
+
+const network = "^(node:)?(dns|http|http2|https|net|tls)$";
+
+/** Each rule: nothing that matches `from` may import what matches `to`. */
+export const importRules: IForbiddenRuleType[] = [
+  {
+    name: "the cache imports neither queue nor store",
+    severity: "error",
+    from: { path: "^src/cache/" },
+    to: { path: "^src/(queue|store)/", pathNot: "^src/(queue/queue|store/store)\\.ts$" },
+  },
+  {
+    name: "the queue imports neither cache nor store",
+    severity: "error",
+    from: { path: "^src/queue/" },
+    to: { path: "^src/(cache|store)/", pathNot: "^src/store/store\\.ts$" },
+  },
+  {
+    name: "a store imports neither cache nor queue",
+    severity: "error",
+    from: { path: "^src/store/" },
+    to: { path: "^src/(cache|queue)/", pathNot: "^src/queue/queue\\.ts$" },
+  },
+  {
+    name: "a store imports no other database's folder",
+    severity: "error",
+    from: { path: "^src/store/([^/]+)/" },
+    to: { path: "^src/store/[^/]+/", pathNot: "^src/store/$1/" },
+  },
+  {
+    name: "the writer sees interfaces only; its thread's entry file puts concrete parts together",
+    severity: "error",
+    from: { path: "^src/writer/", pathNot: "-thread\\.ts$" },
+    to: {
+      path: "^src/[^/]+/|^src/(write-behind|heart|index|open)\\.ts$",
+      pathNot: "^src/(writer/|host/host\\.ts|queue/queue\\.ts|store/store\\.ts)",
+    },
+  },
+  {
+    name: "cache, queue, writer, store and commands know nothing of those who use them",
+    severity: "error",
+    from: { path: "^src/(cache|queue|writer|store|commands|host)/" },
+    to: { path: "^src/(heart|library|server|dashboard|lesson|cli)/|^src/(write-behind|index|open)\\.ts$" },
+  },
+  {
+    name: "nothing imports the command line",
+    severity: "error",
+    from: { pathNot: "^src/cli/|^test/" },
+    to: { path: "^src/cli/" },
+  },
+  {
+    name: "the product imports nothing that tests it",
+    severity: "error",
+    from: { path: "^src/" },
+    to: { path: "^(test|simulator|contract|bench|examples|scripts)/" },
+  },
+  {
+    name: "the exported suites import only the product",
+    severity: "error",
+    from: { path: "^contract/" },
+    to: { path: "^(test|simulator|bench|examples|scripts)/" },
+  },
+  {
+    name: "files, threads, timers, dice and the process belong to host/, to the adapters and to the command line",
+    severity: "error",
+    from: { path: "^src/", pathNot: "^src/(host|store/[^/]+|cli)/" },
+    to: { path: outsideWorld },
+  },
+  {
+    name: "sockets belong to host/, server/, dashboard/ and the command line",
+    severity: "error",
+    from: { path: "^src/", pathNot: "^src/(host|server|dashboard|store/[^/]+|cli)/" },
+    to: { path: network },
+  },
+  {
+    name: "the SQLite driver belongs to its adapter and to the folder's lock",
+    severity: "error",
+    from: { path: "^src/", pathNot: "^src/(store/sqlite|host)/" },
+    to: { path: "photostructure" },
+  },
+  { name: "no cycles", severity: "error", from: {}, to: { circular: true } },
+  { name: "every import leads somewhere", severity: "error", from: {}, to: { couldNotResolve: true } },
+];
