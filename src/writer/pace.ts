@@ -1,0 +1,78 @@
+/** When the writer acts: takes a run, sweeps, looks into the queue, or sleeps. Pure: decided from values. */
+
+/** How the writer's time is set. All in milliseconds, `bytes` in bytes of raw log. */
+export interface PaceLimits {
+  /** How long a change may wait for company. */
+  readonly delayMs: number;
+  /** So much waits for no more company. */
+  readonly enoughBytes: number;
+}
+
+/** What was in the queue when it was last looked at. */
+export interface Seen {
+  /** When it was looked at, on the monotonic clock. */
+  readonly at: number;
+  /** Age of the oldest waiting frame at that moment. */
+  readonly oldestAgeMs: number;
+  readonly bytes: number;
+}
+
+/** Everything that the decision depends on. Moments are on the monotonic clock. */
+export interface Situation {
+  readonly now: number;
+  readonly paused: boolean;
+  /** Somebody asked for one run now. */
+  readonly stepping: boolean;
+  /** Somebody waits for the database. */
+  readonly hurried: boolean;
+  /** A failed try: not before this moment, null where there was none. */
+  readonly notBefore: number | null;
+  /** A run that failed is in hand and goes first. */
+  readonly inHand: boolean;
+  /** What waits; null: not known. */
+  readonly seen: Seen | null;
+  /** The queue has been asked what waits and has not answered: nothing waits. */
+  readonly asking: boolean;
+  /** When to sweep although there is nothing to write; null: not at all. */
+  readonly sweepAt: number | null;
+}
+
+/** What to do. `sleep` ends early when something happens; `ms` null: only then. */
+export type Pace =
+  | { readonly act: "run" }
+  | { readonly act: "sweep" }
+  | { readonly act: "look" }
+  | { readonly act: "sleep"; readonly ms: number | null };
+
+/** While changes wait for company the queue is looked at this often: it may have filled up. */
+export const lookAgainMs = 250;
+
+/** The pause after a look that found nothing durable yet, so that two sides that disagree do not spin. */
+export const emptyLookMs = 5;
+
+/**
+ * What to do now. A change waits for company until it is `delayMs` old, however young the last one is: so a record that
+ * is updated without pause is stored within the delay, and what came in during a long commit does not wait again.
+ */
+export function pace(situation: Situation, limits: PaceLimits): Pace {
+  const { now, notBefore, seen, sweepAt } = situation;
+  if (situation.stepping) return { act: "run" };
+  if (situation.paused) return { act: "sleep", ms: null };
+  if (notBefore !== null && now < notBefore) return { act: "sleep", ms: notBefore - now };
+  if (situation.inHand) return { act: "run" };
+  if (seen === null) {
+    if (!situation.asking) return { act: "look" };
+    if (sweepAt === null) return { act: "sleep", ms: null };
+    return now >= sweepAt ? { act: "sweep" } : { act: "sleep", ms: sweepAt - now };
+  }
+  const dueAt = seen.at + limits.delayMs - seen.oldestAgeMs;
+  if (situation.hurried || seen.bytes >= limits.enoughBytes || now >= dueAt) return { act: "run" };
+  const lookAt = seen.at + lookAgainMs;
+  if (now >= lookAt) return { act: "look" };
+  return { act: "sleep", ms: Math.min(dueAt, lookAt) - now };
+}
+
+/** How much is enough not to wait for company: a full run, or a quarter of a queue that is smaller. */
+export function enoughBytes(batchBytes: number, queueBytes: number): number {
+  return Math.min(batchBytes, Math.ceil(queueBytes / 4));
+}

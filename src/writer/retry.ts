@@ -1,0 +1,74 @@
+/** What to do after a try that failed, and when to try again. Pure: the dice are passed in. */
+import { plainError, WriteBehindError, type PlainError } from "../errors.js";
+import { StoreError, type StoreErrorKind } from "../store/store.js";
+
+/** The longest pauses between tries. */
+export interface RetryLimits {
+  readonly retryMinMs: number;
+  readonly retryMaxMs: number;
+}
+
+/**
+ * While somebody waits for the database, tries come at least this often: stopping drains within seconds, and backing
+ * off for half a minute would sleep through the moment at which the database is back.
+ */
+export const hurriedRetryMaxMs = 1000;
+
+/**
+ * The pause before the next try, after `attempt` failed ones in a row (1, 2, …): exponential backoff with full jitter,
+ * that is `dice` (in [0, 1)) of the smaller of `retryMinMs` · 2^(attempt-1) and `retryMaxMs`, but at least 1 ms. Source: Marc Brooker,
+ * "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.
+ */
+export function retryDelayMs(attempt: number, dice: number, hurried: boolean, limits: RetryLimits): number {
+  const longest = Math.min(limits.retryMaxMs, limits.retryMinMs * 2 ** Math.min(attempt - 1, 40));
+  return Math.max(1, dice * (hurried ? Math.min(longest, hurriedRetryMaxMs) : longest));
+}
+
+/** What a failed try means. */
+export interface Verdict {
+  /** Nothing will succeed until a person acts: say so loudly. Else it may pass by itself. */
+  readonly broken: boolean;
+  /** Open the store anew before the next try: its position, its claim or its schema may be another. */
+  readonly reopen: boolean;
+  readonly delayMs: number;
+}
+
+/**
+ * What to do after a failure of this kind; null is an error that no store made (the queue's, or a bug's). A first
+ * `moved` is looked into at once: most likely our own lost COMMIT succeeded.
+ */
+export function verdict(kind: StoreErrorKind | null, attempt: number, dice: number, hurried: boolean, limits: RetryLimits): Verdict {
+  switch (kind) {
+    case "retryable":
+      return { broken: false, reopen: false, delayMs: retryDelayMs(attempt, dice, hurried, limits) };
+    case "moved":
+      return { broken: false, reopen: true, delayMs: attempt === 1 ? 0 : retryDelayMs(attempt - 1, dice, hurried, limits) };
+    case "refused":
+    case "broken":
+    case null:
+      return { broken: true, reopen: true, delayMs: limits.retryMaxMs };
+  }
+}
+
+/** The kind of a store's error, or null where no store made it. */
+export function errorKind(error: unknown): StoreErrorKind | null {
+  return error instanceof StoreError ? error.kind : null;
+}
+
+/** What went wrong, for people: what the writer was doing to which store, and a hint. */
+export function describeFailure(error: unknown, doing: string, place: string): PlainError {
+  if (error instanceof WriteBehindError) return plainError(error);
+  const message = `${doing} ${place} failed: ${error instanceof Error ? error.message : String(error)}`;
+  switch (errorKind(error)) {
+    case "retryable":
+      return { code: "STORE_DOWN", message, hint: "the writer tries again by itself; the queue keeps every change" };
+    case "refused":
+      return { code: "REFUSED", message, hint: "nothing is written until the database takes this change; the queue keeps every change" };
+    case "moved":
+      return { code: "TABLES_IN_USE", message, hint: "see whether another process writes to these tables" };
+    case "broken":
+      return { code: "STORE_DOWN", message, hint: "mend the database: the writer looks again by itself; the queue keeps every change" };
+    case null:
+      return { code: "UNKNOWN", message, hint: "this is a fault of the program or the machine; the queue keeps every change" };
+  }
+}
