@@ -7,28 +7,60 @@
  */
 import type { Resolve } from "./address.js";
 import type { Bytes } from "./bytes.js";
-import { apply, compose, isLive, remove, type Change, type Content, type Fields, type RecordValue } from "./change.js";
+import {
+  apply,
+  compose,
+  isLive,
+  remove,
+  type Change,
+  type Content,
+  type Fields,
+  type Merge,
+  type RecordChange,
+  type RecordValue,
+} from "./change.js";
 import { WriteBehindError } from "./errors.js";
 
-/** Looks a record up in memory: its value, null where it is known to be absent, undefined where it is not known. */
-export type Lookup = (record: Bytes) => RecordValue | null | undefined;
+/**
+ * Looks a record up in memory: its value, null where it is known to be absent, undefined where it is not known. `reads`:
+ * the value is asked for; else a change only wants to know whether the record is known to be absent.
+ */
+export type Lookup = (record: Bytes, reads: boolean) => RecordValue | null | undefined;
 
+/** A change to be queued. `value` is what the record holds after it; undefined where that is not known. */
+export interface Written extends RecordChange {
+  readonly value: RecordValue | null | undefined;
+}
+
+/** A moment in a workspace to which it can go back. */
+export type Savepoint = number & { readonly savepoint: true };
+
+/** A record in a workspace. `value` undefined: not known. */
 interface Touched {
-  value: RecordValue | null;
+  readonly record: Bytes;
+  value: RecordValue | null | undefined;
   change: Change | null;
-  known: boolean;
+}
+
+/** A touched record as it was before a change. */
+interface Undo {
+  readonly touched: Touched;
+  readonly value: RecordValue | null | undefined;
+  readonly change: Change | null;
 }
 
 /** The view and the collected changes of one command or transaction. */
 export class Workspace {
   /** Log time, milliseconds since 1970: the moment at which this work happens. */
   readonly now: number;
-  /** Everything is gone before the changes (FLUSHALL). */
-  cleared = false;
   readonly #resolve: Resolve;
   readonly #lookup: Lookup;
-  readonly #touched = new Map<Bytes, Touched>();
-  #missing: Bytes[] | null = null;
+  // Nearly every command touches one record: a map is made for the second.
+  #first: Touched | null = null;
+  #more: Map<Bytes, Touched> | null = null;
+  #missing: Set<Bytes> | null = null;
+  #undo: Undo[] | null = null;
+  #cleared = false;
 
   constructor(resolve: Resolve, lookup: Lookup, now: number) {
     this.#resolve = resolve;
@@ -36,23 +68,51 @@ export class Workspace {
     this.now = now;
   }
 
-  /** Records that were read and are not in memory. Where there are any, everything else in here means nothing. */
+  /**
+   * Records that were read and are not in memory. Where there are any, everything else in here means nothing, also an
+   * error that the work threw.
+   */
   get missing(): readonly Bytes[] {
-    return this.#missing ?? [];
+    return this.#missing === null ? [] : [...this.#missing];
+  }
+
+  /** Everything is gone (FLUSHALL). Then there are no changes. */
+  get cleared(): boolean {
+    return this.#cleared;
   }
 
   /** Every record that was read or changed. */
-  get records(): Iterable<Bytes> {
-    return this.#touched.keys();
+  get records(): readonly Bytes[] {
+    const records: Bytes[] = [];
+    this.#eachTouched((touched) => records.push(touched.record));
+    return records;
   }
 
   /** The changes to be queued, one for each distinct record. */
-  changes(): { record: Bytes; change: Change }[] {
-    const changes: { record: Bytes; change: Change }[] = [];
-    for (const [record, touched] of this.#touched) {
-      if (touched.change !== null) changes.push({ record, change: touched.change });
-    }
+  changes(): readonly Written[] {
+    const first = this.#first;
+    if (this.#more === null) return first === null || first.change === null ? [] : [first as Written];
+    const changes: Written[] = [];
+    this.#eachTouched((touched) => {
+      if (touched.change !== null) changes.push(touched as Written);
+    });
     return changes;
+  }
+
+  /** Remembers this moment: a command of a transaction that fails half way is taken back to it. */
+  savepoint(): Savepoint {
+    this.#undo ??= [];
+    return this.#undo.length as Savepoint;
+  }
+
+  /** Takes back every change since the savepoint. What was read stays read. */
+  rollback(savepoint: Savepoint): void {
+    const undo = this.#undo ?? [];
+    while (undo.length > savepoint) {
+      const { touched, value, change } = undo.pop() as Undo;
+      touched.value = value;
+      touched.change = change;
+    }
   }
 
   /** The value at a key: bytes, a hash, or null where there is nothing. */
@@ -88,14 +148,7 @@ export class Workspace {
     const { record, field } = this.#resolve(key);
     if (field === null) return this.#replace(record, value, expiresAt);
     if (expiresAt !== null) throw fieldExpiry(key);
-    this.#merge(record, { set: new Map([[field, value]]), unset: new Set() }, undefined);
-  }
-
-  /** Makes the key hold another string and keeps its end (INCR, SET KEEPTTL). Needs the record in memory. */
-  updateString(key: Bytes, value: Bytes): void {
-    const { record, field } = this.#resolve(key);
-    if (field === null) this.#replace(record, value, this.#read(record)?.expiresAt ?? null);
-    else this.#merge(record, { set: new Map([[field, value]]), unset: new Set() }, undefined);
+    this.#merge(this.#touch(record, false), { set: new Map([[field, value]]), unset: new Set() }, undefined);
   }
 
   /** Sets fields of the hash at a key, making it where it is absent. Needs the record in memory. */
@@ -104,7 +157,7 @@ export class Workspace {
     if (field !== null) throw wrongType(key, "a string", "a hash");
     const value = this.#read(record);
     if (value !== null) fieldsOf(value.content, key);
-    this.#merge(record, { set: fields, unset: new Set() }, undefined);
+    if (fields.size > 0) this.#merge(this.#touch(record, true), { set: new Map(fields), unset: new Set() }, undefined);
   }
 
   /** Takes fields out of the hash at a key; with its last field the record goes. Needs the record in memory. */
@@ -113,73 +166,98 @@ export class Workspace {
     if (field !== null) throw wrongType(key, "a string", "a hash");
     const value = this.#read(record);
     if (value === null) return;
-    const left = new Set(fieldsOf(value.content, key).keys());
-    for (const gone of fields) left.delete(gone);
-    if (left.size === 0) this.#set(record, remove);
-    else this.#merge(record, { set: new Map(), unset: new Set(fields) }, undefined);
+    const there = fieldsOf(value.content, key);
+    const unset = new Set(fields.filter((name) => there.has(name)));
+    if (unset.size === 0) return;
+    if (unset.size === there.size) this.#remove(record);
+    else this.#merge(this.#touch(record, true), { set: new Map(), unset }, undefined);
   }
 
   /** Sets or clears the end of a key. Does nothing where there is no such key; an end in the past removes it. */
   setExpiry(key: Bytes, expiresAt: number | null): void {
     const { record, field } = this.#resolve(key);
     if (field !== null) throw fieldExpiry(key);
-    if (this.#read(record) === null) return;
-    if (expiresAt !== null && expiresAt <= this.now) this.#set(record, remove);
-    else this.#merge(record, null, expiresAt);
+    const value = this.#read(record);
+    if (value === null || value.expiresAt === expiresAt) return;
+    if (expiresAt !== null && expiresAt <= this.now) this.#remove(record);
+    else this.#merge(this.#touch(record, true), null, expiresAt);
   }
 
-  /** Removes the key. Needs nothing in memory. */
+  /** Removes the key; changes nothing where it is known that there is none. Needs nothing in memory. */
   remove(key: Bytes): void {
     const { record, field } = this.#resolve(key);
-    if (field === null) this.#set(record, remove);
-    else this.#merge(record, { set: new Map(), unset: new Set([field]) }, undefined);
+    if (field === null) return this.#remove(record);
+    const touched = this.#touch(record, false);
+    const value = touched.value;
+    if (value === null || (value !== undefined && !fieldsOf(value.content, key).has(field))) return;
+    this.#merge(touched, { set: new Map(), unset: new Set([field]) }, undefined);
   }
 
-  /** Everything is gone. */
+  /** Everything is gone, what this work changed before too. It is a frame of its own: no change may follow. */
   clear(): void {
-    this.cleared = true;
+    this.#cleared = true;
+    this.#eachTouched((touched) => this.#put(touched, null, null));
   }
 
   #replace(record: Bytes, content: Content, expiresAt: number | null): void {
-    if (expiresAt !== null && expiresAt <= this.now) return this.#set(record, remove);
+    if (expiresAt !== null && expiresAt <= this.now) return this.#remove(record);
+    const touched = this.#touch(record, false);
     // A row that is in the database although the record has ended or was deleted must go, not be updated.
-    const touched = this.#touch(record);
-    this.#set(record, { kind: "replace", content, expiresAt, afterRemove: touched.known && touched.value === null });
+    this.#set(touched, { kind: "replace", content, expiresAt, afterRemove: touched.value === null });
   }
 
-  #merge(record: Bytes, fields: { set: Fields; unset: ReadonlySet<Bytes> } | null, expiresAt: number | null | undefined): void {
-    const touched = this.#touch(record);
-    const merge: Change = { kind: "merge", fields, expiresAt };
+  #remove(record: Bytes): void {
+    const touched = this.#touch(record, false);
+    if (touched.value !== null) this.#set(touched, remove);
+  }
+
+  #merge(touched: Touched, fields: Merge["fields"], expiresAt: number | null | undefined): void {
+    const merge: Merge = { kind: "merge", fields, expiresAt };
     // On a record known to be absent, expired or deleted the change is always a whole one.
-    if (touched.known && touched.value === null) this.#set(record, compose(remove, merge));
-    else this.#set(record, merge);
+    this.#set(touched, touched.value === null ? compose(remove, merge) : merge);
   }
 
-  #set(record: Bytes, change: Change): void {
-    const touched = this.#touch(record);
-    touched.value = apply(touched.value, change);
+  #set(touched: Touched, change: Change): void {
+    if (this.#cleared) throw changeAfterClear();
     // What a whole change leaves behind is known even where the record was not in memory.
-    if (change.kind !== "merge") touched.known = true;
-    touched.change = touched.change === null ? change : compose(touched.change, change);
+    const value = change.kind === "merge" && touched.value === undefined ? undefined : apply(touched.value ?? null, change);
+    this.#put(touched, value, touched.change === null ? change : compose(touched.change, change));
+  }
+
+  #put(touched: Touched, value: RecordValue | null | undefined, change: Change | null): void {
+    if (this.#undo !== null) this.#undo.push({ touched, value: touched.value, change: touched.change });
+    touched.value = value;
+    touched.change = change;
   }
 
   #read(record: Bytes): RecordValue | null {
-    const touched = this.#touch(record);
-    if (!touched.known) (this.#missing ??= []).push(record);
-    return touched.value;
+    const value = this.#touch(record, true).value;
+    if (value !== undefined) return value;
+    this.#missing ??= new Set();
+    this.#missing.add(record);
+    return null;
   }
 
-  #touch(record: Bytes): Touched {
-    const before = this.#touched.get(record);
+  #touch(record: Bytes, reads: boolean): Touched {
+    const first = this.#first;
+    if (first !== null && first.record === record) return first;
+    const before = this.#more?.get(record);
     if (before !== undefined) return before;
-    const found = this.#lookup(record);
-    const touched: Touched = {
-      value: found !== undefined && isLive(found, this.now) ? found : null,
-      change: null,
-      known: found !== undefined,
-    };
-    this.#touched.set(record, touched);
+    const found = this.#cleared ? null : this.#lookup(record, reads);
+    const value = found === undefined || isLive(found, this.now) ? found : null;
+    const touched: Touched = { record, value, change: null };
+    if (first === null) {
+      this.#first = touched;
+    } else {
+      this.#more ??= new Map();
+      this.#more.set(record, touched);
+    }
     return touched;
+  }
+
+  #eachTouched(call: (touched: Touched) => void): void {
+    if (this.#first !== null) call(this.#first);
+    for (const touched of this.#more?.values() ?? []) call(touched);
   }
 }
 
@@ -195,5 +273,11 @@ function wrongType(key: Bytes, is: string, asked: string): WriteBehindError {
 function fieldExpiry(key: Bytes): WriteBehindError {
   return new WriteBehindError("BAD_VALUE", `${JSON.stringify(key)} is one field of a record and cannot expire by itself`, {
     hint: "set the expiry of the whole record",
+  });
+}
+
+function changeAfterClear(): WriteBehindError {
+  return new WriteBehindError("BAD_VALUE", "a change cannot follow FLUSHALL or FLUSHDB in one transaction", {
+    hint: "send it after the transaction",
   });
 }

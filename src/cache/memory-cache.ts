@@ -43,7 +43,7 @@ export class MemoryCache {
   readonly #absentMs: number;
   readonly #entries = new Map<Bytes, Entry>();
   readonly #clean = new CleanSet();
-  /** By last sequence: what the store has committed is at the front. */
+  /** What the store has committed is at the front. */
   readonly #pending = new EntryList();
   readonly #places = new Map<Bytes, OwnPlace>();
   readonly #pins = new Map<Bytes, number>();
@@ -52,6 +52,7 @@ export class MemoryCache {
   #sweep: Iterator<Entry> | null = null;
   #now = 0;
   #bytes = 0;
+  #latest = 0;
   #stored = 0;
   #cleared = 0;
   #hits = 0;
@@ -76,6 +77,7 @@ export class MemoryCache {
     return this.#bytes;
   }
 
+  /** Records with a change that the store has not committed, or that has not been acknowledged here yet. */
   get pendingRecords(): number {
     return this.#pending.count;
   }
@@ -126,32 +128,30 @@ export class MemoryCache {
 
   /**
    * A frame with this change was queued at `sequence`. Sequences never go down. A merge of a record that is not in
-   * memory is kept beside its unknown base until a fill brings that.
+   * memory is kept beside its unknown base until a fill brings that. `value`: what the record holds after the change,
+   * where the caller has worked it out from a lookup in this same step.
    */
-  write(record: Bytes, change: Change, sequence: number): void {
+  write(record: Bytes, change: Change, sequence: number, value?: RecordValue | null): void {
     if (this.#places.size !== 0) this.#closePlace(record);
     if (!this.#watches.isEmpty) this.#watches.mark(record);
+    if (sequence < this.#latest) throw new Error(`sequence ${sequence} after ${this.#latest}`);
+    this.#latest = sequence;
     let entry = this.#entries.get(record);
     if (entry === undefined) {
       entry = new Entry(record);
       if (this.#clearPending) entry.value = null;
       this.#entries.set(record, entry);
-      this.#change(entry, change, this.#clearPending);
+      this.#change(entry, change, this.#clearPending, value);
+      this.#queue(entry);
+    } else if (entry.list === this.#pending) {
+      // It keeps its place in the list: moving it to the end with every write costs more than the write.
+      this.#change(entry, change, true, value);
     } else {
-      const pending = entry.list === this.#pending;
-      if (pending && this.#pending.last === entry) {
-        this.#change(entry, change, true);
-        entry.sequence = sequence;
-        if (this.#bytes > this.#bytesMax) this.#evict();
-        return;
-      }
       entry.list?.remove(entry);
-      this.#change(entry, change, pending);
+      this.#change(entry, change, false, value);
+      this.#queue(entry);
     }
-    const last = this.#pending.last;
-    if (last !== null && last.sequence > sequence) throw new Error(`sequence ${sequence} after ${last.sequence}`);
     entry.sequence = sequence;
-    this.#pending.append(entry);
     if (this.#bytes > this.#bytesMax) this.#evict();
   }
 
@@ -163,26 +163,29 @@ export class MemoryCache {
     this.#sweep = null;
     this.#bytes = 0;
     this.#cleared = sequence;
+    this.#latest = sequence;
     for (const place of this.#places.values()) place.open = false;
     this.#places.clear();
     this.#watches.markAll();
   }
 
-  /** The store has committed everything up to here: those records are clean and may be evicted. */
-  acknowledge(sequence: number): void {
+  /**
+   * The store has committed everything up to here: those records become clean and may be evicted, some of them a little
+   * later than they could, none sooner. Looks at `limit` records and says whether it is done; where it is not, calling
+   * it again goes on, so that a large run need not hold up the clients.
+   */
+  acknowledge(sequence: number, limit = Number.POSITIVE_INFINITY): boolean {
     if (sequence > this.#stored) this.#stored = sequence;
-    for (let entry = this.#pending.first; entry !== null && entry.sequence <= sequence; entry = this.#pending.first) {
+    let left = limit;
+    for (let entry = this.#pending.first; entry !== null && entry.queuedAt <= sequence; entry = this.#pending.first) {
+      if (left === 0) return false;
+      left -= 1;
       this.#pending.remove(entry);
-      // A row read before the commit must not come in after the change has left the overlay.
-      if (this.#places.size !== 0) this.#closePlace(entry.record);
-      if (entry.value === undefined || entry.stale) {
-        this.#forget(entry);
-        continue;
-      }
-      if (entry.value === null) entry.absentUntil = this.#now + this.#absentMs;
-      this.#makeClean(entry);
+      if (entry.sequence > sequence) this.#queue(entry);
+      else this.#settle(entry);
     }
     if (this.#bytes > this.#bytesMax) this.#evict();
+    return true;
   }
 
   /** A load of this record begins; loads of one record at the same time share one place. */
@@ -309,9 +312,9 @@ export class MemoryCache {
   }
 
   /** Applies a change. `based`: an absence known here is the base of a merge, because it is pending itself. */
-  #change(entry: Entry, change: Change, based: boolean): void {
+  #change(entry: Entry, change: Change, based: boolean, value: RecordValue | null | undefined): void {
     if (change.kind !== "merge") {
-      entry.value = change.kind === "remove" ? null : { content: change.content, expiresAt: change.expiresAt };
+      entry.value = value === undefined ? apply(null, change) : value;
       entry.overlay = null;
       entry.stale = false;
     } else if (entry.value === undefined || (entry.value === null && !based)) {
@@ -319,9 +322,24 @@ export class MemoryCache {
       entry.value = undefined;
       entry.overlay = entry.overlay === null ? change : compose(entry.overlay, change);
     } else {
-      entry.value = apply(entry.value, change);
+      entry.value = value === undefined ? apply(entry.value, change) : value;
     }
     this.#recost(entry);
+  }
+
+  /** Behind everything pending: the list is in the order of `queuedAt`, which is the last sequence at that moment. */
+  #queue(entry: Entry): void {
+    entry.queuedAt = this.#latest;
+    this.#pending.append(entry);
+  }
+
+  /** The store has this record's last change. */
+  #settle(entry: Entry): void {
+    // A row read before the commit must not come in after the change has left the overlay.
+    if (this.#places.size !== 0) this.#closePlace(entry.record);
+    if (entry.value === undefined || entry.stale) return this.#forget(entry);
+    if (entry.value === null) entry.absentUntil = this.#now + this.#absentMs;
+    this.#makeClean(entry);
   }
 
   #giveBase(entry: Entry, row: RecordValue | null): void {
