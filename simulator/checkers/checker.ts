@@ -1,0 +1,77 @@
+/**
+ * What a checker is: it watches a world and throws a Violation when a promise is broken. One file for each promise of
+ * docs/guide/what-survives-what.md; a checker knows the model and what happened, never the inside of the engine.
+ */
+import type { Status } from "../../src/heart.js";
+import type { Durability } from "../../src/queue/queue.js";
+import type { Commit } from "../database.js";
+import type { Model, ModelFrame } from "../model.js";
+import type { Operation, Outcome, Reply } from "../operation.js";
+
+/** One operation of a client, from the moment at which it was asked. */
+export interface Invocation {
+  readonly client: string;
+  readonly operation: Operation;
+  /** What must come of it, as of the step in which it was done. */
+  outcome: Outcome;
+  /** Log time of that step. */
+  at: number;
+  /** The highest sequence among the records that it touched: what its reply shows. */
+  shows: number;
+  /** The sequence of its frame; 0 as long as it has none. */
+  frame: number;
+  /** What came of it; null as long as it is not known. */
+  reply: Reply | null;
+}
+
+/** How the processes before this one ended. */
+export type Ending = "close" | "kill" | "power";
+
+/** The world at rest, after the faults have ended and everything pending had its time. */
+export interface Rest {
+  readonly rows: Commit["rows"];
+  readonly stored: number;
+  readonly status: Status;
+}
+
+/** Watches for broken promises. Each method is called at the very moment. */
+export interface Checker {
+  readonly promise: string;
+  /** A frame entered cache and queue. */
+  accepted?(frame: ModelFrame): void;
+  /** The engine has done an operation; its client has not seen the reply yet. */
+  replied?(invocation: Invocation): void;
+  /** The client has the reply. */
+  answered?(invocation: Invocation): void;
+  /** The engine has failed an operation with an error of its own, saying that nothing was written. */
+  failed?(invocation: Invocation, code: string): void;
+  /** A client was told that everything up to here is on disk (or in the database). */
+  toldDurable?(sequence: number): void;
+  toldStored?(sequence: number): void;
+  /** The database has committed. */
+  committed?(commit: Commit): void;
+  /** The database is as it was at an earlier sequence. */
+  wentBack?(sequence: number): void;
+  /** A process has opened the queue. `recovered` is its last frame; the model still holds what was lost. */
+  opened?(recovered: number, ending: Ending): void;
+  /** After the model has forgotten what was lost. */
+  resumed?(recovered: number): void;
+  atRest?(rest: Rest): void;
+}
+
+/** What every checker is made with. */
+export interface CheckerParts {
+  readonly model: Model;
+  readonly durability: Durability;
+}
+
+/** A broken promise. */
+export class Violation extends Error {
+  override readonly name = "Violation";
+  readonly promise: string;
+
+  constructor(promise: string, message: string) {
+    super(message);
+    this.promise = promise;
+  }
+}

@@ -1,0 +1,43 @@
+/**
+ * Promise 5: every frame takes effect once. Positions only grow, each commit goes on exactly where the last one ended,
+ * and its rows are those of its frames, no more and no fewer.
+ */
+import type { Bytes } from "../../src/bytes.js";
+import type { Commit } from "../database.js";
+import { Violation, type Checker, type CheckerParts } from "./checker.js";
+
+const promise = "5 once";
+
+export class Once implements Checker {
+  readonly promise = promise;
+  readonly #parts: CheckerParts;
+  #stored = 0;
+
+  constructor(parts: CheckerParts) {
+    this.#parts = parts;
+  }
+
+  committed({ batch }: Commit): void {
+    const from = batch.expected?.sequence ?? 0;
+    const to = batch.to.sequence;
+    if (from !== this.#stored) throw new Violation(promise, `a commit goes on from ${from}, the database was at ${this.#stored}`);
+    if (to < from) throw new Violation(promise, `a commit goes back from ${from} to ${to}`);
+    if (!batch.clear) this.#compareRows(batch.rows, from, to);
+    this.#stored = to;
+  }
+
+  wentBack(sequence: number): void {
+    this.#stored = sequence;
+  }
+
+  /** Every row of the batch belongs to a frame of the run. (What is missing or wrong in it, promise 4 sees.) */
+  #compareRows(rows: ReadonlyMap<Bytes, unknown>, from: number, to: number): void {
+    const due = new Set<Bytes>();
+    for (let sequence = from + 1; sequence <= to; sequence++) {
+      for (const record of this.#parts.model.frame(sequence)?.effects.keys() ?? []) due.add(record);
+    }
+    for (const record of rows.keys()) {
+      if (!due.has(record)) throw new Violation(promise, `${record} is written by the run ${from + 1} to ${to}, which does not hold it`);
+    }
+  }
+}

@@ -1,0 +1,41 @@
+/**
+ * Promise 3: the database never goes back to an older value of a record. What it holds over time, record by record, is
+ * a subsequence of what was written, in order.
+ */
+import type { Bytes } from "../../src/bytes.js";
+import type { Commit } from "../database.js";
+import { textOf } from "../operation.js";
+import { Violation, type Checker, type CheckerParts } from "./checker.js";
+
+const promise = "3 order per record";
+
+export class OrderPerRecord implements Checker {
+  readonly promise = promise;
+  readonly #parts: CheckerParts;
+  /** For each record the version that the database holds, at the least: its place in the model's list. */
+  readonly #reached = new Map<Bytes, number>();
+
+  constructor(parts: CheckerParts) {
+    this.#parts = parts;
+  }
+
+  committed({ rows, batch }: Commit): void {
+    for (const record of batch.clear ? rows.keys() : batch.rows.keys()) this.#follow(record, textOf(rows.get(record) ?? null));
+  }
+
+  wentBack(): void {
+    this.#reached.clear();
+  }
+
+  #follow(record: Bytes, holds: string): void {
+    const versions = this.#parts.model.versions(record);
+    const from = this.#reached.get(record) ?? 0;
+    const at = versions.findIndex((version, index) => index >= from && textOf(version.value) === holds);
+    if (at === -1) {
+      const older = versions.findLast((version) => textOf(version.value) === holds);
+      const what = older === undefined ? "which nobody wrote" : `which is older: frame ${older.sequence}`;
+      throw new Violation(promise, `the database now holds ${holds} for ${record}, ${what}`);
+    }
+    this.#reached.set(record, at);
+  }
+}

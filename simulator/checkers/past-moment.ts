@@ -1,0 +1,44 @@
+/**
+ * Promise 4: after every commit the database equals the cache as it was at one past moment. The moment is the position
+ * of the commit, the cache is the model, and every record is compared, so a transaction is there whole or not at all.
+ * Records that have ended by the log time of that moment may be there or swept; others are never swept.
+ */
+import type { Commit } from "../database.js";
+import { textOf } from "../operation.js";
+import { Violation, type Checker, type CheckerParts } from "./checker.js";
+
+const promise = "4 a past moment";
+
+export class PastMoment implements Checker {
+  readonly promise = promise;
+  readonly #parts: CheckerParts;
+  #sweptUpTo = 0;
+
+  constructor(parts: CheckerParts) {
+    this.#parts = parts;
+  }
+
+  committed({ batch, rows }: Commit): void {
+    const { model } = this.#parts;
+    const { sequence } = batch.to;
+    const frame = model.frame(sequence);
+    if (frame === undefined) {
+      throw new Violation(promise, `the database is ahead of the queue: at ${sequence}, the last frame is ${model.last}`);
+    }
+    if (batch.sweepUpTo !== null && batch.sweepUpTo > frame.at) {
+      throw new Violation(promise, `swept up to ${batch.sweepUpTo}, but the log time of ${sequence} is ${frame.at}`);
+    }
+    this.#sweptUpTo = Math.max(this.#sweptUpTo, batch.sweepUpTo ?? 0);
+    for (const record of new Set([...model.records, ...rows.keys()])) {
+      const should = model.valueAt(record, sequence);
+      const is = rows.get(record) ?? null;
+      if (textOf(is) === textOf(should)) continue;
+      const mayBeSwept = is === null && should?.expiresAt != null && should.expiresAt <= this.#sweptUpTo;
+      if (mayBeSwept) continue;
+      throw new Violation(
+        promise,
+        `after the commit of ${sequence} the database holds for ${record}\n    ${textOf(is)}\n    should be ${textOf(should)}`,
+      );
+    }
+  }
+}

@@ -1,0 +1,114 @@
+/** A simulated client: it thinks, sends a burst of operations, waits for every reply, and begins again. */
+import type { Bytes } from "../src/bytes.js";
+import type { Dice } from "./host/random.js";
+import type { Instance } from "./instance.js";
+import type { Operation, Step } from "./operation.js";
+import { stepKinds, type WorldOptions } from "./swarm.js";
+
+/** What a client needs of its world. */
+export interface Town {
+  readonly dice: Dice;
+  readonly options: WorldOptions;
+  /** The process that clients can use now, if there is one. */
+  serving(): Instance | null;
+  /** Takes one of the operations that are still to be done; false where there is none. */
+  takeOperation(): boolean;
+  later(delayMs: number, call: () => void): void;
+}
+
+/** A client. */
+export class Client {
+  readonly name: string;
+  readonly #town: Town;
+  /** Grows when replies are given up: what still comes of the older ones is none of its business. */
+  #life = 0;
+  #waiting = 0;
+  #written = 0;
+  #finished = false;
+
+  constructor(name: string, town: Town) {
+    this.name = name;
+    this.#town = town;
+    this.#think();
+  }
+
+  /** Whether it waits for a reply. */
+  get waits(): boolean {
+    return this.#waiting > 0;
+  }
+
+  get finished(): boolean {
+    return this.#finished && this.#waiting === 0;
+  }
+
+  /** Its server has died: no reply will come. */
+  abandon(): void {
+    this.#life++;
+    if (this.#waiting === 0) return;
+    this.#waiting = 0;
+    this.#think();
+  }
+
+  #think(): void {
+    const { dice, options } = this.#town;
+    this.#town.later(dice.number() * options.thinkMs, () => this.#act());
+  }
+
+  #act(): void {
+    const { dice, options } = this.#town;
+    const life = this.#life;
+    const instance = this.#town.serving();
+    if (instance === null) return this.#town.later(5, () => this.#act());
+    const burst = dice.between(1, options.burst);
+    for (let i = 0; i < burst && instance.serves; i++) {
+      if (!this.#town.takeOperation()) {
+        this.#finished = true;
+        return;
+      }
+      this.#waiting++;
+      instance.submit(this.name, this.#operation(), dice.chance(0.5), () => {
+        if (life === this.#life && --this.#waiting === 0 && !this.#finished) this.#think();
+      });
+    }
+    if (this.#waiting === 0) this.#think();
+  }
+
+  #operation(): Operation {
+    const { dice, options } = this.#town;
+    const count = dice.chance(options.transactions) ? dice.between(2, 4) : 1;
+    const steps = Array.from({ length: count }, () => this.#step());
+    const clear = steps.find((step) => step.kind === "clear");
+    return clear === undefined ? steps : [clear];
+  }
+
+  #step(): Step {
+    const { dice, options } = this.#town;
+    const kind = stepKinds[dice.weighted(options.steps)] as Step["kind"];
+    const key = `k${dice.below(options.keys)}` as Bytes;
+    const field = `f${dice.below(3)}` as Bytes;
+    switch (kind) {
+      case "set":
+        return { kind, key, value: this.#value(), ttlMs: dice.chance(0.1) ? dice.between(1, options.ttlMs) : null };
+      case "increment":
+        return { kind, key, by: dice.between(1, 1000) };
+      case "hashSet":
+        return { kind, key, field, value: this.#value() };
+      case "hashUnset":
+        return { kind, key, field };
+      case "expire":
+        return { kind, key, ttlMs: dice.chance(0.2) ? null : dice.between(1, options.ttlMs) };
+      case "clear":
+        return { kind };
+      default:
+        return { kind, key };
+    }
+  }
+
+  /** A value that nobody else ever writes; now and then a number, so that there is something to increment. */
+  #value(): Bytes {
+    const { dice, options } = this.#town;
+    const number = `${++this.#written}${this.name.slice(1).padStart(3, "0")}`;
+    if (dice.chance(0.3)) return number as Bytes;
+    return `${this.name}-${number}-${"x".repeat(dice.below(options.valueBytes))}` as Bytes;
+  }
+}

@@ -1,0 +1,169 @@
+/**
+ * The database of a world: the reference store behind an unreliable network. It lives outside the machine, so crashes
+ * do not touch it; what it has committed stays.
+ *
+ * The fault model: a call takes time; it may fail before anything happened, or after the commit has happened (the
+ * answer is lost), or be given up while the server is still at it (it happens later, perhaps long after the process has
+ * died and another has taken over). The database may be down for a while: calls are refused or hang until a time-out.
+ * It may go back to an earlier moment (a failover, a restored backup). A read gives what was there at some moment
+ * between call and answer, never something older.
+ */
+import type { Bytes } from "../src/bytes.js";
+import type { RecordValue } from "../src/change.js";
+import { StoreError, type Batch, type Store, type StoreOpened } from "../src/store/store.js";
+import type { Machine, Process } from "./machine.js";
+
+/** How the database behaves. The world changes it while it runs. */
+export interface DatabaseTemper {
+  /** A call takes up to this long; now and then twenty times as long. */
+  latencyMs: number;
+  readFails: number;
+  failsBefore: number;
+  failsAfter: number;
+  /** The caller gives up; the server does not. */
+  comesLate: number;
+  down: boolean;
+}
+
+/** A commit that has happened. */
+export interface Commit {
+  readonly batch: Batch;
+  /** Everything in the database after it. */
+  readonly rows: ReadonlyMap<Bytes, RecordValue>;
+}
+
+/** The database. */
+export class SimulatedDatabase {
+  readonly temper: DatabaseTemper = {
+    latencyMs: 2,
+    readFails: 0,
+    failsBefore: 0,
+    failsAfter: 0,
+    comesLate: 0,
+    down: false,
+  };
+  /** Told of every commit at the moment at which it happens, before anybody else can see it. */
+  onCommit: (commit: Commit) => void = () => {};
+  /** Told that the database is as it was after an earlier commit. */
+  onWentBack: (sequence: number) => void = () => {};
+  readonly #machine: Machine;
+  readonly #make: () => Store;
+  #inner: Store;
+  /** What was committed, in order: an earlier moment is made by committing it again. */
+  #history: Batch[] = [];
+
+  constructor(machine: Machine, make: () => Store) {
+    this.#machine = machine;
+    this.#make = make;
+    this.#inner = make();
+  }
+
+  /** How far the queue has been committed; 0 where nothing was. */
+  get sequence(): number {
+    return this.#history.at(-1)?.to.sequence ?? 0;
+  }
+
+  /** The database as one process sees it. */
+  storeOf(process: Process): Store {
+    return {
+      kind: "memory",
+      place: "the simulated database",
+      limits: this.#inner.limits,
+      open: (claim) =>
+        this.#call(process, "store opens", async () => {
+          const opened: StoreOpened = await this.#inner.open(claim);
+          this.#machine.tell(() => `${process.name} opens the store at ${opened.position?.sequence ?? "nothing"}`);
+          return opened;
+        }),
+      commit: (batch) => this.#call(process, "commit", () => this.#commit(process, batch), true),
+      read: (records) =>
+        this.#call(process, "store reads", () => {
+          if (this.#machine.dice.chance(this.temper.readFails)) throw new StoreError("retryable", "the read failed");
+          return this.#inner.read(records);
+        }),
+      scan: (after, limit, nowMs) => this.#call(process, "store scans", () => this.#inner.scan(after, limit, nowMs)),
+      close: () => this.#call(process, "store closes", async () => {}),
+    };
+  }
+
+  /** Everything that is in it now. */
+  async rows(): Promise<Map<Bytes, RecordValue>> {
+    const rows = new Map<Bytes, RecordValue>();
+    const { records } = await this.#inner.scan(null, 1_000_000, 0);
+    const values = await this.#inner.read(records);
+    records.forEach((record, index) => {
+      const value = values[index];
+      if (value != null) rows.set(record, value);
+    });
+    return rows;
+  }
+
+  /** Goes back by some commits, but not before this sequence. */
+  async goBack(commits: number, sequenceMin: number): Promise<void> {
+    const kept = this.#history.slice(0, Math.max(0, this.#history.length - commits));
+    for (let next = kept.length; (kept.at(-1)?.to.sequence ?? 0) < sequenceMin && next < this.#history.length; next++) {
+      kept.push(this.#history[next] as Batch);
+    }
+    if (kept.length === this.#history.length || kept.length === 0) return;
+    const inner = this.#make();
+    const opened = await inner.open({ logId: (kept[0] as Batch).to.logId });
+    for (const batch of kept) await inner.commit({ ...batch, generation: opened.generation });
+    this.#inner = inner;
+    this.#history = kept;
+    this.#machine.tell(() => `the database goes back to ${this.sequence}`);
+    this.onWentBack(this.sequence);
+  }
+
+  /** A call: on its way to the server, done there, on its way back. */
+  #call<T>(process: Process, label: string, make: () => Promise<T>, commits = false): Promise<T> {
+    const { dice, loop } = this.#machine;
+    const total = this.#latency();
+    const answer = (after: number, settle: () => void): void => void loop.after(after, "answer", process, settle);
+    return new Promise((resolve, reject) => {
+      const refuse = (after: number, why: string): void => {
+        this.#machine.tell(() => `${process.name}: ${label} fails: ${why}`);
+        answer(after, () => reject(new StoreError("retryable", why)));
+      };
+      if (this.temper.down) return refuse(total * (dice.chance(0.3) ? 50 : 1), "the database is down");
+      const late = commits && dice.chance(this.temper.comesLate);
+      if (late) refuse(total * dice.number(), "the answer took too long");
+      loop.after(total * (late ? 1 + dice.below(100) : dice.number()), label, null, () => {
+        // What a dead process has sent may still arrive.
+        if (!process.alive && dice.chance(0.5)) return;
+        if (!late && dice.chance(this.temper.failsBefore)) return refuse(total * 0.3, "the connection was cut before");
+        const lost = commits && dice.chance(this.temper.failsAfter);
+        make().then(
+          (value) => {
+            if (late) return;
+            if (lost) refuse(total * 0.3, "the connection was cut after");
+            else answer(total * 0.3, () => resolve(value));
+          },
+          (error: unknown) => {
+            if (!late) answer(total * 0.3, () => reject(error as Error));
+          },
+        );
+      });
+    });
+  }
+
+  async #commit(process: Process, batch: Batch): Promise<void> {
+    try {
+      await this.#inner.commit(batch);
+    } catch (error) {
+      this.#machine.tell(() => `${process.name}: commit to ${batch.to.sequence} is refused: ${String(error)}`);
+      throw error;
+    }
+    this.#machine.tell(
+      () => `${process.name}: the database commits ${batch.expected?.sequence ?? "nothing"} to ${batch.to.sequence}`,
+    );
+    this.#machine.trace.number(batch.to.sequence);
+    this.#machine.trace.number(batch.to.tag);
+    this.#history.push(batch);
+    this.onCommit({ batch, rows: await this.rows() });
+  }
+
+  #latency(): number {
+    const { dice } = this.#machine;
+    return dice.number() * this.temper.latencyMs * (dice.chance(0.02) ? 20 : 1);
+  }
+}

@@ -1,0 +1,85 @@
+/** What befalls a world, drawn one after the other until the faults end. */
+import type { WriteBehindError } from "../src/errors.js";
+import type { World } from "./world.js";
+
+type Incident = (world: World) => void;
+
+const kill: Incident = (world) => {
+  const instance = world.dice.pick(world.instances);
+  if (instance === undefined) return world.start();
+  world.kill(instance);
+};
+
+const losePower: Incident = (world) => world.losePower();
+
+const close: Incident = (world) => world.serving()?.close();
+
+/** A second process on the same folder, while the first one may live. */
+const newcomer: Incident = (world) => {
+  if (world.instances.length < 3) world.start();
+};
+
+const databaseDown: Incident = (world) => {
+  world.database.temper.down = true;
+  world.tell(() => "the database is down");
+  world.later(world.dice.pick([1, 50, 1000]) * world.dice.number(), () => {
+    world.database.temper.down = false;
+    world.tell(() => "the database is up");
+  });
+};
+
+const databaseGoesBack: Incident = (world) => {
+  const least = world.oldestRetained();
+  void world.database.goBack(world.dice.between(1, 5), least);
+};
+
+const clockJumps: Incident = (world) => {
+  const by = world.dice.pick([-100_000, -500, 500, 100_000]) * world.dice.number();
+  world.machine.loop.wallSkewMs += by;
+  world.tell(() => `the clock jumps by ${by.toFixed(0)} ms`);
+};
+
+const pause: Incident = (world) => {
+  const heart = world.serving()?.heart;
+  if (heart == null) return;
+  world.tell(() => "an operator pauses the writer");
+  ignore(world, heart.pause());
+  world.later(world.dice.number() * 200, () => {
+    const now = world.serving()?.heart;
+    if (now == null) return;
+    ignore(world, now.step());
+    if (world.dice.chance(0.7)) ignore(world, now.resume());
+  });
+};
+
+const flush: Incident = (world) => {
+  const heart = world.serving()?.heart;
+  if (heart == null) return;
+  const upTo = heart.accepted;
+  const told = (error: WriteBehindError | null, what: "toldStored" | "toldDurable"): void => {
+    if (error === null) world.observe((checker) => checker[what]?.(upTo));
+  };
+  if (world.dice.chance(0.5)) heart.whenDurable(upTo, (error) => told(error, "toldDurable"));
+  else if (world.dice.chance(0.5)) heart.whenStored(upTo, (error) => told(error, "toldStored"));
+  else ignore(world, heart.flush().then(() => told(null, "toldStored")));
+};
+
+/** What an operator asks for may be refused; but only with an error of ours. */
+function ignore(world: World, promise: Promise<unknown>): void {
+  promise.catch((error: unknown) => {
+    if ((error as Error).name !== "WriteBehindError" && (error as Error).name !== "DiskError") world.fail(error);
+  });
+}
+
+/** By the names of their weights. */
+export const incidents = {
+  kill,
+  losePower,
+  close,
+  newcomer,
+  databaseDown,
+  databaseGoesBack,
+  clockJumps,
+  pause,
+  flush,
+};

@@ -1,0 +1,89 @@
+/**
+ * `npm run simulate`: worlds, one seed after the other.
+ *
+ *   --seeds N      how many worlds (default 1000; 1 with --seed alone)
+ *   --seed S       the first seed (default 1); with --seeds 1 the story is told
+ *   --seconds S    stop after so many seconds
+ *   --mutants      instead: plant every bug of mutants.ts, and see that each is caught in time
+ *   --mutant NAME  the same for one of them
+ *   --json         the result as one line of JSON
+ *
+ * Exit code 1 where a world failed or a mutant survived.
+ */
+import { parseArgs } from "node:util";
+import { withoutRealWorld } from "./guard.js";
+import { runMutants } from "./mutant-runner.js";
+import { runWorld, type Result } from "./world.js";
+
+/** What a campaign of worlds came to. */
+interface Campaign {
+  readonly worlds: number;
+  readonly events: number;
+  readonly seconds: number;
+  readonly failed: Result | null;
+}
+
+const { values } = parseArgs({
+  options: {
+    seeds: { type: "string" },
+    seed: { type: "string" },
+    seconds: { type: "string" },
+    mutants: { type: "boolean", default: false },
+    mutant: { type: "string" },
+    json: { type: "boolean", default: false },
+    story: { type: "string", default: "60" },
+  },
+});
+
+function count(text: string | undefined, otherwise: number): number {
+  const number = text === undefined ? otherwise : Number(text);
+  if (Number.isFinite(number) && number >= 0) return number;
+  console.error(`not a number: ${text}`);
+  process.exit(2);
+}
+
+async function campaign(first: number, seeds: number, seconds: number): Promise<Campaign> {
+  const started = performance.now();
+  const elapsed = (): number => (performance.now() - started) / 1000;
+  let worlds = 0;
+  let events = 0;
+  for (; worlds < seeds && elapsed() < seconds; worlds++) {
+    const result = await withoutRealWorld(() => runWorld(first + worlds));
+    events += result.events;
+    if (result.failure !== null) return { worlds: worlds + 1, events, seconds: elapsed(), failed: result };
+  }
+  return { worlds, events, seconds: elapsed(), failed: null };
+}
+
+function say({ worlds, events, seconds, failed }: Campaign, first: number): void {
+  const perMinute = Math.round((worlds / seconds) * 60);
+  if (values.json) {
+    const seed = failed?.seed ?? null;
+    const { promise = null, message = null } = failed?.failure ?? {};
+    console.log(JSON.stringify({ worlds, events, perMinute, first, seed, promise, message }));
+    return;
+  }
+  console.log(`${worlds} worlds, ${events} events in ${seconds.toFixed(1)} s: ${perMinute} worlds a minute, seeds from ${first}`);
+}
+
+async function tell(failed: Result): Promise<void> {
+  const told = await withoutRealWorld(() => runWorld(failed.seed, true));
+  console.log(`\nseed ${failed.seed} breaks promise ${failed.failure?.promise}\n  ${failed.failure?.message}\n`);
+  for (const line of told.story.slice(-count(values.story, 60))) console.log(line);
+  if (told.hash !== failed.hash) console.log("\nand the seed did not give the same world again: something is not simulated");
+  console.log(`\nagain: npm run simulate -- --seed ${failed.seed}`);
+}
+
+if (values.mutants || values.mutant !== undefined) {
+  process.exitCode = (await runMutants(values.mutant ?? null, values.json)) ? 0 : 1;
+} else {
+  const first = count(values.seed, 1);
+  const seconds = count(values.seconds, Number.POSITIVE_INFINITY);
+  const seeds = count(values.seeds, values.seed !== undefined && values.seconds === undefined ? 1 : seconds === Number.POSITIVE_INFINITY ? 1000 : 1e12);
+  const done = await campaign(first, seeds, seconds);
+  say(done, first);
+  if (done.failed !== null) {
+    if (!values.json) await tell(done.failed);
+    process.exitCode = 1;
+  }
+}

@@ -1,0 +1,85 @@
+/** Plants each bug of mutants.ts in a copy of the compiled tree, under .mutants/, and simulates there until it is caught. */
+import { spawn } from "node:child_process";
+import { cp, readFile, rm, writeFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
+import { fileURLToPath } from "node:url";
+import { mutants, type Mutant } from "./mutants.js";
+
+/** What became of a mutant. */
+interface Outcome {
+  readonly mutant: Mutant;
+  /** How many seeds it took; null where it survived all of them. */
+  readonly seeds: number | null;
+  readonly promise: string | null;
+  readonly error: string | null;
+}
+
+const dist = fileURLToPath(new URL("..", import.meta.url));
+const project = fileURLToPath(new URL("../..", import.meta.url));
+
+/** Runs one mutant, or all. Says whether each was caught in time. */
+export async function runMutants(name: string | null, json: boolean): Promise<boolean> {
+  const chosen = mutants.filter((mutant) => name === null || mutant.name === name);
+  if (chosen.length === 0) throw new Error(`no mutant ${name}; there are ${mutants.map((mutant) => mutant.name).join(", ")}`);
+  const queue = [...chosen];
+  const outcomes: Outcome[] = [];
+  const work = async (): Promise<void> => {
+    for (let mutant = queue.shift(); mutant !== undefined; mutant = queue.shift()) {
+      const outcome = await runMutant(mutant);
+      outcomes.push(outcome);
+      if (!json) console.log(sentence(outcome));
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(availableParallelism(), chosen.length) }, work));
+  const caught = outcomes.filter((outcome) => outcome.seeds !== null).length;
+  if (json) console.log(JSON.stringify(outcomes.map(({ mutant, ...rest }) => ({ name: mutant.name, ...rest }))));
+  else console.log(`${caught} of ${outcomes.length} mutants caught`);
+  return caught === outcomes.length;
+}
+
+function sentence({ mutant, seeds, promise, error }: Outcome): string {
+  if (error !== null) return `${mutant.name}: cannot be planted: ${error}`;
+  if (seeds === null) return `${mutant.name}: SURVIVED ${mutant.seeds} seeds (breaks promise ${mutant.promise})`;
+  return `${mutant.name}: caught at seed ${seeds} of ${mutant.seeds} by "${promise}"`;
+}
+
+async function runMutant(mutant: Mutant): Promise<Outcome> {
+  const folder = `${project}.mutants/${mutant.name}`;
+  try {
+    await plant(mutant, folder);
+    const output = await simulate(folder, mutant.seeds);
+    const { seed, promise } = JSON.parse(output) as { seed: number | null; promise: string | null };
+    return { mutant, seeds: seed, promise, error: null };
+  } catch (error) {
+    return { mutant, seeds: null, promise: null, error: error instanceof Error ? error.message : String(error) };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function plant(mutant: Mutant, folder: string): Promise<void> {
+  await rm(folder, { recursive: true, force: true });
+  const isNeeded = (path: string): boolean => !/\.(map|d\.ts)$/.test(path);
+  for (const part of ["src", "simulator"]) {
+    await cp(`${dist}${part}`, `${folder}/${part}`, { recursive: true, filter: isNeeded });
+  }
+  const file = `${folder}/${mutant.file}`;
+  const text = await readFile(file, "utf8");
+  const count = text.split(mutant.find).length - 1;
+  if (count !== 1) throw new Error(`its text is there ${count} times in ${mutant.file}: ${mutant.find}`);
+  await writeFile(file, text.replace(mutant.find, () => mutant.replace));
+}
+
+function simulate(folder: string, seeds: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [`${folder}/simulator/main.js`, "--json", "--seed", "1", "--seeds", `${seeds}`], {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    let output = "";
+    let errors = "";
+    child.stdout.on("data", (data: Buffer) => (output += data.toString()));
+    child.stderr.on("data", (data: Buffer) => (errors += data.toString()));
+    child.on("error", reject);
+    child.on("close", () => (output === "" ? reject(new Error(errors.slice(-500))) : resolve(output)));
+  });
+}

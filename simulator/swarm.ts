@@ -1,0 +1,117 @@
+/**
+ * What kind of world a seed makes. Every seed draws its own mixture (swarm testing: a fault that is always on hides the
+ * bugs that need it to be off), most of them extreme: tiny segments, tiny caches, a database that is mostly away.
+ */
+import { defaultOptions, type EngineOptions } from "../src/options.js";
+import type { Durability } from "../src/queue/queue.js";
+import type { DatabaseTemper } from "./database.js";
+import type { DiskTemper } from "./host/disk.js";
+import type { Dice } from "./host/random.js";
+
+/** How likely each incident is against the others. */
+export interface IncidentWeights {
+  readonly kill: number;
+  readonly losePower: number;
+  readonly close: number;
+  readonly newcomer: number;
+  readonly databaseDown: number;
+  readonly databaseGoesBack: number;
+  readonly clockJumps: number;
+  readonly pause: number;
+  readonly flush: number;
+}
+
+/** How likely each kind of step is against the others, in the order of `stepKinds`. */
+export const stepKinds = ["get", "set", "delete", "increment", "hashSet", "hashUnset", "expire", "clear"] as const;
+
+/** A kind of world. */
+export interface WorldOptions {
+  readonly engine: EngineOptions;
+  readonly operations: number;
+  readonly clients: number;
+  readonly keys: number;
+  /** Clients think up to this long between bursts. */
+  readonly thinkMs: number;
+  /** Operations that a client sends before it looks at replies. */
+  readonly burst: number;
+  readonly valueBytes: number;
+  readonly ttlMs: number;
+  /** Share of operations with several steps. */
+  readonly transactions: number;
+  readonly steps: readonly number[];
+  /** Mean time between incidents. */
+  readonly incidentMs: number;
+  readonly incidents: IncidentWeights;
+  readonly disk: Partial<DiskTemper>;
+  readonly database: Partial<DatabaseTemper>;
+}
+
+/** Throws the dice for a world. */
+export function swarm(dice: Dice): WorldOptions {
+  const often = (weight: number): number => (dice.chance(0.5) ? weight : 0);
+  return {
+    engine: engineOptions(dice),
+    operations: dice.between(20, 300),
+    clients: dice.between(1, 6),
+    keys: dice.pick([1, 3, 8, 30]),
+    thinkMs: dice.pick([0.2, 2, 20]),
+    burst: dice.pick([1, 1, 3, 8]),
+    valueBytes: dice.pick([4, 40, 400, 3000]),
+    ttlMs: dice.pick([10, 100, 5000]),
+    transactions: dice.pick([0, 0.1, 0.5]),
+    steps: [5, 5, often(2), often(3), often(3), often(1), often(1), dice.chance(0.1) ? 0.2 : 0],
+    incidentMs: dice.pick([5, 20, 100, 100_000]),
+    incidents: {
+      kill: often(3),
+      losePower: often(3),
+      close: often(1),
+      newcomer: often(0.5),
+      databaseDown: often(2),
+      databaseGoesBack: 0,
+      clockJumps: often(1),
+      pause: often(1),
+      flush: 1,
+    },
+    disk: {
+      latencyMs: dice.pick([0.05, 0.5, 5]),
+      writeBack: dice.pick([0, 0, 0.1]),
+      writeFails: dice.chance(0.1) ? 0.003 : 0,
+      syncFails: dice.chance(0.1) ? 0.003 : 0,
+    },
+    database: {
+      latencyMs: dice.pick([0.1, 2, 20]),
+      readFails: dice.chance(0.3) ? 0.1 : 0,
+      failsBefore: dice.chance(0.4) ? 0.2 : 0,
+      failsAfter: dice.chance(0.4) ? 0.2 : 0,
+      comesLate: dice.chance(0.3) ? 0.2 : 0,
+    },
+  };
+}
+
+const durabilities: readonly Durability[] = ["disk", "disk", "os", "memory"];
+
+/** Limits far below what people may set: what happens once a day in a data centre happens in every world. */
+function engineOptions(dice: Dice): EngineOptions {
+  const segmentBytes = dice.pick([1024, 4096, 16_384]);
+  return {
+    ...defaultOptions(),
+    data: "data",
+    durability: dice.pick(durabilities),
+    delayMs: dice.pick([0, 1, 10, 100]),
+    batchBytes: dice.pick([1, 2000, 100_000]),
+    batchRecords: dice.pick([1, 3, 20_000]),
+    cacheBytes: dice.pick([1, 2000, 20_000, 1_000_000]),
+    queueBytes: 1_000_000_000,
+    waitMs: dice.pick([0, 50, 1000]),
+    segmentBytes,
+    retainBytes: dice.pick([0, segmentBytes, 1_000_000]),
+    retainMs: dice.pick([0, 100, 3_600_000]),
+    diskReserve: 0,
+    ownerWaitMs: dice.pick([0, 100, 10_000]),
+    retryMinMs: dice.pick([1, 10]),
+    retryMaxMs: dice.pick([20, 500]),
+    absentMs: dice.pick([0, 5, 60_000]),
+    loadsMax: dice.pick([1, 4, 64]),
+    closeMs: dice.pick([0, 50, 5000]),
+  };
+}
