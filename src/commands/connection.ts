@@ -1,0 +1,202 @@
+/** Commands on the connection: PING ECHO HELLO AUTH SELECT QUIT CLIENT. */
+import { bytesOfText, type Bytes } from "../bytes.js";
+import { noKeys, type Session, type SessionCommand } from "./command.js";
+import { redisVersion } from "./info.js";
+import { parseInteger } from "./integer.js";
+import { failure, notAnInteger, ok, simple, wrongArity, type ErrorReply, type Reply } from "./reply.js";
+
+type Args = readonly Bytes[];
+
+const pong = simple("PONG");
+const wrongPassword = failure("WRONGPASS invalid username-password pair or user is disabled.");
+const noPasswordSet = failure(
+  "ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?",
+);
+const helloNeedsLogin = failure(
+  "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time",
+);
+
+/** A command of the group "connection". */
+function command(entry: Omit<SessionCommand, "kind" | "group" | "keys">): SessionCommand {
+  return { kind: "session", group: "connection", keys: noKeys, ...entry };
+}
+
+/** The argument at a place that the arity check has made sure of. */
+function at(args: Args, index: number): Bytes {
+  return args[index] as Bytes;
+}
+
+function ping(_session: Session, args: Args): Reply {
+  if (args.length > 2) return wrongArity("ping");
+  return args.length === 2 ? at(args, 1) : pong;
+}
+
+function auth(session: Session, args: Args): Reply {
+  if (args.length > 3) return failure("ERR syntax error");
+  const user = args.length === 3 ? at(args, 1) : bytesOfText("default");
+  if (args.length === 2 && !session.server.hasPassword) return noPasswordSet;
+  return session.login(user, at(args, args.length - 1)) === "wrong" ? wrongPassword : ok;
+}
+
+/** Whether a name may be shown in a list separated by spaces: printable ASCII without the space, as in Redis. */
+function isPlainName(name: Bytes): boolean {
+  return /^[!-~]*$/.test(name);
+}
+
+const badName = failure("ERR Client names cannot contain spaces, newlines or special characters.");
+
+interface HelloOptions {
+  login: { user: Bytes; password: Bytes } | null;
+  name: Bytes | null;
+}
+
+function parseHello(args: Args): HelloOptions | ErrorReply {
+  const options: HelloOptions = { login: null, name: null };
+  for (let i = 2; i < args.length; i++) {
+    const option = at(args, i).toUpperCase();
+    if (option === "AUTH" && i + 2 < args.length) {
+      options.login = { user: at(args, i + 1), password: at(args, i + 2) };
+      i += 2;
+    } else if (option === "SETNAME" && i + 1 < args.length) {
+      options.name = at(args, ++i);
+      if (!isPlainName(options.name)) return badName;
+    } else return failure(`ERR Syntax error in HELLO option '${at(args, i)}'`);
+  }
+  return options;
+}
+
+function hello(session: Session, args: Args): Reply {
+  let protocol: number | bigint = session.protocol;
+  if (args.length > 1) {
+    const asked = parseInteger(at(args, 1));
+    if (asked === null) return failure("ERR Protocol version is not an integer or out of range");
+    if (asked !== 2 && asked !== 3) return failure("NOPROTO unsupported protocol version");
+    protocol = asked;
+  }
+  const options = parseHello(args);
+  if ("kind" in options) return options;
+  if (options.login !== null && session.login(options.login.user, options.login.password) === "wrong") return wrongPassword;
+  if (!session.authenticated) return helloNeedsLogin;
+  if (options.name !== null) session.name = options.name;
+  session.protocol = protocol as 2 | 3;
+  const facts: [string, Reply][] = [
+    ["server", bytesOfText("redis")],
+    ["version", bytesOfText(redisVersion)],
+    ["proto", session.protocol],
+    ["id", session.id],
+    ["mode", bytesOfText("standalone")],
+    ["role", bytesOfText("master")],
+    ["modules", []],
+  ];
+  return new Map(facts.map(([name, value]) => [bytesOfText(name), value]));
+}
+
+function select(_session: Session, args: Args): Reply {
+  const index = parseInteger(at(args, 1));
+  if (index === null) return notAnInteger;
+  return index === 0 ? ok : failure("ERR DB index is out of range");
+}
+
+function quit(session: Session): Reply {
+  session.quit();
+  return ok;
+}
+
+function setInfo(args: Args): Reply {
+  const name = at(args, 2).toLowerCase();
+  if (name !== "lib-name" && name !== "lib-ver") return failure(`ERR Unrecognized option '${at(args, 2)}'`);
+  if (!isPlainName(at(args, 3))) return failure(`ERR ${name} cannot contain spaces, newlines or special characters.`);
+  return ok;
+}
+
+/** Subcommands of CLIENT: the number of arguments with both names, and what they do. */
+const clientCommands = new Map<string, { readonly arity: number; run(session: Session, args: Args): Reply }>([
+  ["id", { arity: 2, run: (session) => session.id }],
+  ["getname", { arity: 2, run: (session) => (session.name === "" ? null : session.name) }],
+  [
+    "setname",
+    {
+      arity: 3,
+      run(session, args) {
+        if (!isPlainName(at(args, 2))) return badName;
+        session.name = at(args, 2);
+        return ok;
+      },
+    },
+  ],
+  ["setinfo", { arity: 4, run: (_session, args) => setInfo(args) }],
+  [
+    "info",
+    {
+      arity: 2,
+      run: (session) => bytesOfText(`id=${session.id} addr=${session.peer} name=${session.name} db=0 resp=${session.protocol}\n`),
+    },
+  ],
+]);
+
+function client(session: Session, args: Args): Reply {
+  const name = at(args, 1).toLowerCase();
+  const found = clientCommands.get(name);
+  if (found === undefined) return failure(`ERR unknown subcommand '${at(args, 1).slice(0, 128)}'. Try CLIENT HELP.`);
+  return found.arity === args.length ? found.run(session, args) : wrongArity(`client|${name}`);
+}
+
+/** The commands. */
+export const connectionCommands: readonly SessionCommand[] = [
+  command({
+    name: "ping",
+    arity: -1,
+    flags: ["fast"],
+    syntax: "[message]",
+    summary: "Answers PONG, or the message.",
+    run: ping,
+  }),
+  command({
+    name: "echo",
+    arity: 2,
+    flags: ["fast"],
+    syntax: "message",
+    summary: "Answers the message.",
+    run: (_session, args) => at(args, 1),
+  }),
+  command({
+    name: "hello",
+    arity: -1,
+    flags: ["fast", "no_auth", "loading", "stale"],
+    syntax: "[protover [AUTH username password] [SETNAME clientname]]",
+    summary: "Chooses the protocol (2 or 3), logs in, names the connection.",
+    run: hello,
+  }),
+  command({
+    name: "auth",
+    arity: -2,
+    flags: ["fast", "no_auth", "loading", "stale"],
+    syntax: "[username] password",
+    summary: "Logs the connection in.",
+    run: auth,
+  }),
+  command({
+    name: "select",
+    arity: 2,
+    flags: ["fast", "loading", "stale"],
+    syntax: "index",
+    summary: "Chooses the database: there is only 0.",
+    run: select,
+  }),
+  command({
+    name: "quit",
+    arity: -1,
+    flags: ["fast", "no_auth", "loading", "stale"],
+    syntax: "",
+    summary: "Answers what was asked so far and closes the connection.",
+    run: quit,
+  }),
+  command({
+    name: "client",
+    arity: -2,
+    flags: ["loading", "stale"],
+    syntax: "ID | GETNAME | SETNAME name | SETINFO LIB-NAME name | SETINFO LIB-VER version | INFO",
+    summary: "Facts about this connection.",
+    run: client,
+  }),
+];

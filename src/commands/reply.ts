@@ -1,0 +1,92 @@
+/**
+ * What a command answers, before any protocol has written it down. Bulk strings, integers, null, arrays and maps are
+ * plain JavaScript values, so that the common replies cost no object. Not the encoder: that is server/resp-encoder.ts.
+ */
+import type { Bytes } from "../bytes.js";
+import type { ErrorCode, WriteBehindError } from "../errors.js";
+
+/**
+ * A reply: `Bytes` is a bulk string, a number or bigint an integer, a Map a map (RESP2: a flat array), the rest as the
+ * names say.
+ */
+export type Reply =
+  | Bytes
+  | number
+  | bigint
+  | null
+  | readonly Reply[]
+  | ReadonlyMap<Bytes, Reply>
+  | SimpleReply
+  | ErrorReply
+  | SetReply
+  | TextReply
+  | NullArrayReply;
+
+/** A status line such as OK. */
+export interface SimpleReply {
+  readonly kind: "simple";
+  readonly text: string;
+}
+
+/** An error. Its first word is the kind of error that clients look at. */
+export interface ErrorReply {
+  readonly kind: "error";
+  readonly text: string;
+}
+
+/** A set (RESP2: an array). */
+export interface SetReply {
+  readonly kind: "set";
+  readonly members: readonly Reply[];
+}
+
+/** Text for people (RESP3: verbatim; RESP2: a bulk string). */
+export interface TextReply {
+  readonly kind: "text";
+  readonly text: Bytes;
+}
+
+/** The null of an array (RESP3: null): a transaction that was not run. */
+export interface NullArrayReply {
+  readonly kind: "nullArray";
+}
+
+/** A status line. */
+export function simple(text: string): SimpleReply {
+  return { kind: "simple", text };
+}
+
+/** An error with its whole text, the first word included. */
+export function failure(text: string): ErrorReply {
+  return { kind: "error", text };
+}
+
+/** Whether a reply is an error. */
+export function isError(reply: unknown): reply is ErrorReply {
+  return typeof reply === "object" && reply !== null && (reply as { kind?: unknown }).kind === "error";
+}
+
+export const ok: SimpleReply = simple("OK");
+export const queued: SimpleReply = simple("QUEUED");
+export const syntaxError: ErrorReply = failure("ERR syntax error");
+export const notAnInteger: ErrorReply = failure("ERR value is not an integer or out of range");
+export const wrongType: ErrorReply = failure("WRONGTYPE Operation against a key holding the wrong kind of value");
+
+/** Redis' error for a command with too few or too many arguments. `name` in lower case, `client|id` for a subcommand. */
+export function wrongArity(name: string): ErrorReply {
+  return failure(`ERR wrong number of arguments for '${name}' command`);
+}
+
+const prefixes: Partial<Record<ErrorCode, string>> = {
+  QUEUE_FULL: "WBFULL",
+  DISK_FULL: "WBDISK",
+  STORE_DOWN: "WBSTORE",
+  BAD_VALUE: "WBVALUE",
+};
+
+/** An error of the library as clients of the protocol see it: -WBFULL, -WBDISK, -WBSTORE, -WBVALUE, else -ERR, then its text. */
+export function replyOfError(error: WriteBehindError): ErrorReply {
+  if (error.code === "WRONG_TYPE") return wrongType;
+  const hint = error.hint === null ? "" : ` (${error.hint})`;
+  return failure(`${prefixes[error.code] ?? "ERR"} ${error.message}${hint}`);
+}

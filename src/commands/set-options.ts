@@ -1,0 +1,69 @@
+/** The options of SET, and times of expiry, as Redis 7 reads them. Pure. */
+import type { Bytes } from "../bytes.js";
+import { parseInteger } from "./integer.js";
+import { failure, notAnInteger, syntaxError, type ErrorReply } from "./reply.js";
+
+/** What the options of a SET ask for. */
+export interface SetOptions {
+  readonly condition: "nx" | "xx" | null;
+  /** Answer the old value. */
+  readonly get: boolean;
+  readonly keepExpiry: boolean;
+  /** Milliseconds since 1970, or null for never. */
+  readonly expiresAt: number | null;
+}
+
+/** How a time is given: in seconds or milliseconds, from now or from 1970. */
+export interface TimeUnit {
+  readonly ms: 1 | 1000;
+  readonly relative: boolean;
+}
+
+const units: Readonly<Record<string, TimeUnit>> = {
+  EX: { ms: 1000, relative: true },
+  PX: { ms: 1, relative: true },
+  EXAT: { ms: 1000, relative: false },
+  PXAT: { ms: 1, relative: false },
+};
+
+/** Seconds beyond this do not fit into 64 bits of milliseconds. */
+const secondsMax = 9_223_372_036_854_775;
+
+/** Reads what follows key and value in a SET. */
+export function parseSetOptions(args: readonly Bytes[], now: number): SetOptions | ErrorReply {
+  let condition: SetOptions["condition"] = null;
+  let get = false;
+  let keepExpiry = false;
+  let time: { unit: TimeUnit; text: Bytes } | null = null;
+  for (let i = 3; i < args.length; i++) {
+    const option = (args[i] as Bytes).toUpperCase();
+    const unit = units[option];
+    if (option === "NX" || option === "XX") {
+      const asked = option === "NX" ? "nx" : "xx";
+      if (condition !== null && condition !== asked) return syntaxError;
+      condition = asked;
+    } else if (option === "GET") get = true;
+    else if (option === "KEEPTTL" && time === null) keepExpiry = true;
+    else if (unit !== undefined && !keepExpiry && time === null && i + 1 < args.length) time = { unit, text: args[++i] as Bytes };
+    else return syntaxError;
+  }
+  if (time === null) return { condition, get, keepExpiry, expiresAt: null };
+  const expiresAt = parseTime(time.text, time.unit, now, "set", "positive");
+  if (typeof expiresAt !== "number") return expiresAt;
+  return { condition, get, keepExpiry, expiresAt };
+}
+
+/**
+ * The moment that a time names, in milliseconds since 1970. Moments beyond 2^53 ms (the year 287396) are refused as
+ * Redis refuses those beyond 2^63: they would not be exact.
+ */
+export function parseTime(text: Bytes, unit: TimeUnit, now: number, command: string, sign: "positive" | "any"): number | ErrorReply {
+  const value = parseInteger(text);
+  if (value === null) return notAnInteger;
+  const invalid = failure(`ERR invalid expire time in '${command}' command`);
+  if (sign === "positive" && value <= 0) return invalid;
+  if (unit.ms === 1000 && (value > secondsMax || value < -secondsMax)) return invalid;
+  const moment = Number(value) * unit.ms + (unit.relative ? now : 0);
+  if (moment > Number.MAX_SAFE_INTEGER) return invalid;
+  return Math.max(moment, 0);
+}

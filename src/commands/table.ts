@@ -1,0 +1,44 @@
+/** The table of commands. Adding a command is adding one entry to one of the lists below. */
+import type { Bytes } from "../bytes.js";
+import type { Command } from "./command.js";
+import { connectionCommands } from "./connection.js";
+import { hashCommands } from "./hashes.js";
+import { infoCommand } from "./info.js";
+import { commandCommand } from "./introspection.js";
+import { keyCommands } from "./keys.js";
+import { failure, type ErrorReply } from "./reply.js";
+import { stringCommands } from "./strings.js";
+import { transactionCommands } from "./transactions.js";
+import { waitCommands } from "./waits.js";
+
+/** Every command, ordered by name. */
+export const commandTable: readonly Command[] = [
+  ...stringCommands,
+  ...hashCommands,
+  ...keyCommands,
+  ...transactionCommands,
+  ...waitCommands,
+  ...connectionCommands,
+  commandCommand,
+  infoCommand,
+].sort((a, b) => (a.name < b.name ? -1 : 1));
+
+// The two spellings that clients send are found without making a string.
+const bySpelling: ReadonlyMap<string, Command> = new Map(
+  commandTable.flatMap((command): [string, Command][] => [
+    [command.name, command],
+    [command.name.toUpperCase(), command],
+  ]),
+);
+
+/** The command of this name, in any spelling. */
+export function findCommand(name: Bytes): Command | undefined {
+  return bySpelling.get(name) ?? bySpelling.get(name.toLowerCase());
+}
+
+/** Redis' error for a command that is not in the table. */
+export function unknownCommand(args: readonly Bytes[]): ErrorReply {
+  let shown = "";
+  for (let i = 1; i < args.length && shown.length < 128; i++) shown += `'${(args[i] as Bytes).slice(0, 128 - shown.length)}' `;
+  return failure(`ERR unknown command '${(args[0] as Bytes).slice(0, 128)}', with args beginning with: ${shown}`);
+}

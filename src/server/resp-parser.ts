@@ -1,0 +1,235 @@
+/**
+ * Reads commands out of a stream of bytes: RESP arrays of bulk strings, and inline commands. Pure: chunks go in, lists
+ * of arguments come out, cut wherever the network liked. Not a parser of replies.
+ *
+ * Format and error texts: networking.c of Redis 7 (processMultibulkBuffer, processInlineBuffer).
+ */
+import type { Bytes } from "../bytes.js";
+import { parseInteger } from "../commands/integer.js";
+import { splitWords } from "./inline.js";
+
+/** What a client may send. */
+export interface ParserLimits {
+  /** Bytes of one argument. */
+  readonly bulkBytesMax: number;
+  /** Bytes of all arguments of one command. */
+  readonly commandBytesMax: number;
+  /** Arguments of one command. */
+  readonly argumentsMax: number;
+}
+
+/** The limits of a server. */
+export const defaultParserLimits: ParserLimits = {
+  bulkBytesMax: 128 * 1024 * 1024,
+  commandBytesMax: 256 * 1024 * 1024,
+  argumentsMax: 1024 * 1024,
+};
+
+/** Redis' limit of an inline command, and of the line that says a length. */
+const lineBytesMax = 64 * 1024;
+/** Redis' limits for a client that has not given the password yet. */
+const strangerLimits: ParserLimits = { bulkBytesMax: 16_384, commandBytesMax: 10 * 16_384, argumentsMax: 10 };
+
+const empty = Buffer.alloc(0);
+const carriageReturn = 13;
+const lineFeed = 10;
+const star = 42;
+const dollar = 36;
+
+/** Slices a buffer into one-byte strings. Node has it on every Buffer; its types do not say so. */
+type Sliceable = Buffer & { latin1Slice(start: number, end: number): Bytes };
+
+/** The parser of one connection. */
+export class RespParser {
+  /** Redis' text for what was wrong; from then on there are no more commands. */
+  error: string | null = null;
+  readonly #limits: ParserLimits;
+  #current: ParserLimits;
+  #buffer = empty as Sliceable;
+  #at = 0;
+  #later: Buffer[] = [];
+  #laterBytes = 0;
+  /** Bytes from #at on that it takes to get any further. */
+  #need = 1;
+  #args: Bytes[] = [];
+  /** Arguments that are still to come in the command in hand. */
+  #left = 0;
+  /** Length of the argument in hand, or -1 where it is not known yet. */
+  #bulk = -1;
+  #commandBytes = 0;
+
+  constructor(limits: ParserLimits = defaultParserLimits, trusted = true) {
+    this.#limits = limits;
+    this.#current = trusted ? limits : strangerLimits;
+  }
+
+  /** The client has given the password: the full limits hold. */
+  trust(): void {
+    this.#current = this.#limits;
+  }
+
+  /** Bytes that have come in and were not read yet. */
+  get unread(): number {
+    return this.#buffer.length - this.#at + this.#laterBytes;
+  }
+
+  /** Takes the next chunk. It must not be changed afterwards. */
+  push(chunk: Buffer): void {
+    if (chunk.length === 0) return;
+    if (this.#at === this.#buffer.length) {
+      this.#buffer = chunk as Sliceable;
+      this.#at = 0;
+    } else {
+      this.#later.push(chunk);
+      this.#laterBytes += chunk.length;
+    }
+  }
+
+  /** The next command, name first; null where more bytes are needed, or `error` says what is wrong. */
+  next(): Bytes[] | null {
+    while (this.error === null) {
+      const here = this.#buffer.length - this.#at;
+      if (here >= this.#need) {
+        const args = this.#read();
+        if (args !== null) return args;
+      } else {
+        if (this.#laterBytes === 0 || here + this.#laterBytes < this.#need) break;
+        this.#join();
+      }
+    }
+    if (this.#at === this.#buffer.length) this.#buffer = empty as Sliceable;
+    if (this.#buffer.length === 0) this.#at = 0;
+    return null;
+  }
+
+  #join(): void {
+    this.#buffer = Buffer.concat([this.#buffer.subarray(this.#at), ...this.#later]) as Sliceable;
+    this.#at = 0;
+    this.#later = [];
+    this.#laterBytes = 0;
+  }
+
+  /** Reads on. Null: #need, #at or `error` has changed. */
+  #read(): Bytes[] | null {
+    if (this.#left === 0) {
+      if (this.#buffer[this.#at] !== star) return this.#readInline();
+      const count = this.#readLength("invalid multibulk length", "too big mbulk count string");
+      if (count === null) return null;
+      if (count > this.#limits.argumentsMax) return this.#fail("invalid multibulk length");
+      if (count > this.#current.argumentsMax) return this.#fail("unauthenticated multibulk length");
+      if (count <= 0) return null;
+      this.#left = count;
+      this.#args = [];
+      this.#commandBytes = 0;
+      if (this.#at === this.#buffer.length) return null;
+    }
+    return this.#readArguments();
+  }
+
+  #readArguments(): Bytes[] | null {
+    const buffer = this.#buffer;
+    while (this.#left > 0) {
+      if (this.#bulk < 0 && !this.#readBulkLength()) return null;
+      const bulk = this.#bulk;
+      const end = this.#at + bulk;
+      if (end + 2 > buffer.length) {
+        this.#need = bulk + 2;
+        return null;
+      }
+      this.#args.push(buffer.latin1Slice(this.#at, end));
+      this.#at = end + 2;
+      this.#bulk = -1;
+      this.#left--;
+    }
+    this.#need = 1;
+    const args = this.#args;
+    this.#args = [];
+    return args;
+  }
+
+  #readBulkLength(): boolean {
+    if (this.#at >= this.#buffer.length) {
+      this.#need = 1;
+      return false;
+    }
+    const mark = this.#buffer[this.#at] as number;
+    if (mark !== dollar) {
+      this.#fail(`expected '$', got '${String.fromCharCode(mark)}'`);
+      return false;
+    }
+    const length = this.#readLength("invalid bulk length", "too big bulk count string");
+    if (length === null) return false;
+    this.#commandBytes += length;
+    if (length < 0 || length > this.#limits.bulkBytesMax) this.#fail("invalid bulk length");
+    else if (length > this.#current.bulkBytesMax) this.#fail("unauthenticated bulk length");
+    else if (this.#commandBytes > this.#current.commandBytesMax) this.#fail("too big request");
+    if (this.error !== null) return false;
+    this.#bulk = length;
+    return true;
+  }
+
+  /** The number on the line that starts at #at with one mark; null where the line is not whole or not a number. */
+  #readLength(invalid: string, tooLong: string): number | null {
+    const buffer = this.#buffer;
+    const start = this.#at + 1;
+    let end = start;
+    let value = 0;
+    for (; end < buffer.length; end++) {
+      const digit = (buffer[end] as number) - 48;
+      if (digit < 0 || digit > 9) break;
+      value = value * 10 + digit;
+    }
+    const digits = end - start;
+    if (digits > 0 && digits < 10 && buffer[end] === carriageReturn && end + 1 < buffer.length && (digits === 1 || buffer[start] !== 48)) {
+      this.#at = end + 2;
+      this.#need = 1;
+      return value;
+    }
+    return this.#readLengthSlowly(invalid, tooLong);
+  }
+
+  #readLengthSlowly(invalid: string, tooLong: string): number | null {
+    const here = this.#buffer.length - this.#at;
+    const end = this.#buffer.indexOf(carriageReturn, this.#at);
+    if (end < 0 && here > lineBytesMax) this.#fail(tooLong);
+    if (end < 0 || end + 1 >= this.#buffer.length) {
+      this.#need = here + 1;
+      return null;
+    }
+    const value = end - this.#at > 21 ? null : parseInteger(this.#buffer.latin1Slice(this.#at + 1, end));
+    if (value === null) {
+      this.#fail(invalid);
+      return null;
+    }
+    this.#at = end + 2;
+    this.#need = 1;
+    return Number(value);
+  }
+
+  #readInline(): Bytes[] | null {
+    const end = this.#buffer.indexOf(lineFeed, this.#at);
+    const length = (end < 0 ? this.#buffer.length : end) - this.#at;
+    if (length > lineBytesMax) return this.#fail("too big inline request");
+    if (end < 0) {
+      this.#need = length + 1;
+      return null;
+    }
+    const last = end > this.#at && this.#buffer[end - 1] === carriageReturn ? end - 1 : end;
+    const words = splitWords(this.#buffer.latin1Slice(this.#at, last));
+    if (words === null) return this.#fail("unbalanced quotes in request");
+    this.#at = end + 1;
+    this.#need = 1;
+    if (words.length > this.#current.argumentsMax) return this.#fail("unauthenticated multibulk length");
+    return words.length === 0 ? null : words;
+  }
+
+  #fail(text: string): null {
+    this.error = `Protocol error: ${text}`;
+    this.#later = [];
+    this.#laterBytes = 0;
+    this.#buffer = empty as Sliceable;
+    this.#at = 0;
+    this.#args = [];
+    return null;
+  }
+}
