@@ -114,14 +114,16 @@ class Engine implements Heart {
   async begin(journalFolder: string): Promise<void> {
     try {
       this.#paused = await this.#folder.isPaused();
+      const { disk } = this.#host;
+      const { logId } = this.#journal;
+      const frames = () => JournalReader.open(disk, journalFolder, logId);
       this.#writer = startWriter(
         this.#host,
-        { store: this.#store, folder: journalFolder, logId: this.#journal.logId, options: this.#options },
+        { store: this.#store, folder: journalFolder, frames, logId, paused: this.#paused, options: this.#options },
         this.#side,
       );
-      if (this.#paused) this.#writer.pause();
       const from = await this.#side.firstPosition(this.#journal);
-      const log = await JournalReader.open(this.#host.disk, journalFolder, this.#journal.logId);
+      const log = await frames();
       this.#inspector = new Inspector(log, this.#journal, this.#cache, this.#reader, this.#resolve);
       await this.#recover(log, from);
       this.#side.begin();
@@ -283,9 +285,10 @@ class Engine implements Heart {
   async pause(): Promise<void> {
     this.#assertOpen();
     this.#paused = true;
-    this.#writer?.pause();
+    const stands = this.#writer?.pause();
     for (const end of this.#flushes) end(pausedError());
     await this.#folder.rememberPause(true);
+    await stands;
   }
 
   async resume(): Promise<void> {

@@ -34,14 +34,7 @@ export class Looks {
   look(sequence: number): void {
     this.#seen = null;
     this.#asked = sequence;
-    this.#queue.waiting(sequence).then(
-      (waiting) => {
-        if (this.#answered(sequence)) this.#seen = { at: this.#clock.monotonic(), ...waiting };
-      },
-      (error: unknown) => {
-        if (this.#answered(sequence)) this.#failure = { error };
-      },
-    );
+    void this.#ask(sequence);
   }
 
   /** What was seen holds no more: the position has moved. */
@@ -57,6 +50,16 @@ export class Looks {
     if (failure !== null) throw failure.error;
   }
 
+  async #ask(sequence: number): Promise<void> {
+    try {
+      const waiting = await this.#queue.waiting(sequence);
+      if (this.#answered(sequence)) this.#seen = { at: this.#clock.monotonic(), ...waiting };
+    } catch (error) {
+      if (this.#answered(sequence)) this.#failure = { error };
+    }
+  }
+
+  /** Whether this is the answer to the question that is open. */
   #answered(sequence: number): boolean {
     if (this.#asked !== sequence) return false;
     this.#asked = null;

@@ -62,7 +62,12 @@ export type FromWriter =
   /** Make what is accepted durable, and say up to where. */
   | { readonly type: "mark" }
   /** Answers `pause` and `step`. */
-  | { readonly type: "done"; readonly id: number; readonly report: BatchReport | null; readonly error: PlainError | null }
+  | {
+      readonly type: "done";
+      readonly id: number;
+      readonly report: BatchReport | null;
+      readonly error: PlainError | null;
+    }
   | { readonly type: "stopped" };
 
 /** What the writer's thread is started with. */

@@ -1,5 +1,4 @@
 /** What to do after a try that failed, and when to try again. Pure: the dice are passed in. */
-import { plainError, WriteBehindError, type PlainError } from "../errors.js";
 import { StoreError, type StoreErrorKind } from "../store/store.js";
 
 /** The longest pauses between tries. */
@@ -37,12 +36,22 @@ export interface Verdict {
  * What to do after a failure of this kind; null is an error that no store made (the queue's, or a bug's). A first
  * `moved` is looked into at once: most likely our own lost COMMIT succeeded.
  */
-export function verdict(kind: StoreErrorKind | null, attempt: number, dice: number, hurried: boolean, limits: RetryLimits): Verdict {
+export function verdict(
+  kind: StoreErrorKind | null,
+  attempt: number,
+  dice: number,
+  hurried: boolean,
+  limits: RetryLimits,
+): Verdict {
   switch (kind) {
     case "retryable":
       return { broken: false, reopen: false, delayMs: retryDelayMs(attempt, dice, hurried, limits) };
     case "moved":
-      return { broken: false, reopen: true, delayMs: attempt === 1 ? 0 : retryDelayMs(attempt - 1, dice, hurried, limits) };
+      return {
+        broken: false,
+        reopen: true,
+        delayMs: attempt === 1 ? 0 : retryDelayMs(attempt - 1, dice, hurried, limits),
+      };
     case "refused":
     case "broken":
     case null:
@@ -53,22 +62,4 @@ export function verdict(kind: StoreErrorKind | null, attempt: number, dice: numb
 /** The kind of a store's error, or null where no store made it. */
 export function errorKind(error: unknown): StoreErrorKind | null {
   return error instanceof StoreError ? error.kind : null;
-}
-
-/** What went wrong, for people: what the writer was doing to which store, and a hint. */
-export function describeFailure(error: unknown, doing: string, place: string): PlainError {
-  if (error instanceof WriteBehindError) return plainError(error);
-  const message = `${doing} ${place} failed: ${error instanceof Error ? error.message : String(error)}`;
-  switch (errorKind(error)) {
-    case "retryable":
-      return { code: "STORE_DOWN", message, hint: "the writer tries again by itself; the queue keeps every change" };
-    case "refused":
-      return { code: "REFUSED", message, hint: "nothing is written until the database takes this change; the queue keeps every change" };
-    case "moved":
-      return { code: "TABLES_IN_USE", message, hint: "see whether another process writes to these tables" };
-    case "broken":
-      return { code: "STORE_DOWN", message, hint: "mend the database: the writer looks again by itself; the queue keeps every change" };
-    case null:
-      return { code: "UNKNOWN", message, hint: "this is a fault of the program or the machine; the queue keeps every change" };
-  }
 }

@@ -46,7 +46,8 @@ export class RunMaker {
   take(piece: FrameOnDisk): boolean {
     const { body, position } = piece.frame;
     const before = this.#last === null ? this.#from.sequence : this.#last.frame.position.sequence;
-    if (position.sequence !== before + 1) throw new Error(`broken invariant: frame ${position.sequence} follows ${before}`);
+    if (position.sequence !== before + 1)
+      throw new Error(`broken invariant: frame ${position.sequence} follows ${before}`);
     if (this.#last !== null) {
       if (this.#clear || body.kind === "clear") return false;
       if (this.#bytes + piece.bytes > this.#limits.bytes) return false;

@@ -2,23 +2,21 @@
  * Station 3: the writer. One loop that brings what the queue holds into the store: open, wait, take a run, commit,
  * again. It decides nothing by itself: what goes into a run (run.ts), when to act (pace.ts), what a failure means
  * (retry.ts) and what may be swept (sweep.ts) are pure functions. It does not know on which thread it runs
- * (writer-link.ts), nor what queue and store are made of.
- *
- *     resting ──► opening ──► ready ◄──► running ──► resting
- *
- * resting: before the first try, and after a failure until the next. opening: the store is being opened. ready: it is
- * open, and there is nothing to do yet. running: a run is being made and committed. stopped: for ever.
+ * (writer-link.ts), nor what queue and store are made of. Its states are in state.ts.
  */
-import { errorOfPlain, WriteBehindError } from "../errors.js";
+import { errorOfPlain } from "../errors.js";
 import type { BatchReport } from "../events.js";
 import type { Clock, Random } from "../host/host.js";
 import { positionText, samePosition, type Position, type WriteQueue } from "../queue/queue.js";
 import type { Store, StoreOpened } from "../store/store.js";
 import type { WriterOptions, WriterReport } from "./messages.js";
+import { describeFailure, overtaken, stopped } from "./failures.js";
 import { Looks } from "./look.js";
 import { emptyLookMs, enoughBytes, pace, type PaceLimits } from "./pace.js";
-import { describeFailure, errorKind, hurriedRetryMaxMs, verdict } from "./retry.js";
+import { errorKind, hurriedRetryMaxMs, verdict } from "./retry.js";
 import { RunMaker, type Run } from "./run.js";
+import { assert, assertTransition, type WriterState } from "./state.js";
+import { Steps } from "./steps.js";
 import { Sweeps, type ClockReading } from "./sweep.js";
 import { Wake } from "./wake.js";
 
@@ -35,16 +33,6 @@ export interface WriterParts {
   /** Called with everything that happened, in order. Must not throw. */
   readonly report: (report: WriterReport) => void;
 }
-
-type State = "opening" | "ready" | "running" | "resting" | "stopped";
-
-const transitions: { readonly [From in State]: readonly State[] } = {
-  opening: ["ready", "resting", "stopped"],
-  ready: ["running", "resting", "stopped"],
-  running: ["ready", "resting"],
-  resting: ["opening", "running", "resting", "stopped"],
-  stopped: [],
-};
 
 /** How far the store is, as far as this writer knows. */
 interface Known {
@@ -65,11 +53,6 @@ interface Trouble {
   readonly opening: boolean;
 }
 
-interface Step {
-  readonly resolve: (report: BatchReport | null) => void;
-  readonly reject: (error: WriteBehindError) => void;
-}
-
 /** The background process between a queue and a store. It starts when it is made and lives until `stop`. */
 export class Writer {
   /** Resolves when the writer has stopped; rejects where a fault of its own ended it. */
@@ -79,7 +62,7 @@ export class Writer {
   readonly #wake: Wake;
   readonly #looks: Looks;
   readonly #sweeps: Sweeps;
-  #state: State = "resting";
+  #state: WriterState = "resting";
   #paused: boolean;
   #stopping = false;
   #everOpen = false;
@@ -92,9 +75,7 @@ export class Writer {
   #notBefore: number | null = null;
   #hurryUpTo = 0;
   #sweepStopped = false;
-  /** Steps that wait for a run of their own, and the one that has it. */
-  readonly #steps: Step[] = [];
-  #stepping: Step | null = null;
+  readonly #steps = new Steps();
   readonly #pauses: (() => void)[] = [];
 
   constructor(parts: WriterParts) {
@@ -142,10 +123,8 @@ export class Writer {
    */
   step(): Promise<BatchReport | null> {
     if (this.#stopping) return Promise.reject(stopped());
-    return new Promise((resolve, reject) => {
-      this.#steps.push({ resolve, reject });
-      this.#wake.wake();
-    });
+    this.#wake.wake();
+    return this.#steps.add();
   }
 
   /** Finishes the run in hand, closes the store. */
@@ -189,7 +168,7 @@ export class Writer {
 
   /** After a failure, before a store is opened again. A step ends it: a person is there. */
   async #rest(): Promise<void> {
-    while (!this.#stopping && this.#steps.length === 0 && this.#notBefore !== null) {
+    while (!this.#stopping && !this.#steps.waiting && this.#notBefore !== null) {
       const restMs = this.#notBefore - this.#now();
       if (restMs <= 0) return;
       await this.#wake.sleep(restMs);
@@ -201,7 +180,12 @@ export class Writer {
     const known = this.#known;
     const found: Known = { position, expected: opened.position };
     if (known !== null && samePlace(known, found)) return;
-    if (known !== null && this.#inHand !== null && opened.position !== null && samePosition(position, this.#inHand.to)) {
+    if (
+      known !== null &&
+      this.#inHand !== null &&
+      opened.position !== null &&
+      samePosition(position, this.#inHand.to)
+    ) {
       // Our COMMIT was done and its answer was lost. Promise 5: the run must not be written again.
       this.#reached(this.#inHand, 0);
       return;
@@ -227,7 +211,7 @@ export class Writer {
         {
           now: this.#now(),
           paused: this.#paused,
-          stepping: this.#steps.length > 0,
+          stepping: this.#steps.waiting,
           hurried: this.#hurried(),
           notBefore: this.#notBefore,
           inHand: this.#inHand !== null,
@@ -247,12 +231,11 @@ export class Writer {
 
   async #run(): Promise<void> {
     this.#setState("running");
-    this.#stepping = this.#steps.shift() ?? null;
+    this.#steps.begin();
     this.#inHand ??= await this.#take();
     const report = this.#inHand === null ? null : await this.#commit(this.#inHand);
     this.#setState("ready");
-    this.#stepping?.resolve(report);
-    this.#stepping = null;
+    this.#steps.succeed(report);
   }
 
   /** Makes a run of what follows the committed position, up to the durable mark; null where nothing does. */
@@ -309,7 +292,13 @@ export class Writer {
     this.#setState("running");
     const sweepUpTo = this.#bounded(this.#sweeps.next(this.#clocks()));
     if (sweepUpTo !== null) {
-      await this.#parts.store.commit({ ...this.#claim(), to: this.#position(), clear: false, rows: new Map(), sweepUpTo });
+      await this.#parts.store.commit({
+        ...this.#claim(),
+        to: this.#position(),
+        clear: false,
+        rows: new Map(),
+        sweepUpTo,
+      });
     }
     this.#recovered();
     this.#setState("ready");
@@ -344,8 +333,7 @@ export class Writer {
       if (next.broken) this.#parts.report({ type: "broken", error: failure, opening: first });
       else this.#parts.report({ type: "retry", error: failure, attempt, delayMs: next.delayMs, opening: first });
     }
-    (this.#stepping ?? this.#steps.shift())?.reject(errorOfPlain(failure));
-    this.#stepping = null;
+    this.#steps.fail(errorOfPlain(failure));
   }
 
   #recovered(): void {
@@ -357,7 +345,7 @@ export class Writer {
 
   async #close(): Promise<void> {
     this.#setState("stopped");
-    for (const step of this.#steps.splice(0)) step.reject(stopped());
+    this.#steps.failAll(stopped());
     try {
       await this.#parts.store.close();
     } catch {
@@ -366,12 +354,12 @@ export class Writer {
   }
 
   /** The one place where the state changes. */
-  #setState(state: State): void {
-    assert(transitions[this.#state].includes(state), `the writer goes from ${this.#state} to ${state}`);
-    assert(state !== "opening" || this.#generation === null, "an open store is opened");
-    if (state === "ready" || state === "running") assert(this.#generation !== null && this.#known !== null, `${state} without a store`);
-    assert(state !== "resting" || (this.#trouble !== null && this.#notBefore !== null), "resting for nothing");
-    assert(state !== "stopped" || this.#stopping, "stopped unasked");
+  #setState(state: WriterState): void {
+    assertTransition(this.#state, state, {
+      open: this.#generation !== null && this.#known !== null,
+      failed: this.#trouble !== null && this.#notBefore !== null,
+      stopping: this.#stopping,
+    });
     this.#state = state;
     if (state !== "running") for (const resolve of this.#pauses.splice(0)) resolve();
   }
@@ -401,17 +389,4 @@ export class Writer {
 
 function samePlace(a: Known, b: Known): boolean {
   return samePosition(a.position, b.position) && (a.expected === null) === (b.expected === null);
-}
-
-function overtaken(known: Position, found: Position): WriteBehindError {
-  const message = `somebody else has written: the database is at ${positionText(found)}, this writer left it at ${positionText(known)}`;
-  return new WriteBehindError("TABLES_IN_USE", message, { hint: "see whether a second process runs with a copy of this data folder" });
-}
-
-function stopped(): WriteBehindError {
-  return new WriteBehindError("CLOSED", "the writer is stopped", { hint: "what is pending is in the queue and goes on at the next start" });
-}
-
-function assert(holds: boolean, what: string): asserts holds {
-  if (!holds) throw new Error(`broken invariant: ${what}`);
 }

@@ -1,0 +1,49 @@
+/** The errors that the writer tells: what it was doing to what, and what a person can do. */
+import { plainError, WriteBehindError, type PlainError } from "../errors.js";
+import { positionText, type Position } from "../queue/queue.js";
+import { errorKind } from "./retry.js";
+
+/** What went wrong, for people: what the writer was doing to which store, and a hint. */
+export function describeFailure(error: unknown, doing: string, place: string): PlainError {
+  if (error instanceof WriteBehindError) return plainError(error);
+  const message = `${doing} ${place} failed: ${error instanceof Error ? error.message : String(error)}`;
+  switch (errorKind(error)) {
+    case "retryable":
+      return { code: "STORE_DOWN", message, hint: "the writer tries again by itself; the queue keeps every change" };
+    case "refused":
+      return {
+        code: "REFUSED",
+        message,
+        hint: "nothing is written until the database takes this change; the queue keeps every change",
+      };
+    case "moved":
+      return { code: "TABLES_IN_USE", message, hint: "see whether another process writes to these tables" };
+    case "broken":
+      return {
+        code: "STORE_DOWN",
+        message,
+        hint: "mend the database: the writer looks again by itself; the queue keeps every change",
+      };
+    case null:
+      return {
+        code: "UNKNOWN",
+        message,
+        hint: "this is a fault of the program or the machine; the queue keeps every change",
+      };
+  }
+}
+
+/** The position has moved, and not by this writer. */
+export function overtaken(known: Position, found: Position): WriteBehindError {
+  const message = `somebody else has written: the database is at ${positionText(found)}, this writer left it at ${positionText(known)}`;
+  return new WriteBehindError("TABLES_IN_USE", message, {
+    hint: "see whether a second process runs with a copy of this data folder",
+  });
+}
+
+/** What was asked of a writer that has stopped. */
+export function stopped(): WriteBehindError {
+  return new WriteBehindError("CLOSED", "the writer is stopped", {
+    hint: "what is pending is in the queue and goes on at the next start",
+  });
+}

@@ -1,0 +1,193 @@
+/**
+ * A writer on a thread of its own, seen from the thread that answers clients. Where the thread dies it is started
+ * again: the writer goes on from the position in the store, so nothing is lost and nothing is written twice.
+ */
+import { errorOfPlain, plainError, WriteBehindError, type PlainError } from "../errors.js";
+import type { BatchReport } from "../events.js";
+import type { Host, Thread, Timer } from "../host/host.js";
+import type { FromWriter, ToWriter, WriterThreadData } from "./messages.js";
+import { retryDelayMs } from "./retry.js";
+import { stopDeadlineMs, tell, type WriterHandle, type WriterReports } from "./writer-handle.js";
+
+type WriterThread = Thread<ToWriter, FromWriter>;
+
+interface Call {
+  readonly order: "pause" | "step";
+  readonly resolve: (report: BatchReport | null) => void;
+  readonly reject: (error: WriteBehindError) => void;
+}
+
+/** A writer's thread. */
+export class WriterOnThread implements WriterHandle {
+  readonly #host: Host;
+  readonly #data: WriterThreadData;
+  readonly #reports: WriterReports;
+  /** Null between the death of a thread and the start of the next. */
+  #thread: WriterThread | null = null;
+  #restart: Timer | null = null;
+  #paused: boolean;
+  #hurryUpTo = 0;
+  #everOpen = false;
+  /** Threads that died in a row without having opened the store. */
+  #deaths = 0;
+  #diedAt: number | null = null;
+  #lastId = 0;
+  readonly #calls = new Map<number, Call>();
+  #stopping: Promise<void> | null = null;
+  #tellStopped: (() => void) | null = null;
+
+  constructor(host: Host, data: WriterThreadData, reports: WriterReports) {
+    this.#host = host;
+    this.#data = data;
+    this.#reports = reports;
+    this.#paused = data.paused;
+    this.#start();
+  }
+
+  hurry(upTo: number): void {
+    this.#hurryUpTo = Math.max(this.#hurryUpTo, upTo);
+    this.#thread?.post({ type: "hurry", upTo: this.#hurryUpTo });
+  }
+
+  async pause(): Promise<void> {
+    this.#paused = true;
+    // Without a thread the writer stands still already; the next thread starts paused.
+    if (this.#thread !== null) await this.#call("pause");
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#thread?.post({ type: "resume" });
+  }
+
+  step(): Promise<BatchReport | null> {
+    if (this.#thread === null || this.#stopping !== null)
+      return Promise.reject(noThread("the writer's thread is not running"));
+    return this.#call("step");
+  }
+
+  stop(deadlineMs = stopDeadlineMs): Promise<void> {
+    this.#stopping ??= this.#stop(deadlineMs);
+    return this.#stopping;
+  }
+
+  async #stop(deadlineMs: number): Promise<void> {
+    this.#restart?.cancel();
+    const thread = this.#thread;
+    if (thread !== null) {
+      await new Promise<void>((resolve) => {
+        const timer = this.#host.clock.after(deadlineMs, resolve);
+        this.#tellStopped = () => {
+          timer.cancel();
+          resolve();
+        };
+        thread.post({ type: "stop" });
+      });
+      this.#thread = null;
+      await thread.terminate();
+    }
+    this.#endCalls("the writer is stopped");
+  }
+
+  #start(): void {
+    this.#restart = null;
+    const data: WriterThreadData = { ...this.#data, paused: this.#paused };
+    const url = new URL("./writer-thread.js", import.meta.url).href;
+    const thread = this.#host.threads.start<ToWriter, FromWriter>(url, data);
+    this.#thread = thread;
+    thread.receive((message) => {
+      // What a thread said before it died is history: the next one tells anew.
+      if (this.#thread === thread) this.#hear(thread, message);
+    });
+    thread.ended((error) => {
+      if (this.#thread === thread) this.#died(error);
+    });
+    if (this.#hurryUpTo > 0) thread.post({ type: "hurry", upTo: this.#hurryUpTo });
+  }
+
+  #hear(thread: WriterThread, message: FromWriter): void {
+    switch (message.type) {
+      case "ask":
+        return this.#reports.waiting(message.sequence, (waiting) => {
+          if (this.#thread === thread) thread.post({ type: "waiting", sequence: message.sequence, waiting });
+        });
+      case "mark":
+        return this.#answerMark(thread);
+      case "done":
+        return this.#done(message.id, message.report, message.error);
+      case "stopped":
+        return this.#tellStopped?.();
+      case "opened":
+        this.#everOpen = true;
+        this.#deaths = 0;
+        tell(this.#reports, message);
+        if (this.#diedAt !== null) this.#reports.up(this.#host.clock.monotonic() - this.#diedAt);
+        this.#diedAt = null;
+        return undefined;
+      case "retry":
+      case "broken":
+        return tell(this.#reports, { ...message, opening: message.opening && !this.#everOpen });
+      case "committed":
+      case "up":
+      case "warning":
+        return tell(this.#reports, message);
+    }
+  }
+
+  #answerMark(thread: WriterThread): void {
+    const answer = (message: ToWriter): void => {
+      if (this.#thread === thread) thread.post(message);
+    };
+    this.#reports.durableMark().then(
+      (sequence) => answer({ type: "durable", sequence }),
+      (error: unknown) => answer({ type: "journalFailed", error: plainError(error) }),
+    );
+  }
+
+  #call(order: Call["order"]): Promise<BatchReport | null> {
+    return new Promise((resolve, reject) => {
+      const id = ++this.#lastId;
+      this.#calls.set(id, { order, resolve, reject });
+      this.#thread?.post({ type: order, id });
+    });
+  }
+
+  #done(id: number, report: BatchReport | null, error: PlainError | null): void {
+    const call = this.#calls.get(id);
+    this.#calls.delete(id);
+    if (error === null) call?.resolve(report);
+    else call?.reject(errorOfPlain(error));
+  }
+
+  #died(error: Error | null): void {
+    this.#thread = null;
+    if (this.#stopping !== null) {
+      this.#tellStopped?.();
+      return;
+    }
+    const { clock, random } = this.#host;
+    this.#deaths++;
+    this.#diedAt ??= clock.monotonic();
+    const delayMs = retryDelayMs(this.#deaths, random.number(), false, this.#data.options);
+    const message = `the writer's thread ended${error === null ? "" : `: ${error.message}`}`;
+    this.#endCalls(message);
+    const plain: PlainError = { code: "UNKNOWN", message, hint: "it is started again; the queue keeps every change" };
+    this.#reports.retry(plain, this.#deaths, delayMs, !this.#everOpen);
+    this.#restart = clock.after(delayMs, () => this.#start());
+  }
+
+  /** A writer that is not there stands still, and steps no more. */
+  #endCalls(why: string): void {
+    for (const call of this.#calls.values()) {
+      if (call.order === "pause") call.resolve(null);
+      else call.reject(noThread(why));
+    }
+    this.#calls.clear();
+  }
+}
+
+function noThread(why: string): WriteBehindError {
+  return new WriteBehindError("UNKNOWN", `${why}: it is not known whether the run was committed`, {
+    hint: "see status; the position in the database tells the writer",
+  });
+}

@@ -1,0 +1,61 @@
+/** The writer as the heart holds it: what the heart may do with it, and what it hears from it. */
+import type { PlainError } from "../errors.js";
+import type { BatchReport } from "../events.js";
+import type { Position } from "../queue/queue.js";
+import type { WriterReport } from "./messages.js";
+import type { QueueSide } from "./side-queue.js";
+
+/** What the writer asks of its owner and tells it. Everything is called from the event loop, nothing may throw. */
+export interface WriterReports extends QueueSide {
+  /**
+   * The store is open and the position fits the queue. Told again when the writer was started again, and when the store
+   * went back: `position` is then before what was committed, and the frames after it will be committed once more.
+   */
+  opened(position: Position, kind: string, place: string): void;
+  committed(position: Position, report: BatchReport): void;
+  /** A try failed and will be made again in `delayMs`. `opening`: the store has not been open since the start. */
+  retry(error: PlainError, attempt: number, delayMs: number, opening: boolean): void;
+  /** The store works again. */
+  up(downMs: number): void;
+  /** Nothing is written until a person acts. The writer looks again every `retryMaxMs`. */
+  broken(error: PlainError, opening: boolean): void;
+  /** Something an operator must know and that stops no write. */
+  warning?(text: string): void;
+}
+
+/** The writer, held. */
+export interface WriterHandle {
+  /** Does not wait for company until this sequence is stored. Call it, too, when a client waits for room in the queue. */
+  hurry(upTo: number): void;
+  /** Resolves when the writer stands still: the run in hand was committed, or has failed. */
+  pause(): Promise<void>;
+  resume(): void;
+  /** One run now, paused or not; null where nothing is pending. Rejects with what the run failed of. */
+  step(): Promise<BatchReport | null>;
+  /**
+   * Finishes the run in hand and closes the store. What has not ended after `deadlineMs` is given up: the position in
+   * the store tells the next start what became of it.
+   */
+  stop(deadlineMs?: number): Promise<void>;
+}
+
+/** How long stopping waits for a run in hand unless told otherwise, in milliseconds. */
+export const stopDeadlineMs = 10_000;
+
+/** Hands a report to its method. */
+export function tell(reports: WriterReports, report: WriterReport): void {
+  switch (report.type) {
+    case "opened":
+      return reports.opened(report.position, report.kind, report.place);
+    case "committed":
+      return reports.committed(report.position, report.report);
+    case "retry":
+      return reports.retry(report.error, report.attempt, report.delayMs, report.opening);
+    case "up":
+      return reports.up(report.downMs);
+    case "broken":
+      return reports.broken(report.error, report.opening);
+    case "warning":
+      return reports.warning?.(report.text);
+  }
+}

@@ -1,0 +1,69 @@
+/** A writer on the caller's thread: for a store that is a plain object, and for worlds that have no threads. */
+import { plainError } from "../errors.js";
+import type { BatchReport } from "../events.js";
+import type { Host } from "../host/host.js";
+import type { Store } from "../store/store.js";
+import type { WriterOptions, WriterReport } from "./messages.js";
+import { SideQueue, type FrameReader } from "./side-queue.js";
+import { stopDeadlineMs, tell, type WriterHandle, type WriterReports } from "./writer-handle.js";
+import { Writer } from "./writer.js";
+
+/** What it is started with. */
+export interface WriterHereSetup {
+  readonly store: Store;
+  readonly frames: () => Promise<FrameReader>;
+  readonly logId: string;
+  readonly paused: boolean;
+  readonly options: WriterOptions;
+}
+
+/** A writer on the caller's thread. */
+export class WriterHere implements WriterHandle {
+  readonly #host: Host;
+  readonly #queue: SideQueue;
+  readonly #writer: Writer;
+  #abandoned = false;
+
+  constructor(host: Host, setup: WriterHereSetup, reports: WriterReports) {
+    const { store, logId, paused, options } = setup;
+    const { clock, random } = host;
+    this.#host = host;
+    this.#queue = new SideQueue(setup.frames, reports);
+    const report = (each: WriterReport): void => {
+      if (!this.#abandoned) tell(reports, each);
+    };
+    this.#writer = new Writer({ store, queue: this.#queue, logId, clock, random, options, paused, report });
+    this.#writer.ended.catch((error: unknown) => report({ type: "broken", error: plainError(error), opening: false }));
+  }
+
+  hurry(upTo: number): void {
+    this.#writer.hurry(upTo);
+  }
+
+  pause(): Promise<void> {
+    return this.#writer.pause();
+  }
+
+  resume(): void {
+    this.#writer.resume();
+  }
+
+  step(): Promise<BatchReport | null> {
+    return this.#writer.step();
+  }
+
+  stop(deadlineMs = stopDeadlineMs): Promise<void> {
+    return new Promise((resolve) => {
+      const end = (): void => {
+        timer.cancel();
+        this.#abandoned = true;
+        resolve();
+      };
+      const timer = this.#host.clock.after(deadlineMs, end);
+      this.#writer
+        .stop()
+        .then(() => this.#queue.close())
+        .then(end, end);
+    });
+  }
+}
