@@ -51,6 +51,24 @@ export function resolveOptions(sources: readonly OptionSource[]): Options {
   return resolveFrom(sources, "serve");
 }
 
+/** Only these options, for those who talk to a server: what else is given, and how it fits together, is its business. */
+export function resolveNames<Name extends OptionName>(
+  sources: readonly OptionSource[],
+  names: readonly Name[],
+): Pick<Options, Name> {
+  const options: Record<string, unknown> = defaultOptions();
+  const problems: string[] = [];
+  for (const name of names) {
+    const source = sources.find(({ given }) => given[name] !== undefined);
+    if (source === undefined) continue;
+    const parsed = parseOption(optionTable[name], source.given[name]);
+    if ("problem" in parsed) problems.push(`${source.spell(name)} ${parsed.problem}`);
+    else options[name] = parsed.value;
+  }
+  if (problems.length > 0) throw configError(problems);
+  return options as unknown as Options;
+}
+
 /** Flags as a source: the keys are names of options. */
 export function flagSource(given: Readonly<Record<string, unknown>>): OptionSource {
   return { given, spell: flagOf };

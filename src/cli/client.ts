@@ -1,0 +1,95 @@
+/** The admin API, from the other side: what the verbs that talk to a running server use. */
+import { request as httpRequest, type IncomingMessage } from "node:http";
+import { request as httpsRequest } from "node:https";
+import { someOptions, type Flags } from "./config.js";
+import { CliError, exitCodes } from "./exit.js";
+
+/** The flags of the table that a talk with the admin API needs. */
+export const clientOptions = ["adminPort", "adminToken"] as const;
+
+/** Asks the admin API and gives its JSON. Throws CliError: `noServer` where nobody listens, else `failed`. */
+export async function ask(flags: Flags, method: "GET" | "POST", path: string, body: unknown = {}): Promise<unknown> {
+  const { adminPort, adminToken } = someOptions(flags, clientOptions);
+  const url = adminUrl(flags["admin"] ?? process.env["WRITE_BEHIND_ADMIN"] ?? `http://127.0.0.1:${adminPort}`, path);
+  const headers = {
+    ...(method === "POST" ? { "content-type": "application/json" } : {}),
+    ...(adminToken === null ? {} : { authorization: `Bearer ${adminToken}` }),
+  };
+  const { status, text } = await send(url, method, headers, method === "POST" ? JSON.stringify(body) : "");
+  const json = jsonOf(text);
+  if (json === undefined)
+    throw new CliError(exitCodes.failed, `${url.origin} answers, but is no write-behind`, "see --admin");
+  if (status >= 200 && status < 300) return json;
+  throw failureOf(status, json, url);
+}
+
+function adminUrl(given: unknown, path: string): URL {
+  const base = typeof given === "string" && URL.canParse(given) ? new URL(given) : null;
+  if (base === null || !/^https?:$/.test(base.protocol)) {
+    throw new CliError(
+      exitCodes.usage,
+      `${JSON.stringify(given)} is no URL of an admin API`,
+      "for example --admin http://127.0.0.1:8380",
+    );
+  }
+  return new URL(`${base.pathname.replace(/\/$/, "")}${path}`, base);
+}
+
+function send(
+  url: URL,
+  method: string,
+  headers: Record<string, string>,
+  body: string,
+): Promise<{ status: number; text: string }> {
+  return new Promise((resolve, reject) => {
+    const call = url.protocol === "https:" ? httpsRequest : httpRequest;
+    const request = call(
+      url,
+      { method, headers: { ...headers, "content-length": Buffer.byteLength(body) } },
+      (response: IncomingMessage) => {
+        const pieces: Buffer[] = [];
+        response.on("data", (piece: Buffer) => pieces.push(piece));
+        response.on("error", reject);
+        response.on("end", () =>
+          resolve({ status: response.statusCode ?? 0, text: Buffer.concat(pieces).toString("utf8") }),
+        );
+      },
+    );
+    request.on("error", (error: NodeJS.ErrnoException) => reject(unreachable(error, url)));
+    request.end(body);
+  });
+}
+
+function unreachable(error: NodeJS.ErrnoException, url: URL): CliError {
+  const cut = error.code === "ECONNRESET" || error.code === "EPIPE";
+  if (cut)
+    return new CliError(
+      exitCodes.failed,
+      `the server at ${url.origin} went away before it answered`,
+      "npx write-behind status",
+    );
+  return new CliError(
+    exitCodes.noServer,
+    `there is no server at ${url.origin} (${error.code ?? error.message})`,
+    "start one: npx write-behind serve, or say where it is: --admin URL",
+  );
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function failureOf(status: number, json: unknown, url: URL): CliError {
+  const { error } = json as { error?: { message?: unknown; hint?: unknown } };
+  const message = typeof error?.message === "string" ? error.message : `${url.origin} answers ${status}`;
+  const hint = typeof error?.hint === "string" ? error.hint : null;
+  return new CliError(
+    exitCodes.failed,
+    message,
+    status === 401 ? "give it with --admin-token or WRITE_BEHIND_ADMIN_TOKEN" : hint,
+  );
+}

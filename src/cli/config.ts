@@ -1,0 +1,90 @@
+/** Where options come from on the command line: flags, then variables, then the file, then the table's defaults. */
+import { readFileSync } from "node:fs";
+import { Option, type Command } from "commander";
+import { parse } from "yaml";
+import { WriteBehindError } from "../errors.js";
+import { formatOption, type OptionSpec } from "../options-parse.js";
+import {
+  fileSource,
+  flagOf,
+  flagSource,
+  optionEntries,
+  resolveNames,
+  resolveOptions,
+  variableSource,
+  type OptionSource,
+} from "../options-resolve.js";
+import type { OptionName, Options } from "../options.js";
+import { CliError, cliError, exitCodes } from "./exit.js";
+
+/** What commander gives a verb: flags by their name in camel case. */
+export type Flags = Readonly<Record<string, unknown>>;
+
+/** Variables with our prefix that are no options of `serve`. */
+const otherVariables = ["ADMIN", "CONFIG"];
+/** Flags of every verb that are no options of `serve`. */
+const otherFlags = ["admin", "config", "json"];
+
+/** Adds --admin, --json and --config, as every verb has them. */
+export function addCommonFlags(command: Command): Command {
+  return command
+    .option("--admin <url>", "the admin API of the server (default http://127.0.0.1:8380, or WRITE_BEHIND_ADMIN)")
+    .option("--json", "print JSON")
+    .option("--config <file>", "YAML file with options (or WRITE_BEHIND_CONFIG)");
+}
+
+/** Adds flags of the table: all, or those that are named. */
+export function addOptionFlags(command: Command, names: readonly OptionName[] | null = null): Command {
+  for (const [name, spec] of optionEntries()) {
+    if (names === null || names.includes(name)) command.addOption(new Option(flagsOf(name, spec), description(spec)));
+  }
+  return command;
+}
+
+function flagsOf(name: OptionName, spec: OptionSpec): string {
+  const flag = spec.alias === undefined ? flagOf(name) : `--${spec.alias}, ${flagOf(name)}`;
+  if (spec.type === "flag") return flag;
+  return `${flag} <${spec.type === "bytes" ? "size" : spec.type === "ms" ? "time" : spec.type}>`;
+}
+
+function description(spec: OptionSpec): string {
+  const choices = spec.type === "choice" ? ` (${spec.of.join(", ")})` : "";
+  return spec.default === null ? spec.doc : `${spec.doc}${choices} (default ${formatOption(spec, spec.default)})`;
+}
+
+/** All options of `serve`, resolved and checked. */
+export function serveOptions(flags: Flags): Options {
+  return asUsage(() => resolveOptions(sources(flags)));
+}
+
+/** Some options, for a verb that talks to a server. */
+export function someOptions<Name extends OptionName>(flags: Flags, names: readonly Name[]): Pick<Options, Name> {
+  return asUsage(() => resolveNames(sources(flags), names));
+}
+
+function sources(flags: Flags): OptionSource[] {
+  const file = flags["config"] ?? process.env["WRITE_BEHIND_CONFIG"];
+  const own = Object.fromEntries(Object.entries(flags).filter(([name]) => !otherFlags.includes(name)));
+  const given = [flagSource(own), variableSource(process.env, otherVariables)];
+  return typeof file === "string" ? [...given, fileSource(file, readYaml(file))] : given;
+}
+
+function readYaml(file: string): unknown {
+  try {
+    return parse(readFileSync(file, "utf8"));
+  } catch (error) {
+    throw new CliError(
+      exitCodes.usage,
+      `the file ${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`,
+      "see --config",
+    );
+  }
+}
+
+function asUsage<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw error instanceof WriteBehindError ? cliError(exitCodes.usage, error) : error;
+  }
+}

@@ -1,0 +1,66 @@
+/** The log of `serve`: JSON lines for machines (pino), short lines on a terminal. To stderr; never a secret or a value. */
+import { pino, destination } from "pino";
+import type { Heart } from "../heart.js";
+import type { Clock } from "../host/host.js";
+import { count, duration, size } from "./output.js";
+
+/** Where it goes. */
+export interface Log {
+  info(fields: object, text: string): void;
+  warn(fields: object, text: string): void;
+  error(fields: object, text: string): void;
+}
+
+const quietMs = 10_000;
+
+/** Text for a person on a terminal, else JSON lines. */
+export function openLog(terminal: boolean): Log {
+  if (!terminal) {
+    // Written at once: the line that says why the process ends must not be lost.
+    return pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination({ dest: 2, sync: true }));
+  }
+  const line = (_: object, text: string): void => void process.stderr.write(`${text}\n`);
+  return { info: line, warn: line, error: line };
+}
+
+/** Says what an operator wants to know: the database is down, up again, the queue is full, the writer stands still. */
+export function logEvents(heart: Heart, log: Log, clock: Clock): void {
+  const { events } = heart;
+  let fullSaidAt = Number.NEGATIVE_INFINITY;
+  events.on("storeDown", ({ error }) =>
+    log.warn(
+      { event: "storeDown", code: error.code },
+      `the database is down: ${error.message}; writes are kept in the queue`,
+    ),
+  );
+  events.on("storeUp", ({ downMs }) =>
+    log.info({ event: "storeUp", downMs }, `the database is up again after ${duration(downMs)}`),
+  );
+  events.on("stalled", ({ reason }) => log.error({ event: "stalled" }, `the writer stands still: ${reason}`));
+  events.on("deadLetter", ({ position, error }) =>
+    log.error({ event: "deadLetter", position, code: error.code }, `the database refuses a change: ${error.message}`),
+  );
+  events.on("full", ({ pendingBytes }) => {
+    if (clock.monotonic() - fullSaidAt < quietMs) return;
+    fullSaidAt = clock.monotonic();
+    log.warn(
+      { event: "full", pendingBytes },
+      `the queue is full (${size(pendingBytes)} pending): writes wait or are refused`,
+    );
+  });
+}
+
+/** What was pending and paused when the server started; nothing where all is as usual. */
+export function logStart(heart: Heart, log: Log): void {
+  const { state, reason, queue } = heart.status();
+  if (queue.pendingChanges > 0)
+    log.info(
+      { event: "recovered", pendingChanges: queue.pendingChanges },
+      `${count(queue.pendingChanges)} changes of the last run are pending and go to the database now`,
+    );
+  if (state !== "running")
+    log.warn(
+      { event: "start", state },
+      `the server starts ${state}: ${reason ?? ""}${state === "paused" ? " (npx write-behind resume)" : ""}`,
+    );
+}

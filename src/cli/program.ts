@@ -1,0 +1,89 @@
+/** The verbs, their arguments and flags. Each one's work is in a file of its own, loaded when it is asked for. */
+import { Command, CommanderError } from "commander";
+import { clientOptions } from "./client.js";
+import { addCommonFlags, addOptionFlags, type Flags } from "./config.js";
+import { exitCodes, report, type ExitCode } from "./exit.js";
+import { sendOptions } from "./send.js";
+import { version } from "./version.js";
+
+/** Runs the command line and says how the process ends. */
+export async function runCommandLine(args: readonly string[]): Promise<ExitCode> {
+  let exit: ExitCode = exitCodes.done;
+  const program = buildProgram((code) => (exit = code));
+  try {
+    await program.parseAsync(args, { from: "user" });
+    return exit;
+  } catch (error) {
+    if (!(error instanceof CommanderError)) return report(error);
+    return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
+  }
+}
+
+/** Builds the program; verbs that end with a code of their own hand it to `end`. */
+export function buildProgram(end: (code: ExitCode) => void): Command {
+  const program = new Command("write-behind")
+    .description("A write-behind cache with a durable write queue, in front of a database.")
+    .version(version())
+    .enablePositionalOptions()
+    .exitOverride()
+    .showHelpAfterError("hint: write-behind --help lists the verbs; write-behind VERB --help its flags");
+  addServe(program, end);
+  addClientVerbs(program);
+  addSend(program, end);
+  return program;
+}
+
+function verb(program: Command, name: string, description: string): Command {
+  const command = program.command(name).description(description).exitOverride().allowExcessArguments(false);
+  return addCommonFlags(command);
+}
+
+function addServe(program: Command, end: (code: ExitCode) => void): void {
+  const command = verb(program, "serve", "start the server: the Redis protocol, the queue, the writer, the admin API");
+  addOptionFlags(command).action(async (flags: Flags) => {
+    const { serve } = await import("./serve.js");
+    end(await serve(flags));
+  });
+}
+
+function addClientVerbs(program: Command): void {
+  const client = (name: string, description: string): Command =>
+    addOptionFlags(verb(program, name, description), clientOptions);
+  client("status", "what the server does, what is pending, how the database is").action(async (flags: Flags) => {
+    await (await import("./status.js")).status(flags);
+  });
+  client("inspect <key>", "one record everywhere: cache, queue, database")
+    .option("--base64", "the key is given in base64")
+    .action(async (key: string, flags: Flags) => {
+      await (await import("./inspect.js")).inspect(key, flags);
+    });
+  client("flush [keys...]", "wait until what is pending now (of these keys) is in the database").action(
+    async (keys: string[], flags: Flags) => {
+      await (await import("./flush.js")).flush(keys, flags);
+    },
+  );
+  client("pause", "the writer stands still; clients are served as before").action(async (flags: Flags) => {
+    await (await import("./pause.js")).pause(flags);
+  });
+  client("resume", "the writer goes on").action(async (flags: Flags) => {
+    await (await import("./resume.js")).resume(flags);
+  });
+  client("step", "one run of the writer now, paused or not").action(async (flags: Flags) => {
+    await (await import("./step.js")).step(flags);
+  });
+}
+
+function addSend(program: Command, end: (code: ExitCode) => void): void {
+  const command = verb(
+    program,
+    "send [command...]",
+    "send a command to the server and print the reply as redis-cli does; without one, a prompt",
+  );
+  // What follows the command's name is the command's, also where it begins with a dash: SET key -1.
+  addOptionFlags(command, sendOptions)
+    .passThroughOptions()
+    .action(async (args: string[], flags: Flags) => {
+      const { send } = await import("./send.js");
+      end(await send(args, flags));
+    });
+}

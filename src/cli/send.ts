@@ -1,0 +1,126 @@
+/**
+ * `write-behind send COMMAND …`: speaks the Redis protocol and prints as redis-cli does, since a fresh machine has
+ * none. Without a command it is a prompt; lines that are piped in are run one after the other.
+ */
+import { createInterface, type Interface } from "node:readline";
+import { someOptions, type Flags } from "./config.js";
+import { CliError, exitCodes, type ExitCode } from "./exit.js";
+import { formatForTerminal, formatRaw, splitLine } from "./redis-format.js";
+import { RespClient } from "./resp-client.js";
+import type { RespReply } from "./resp-reply.js";
+
+/** The flags of the table that `send` takes. */
+export const sendOptions = ["host", "port", "password"] as const;
+
+/** Runs the verb: one command, or a prompt. An error as reply is `failed`. */
+export async function send(args: readonly string[], flags: Flags): Promise<ExitCode> {
+  const options = someOptions(flags, sendOptions);
+  const host = options.host === "0.0.0.0" ? "127.0.0.1" : options.host;
+  const place = `${host}:${options.port}`;
+  const client = await connect(host, options.port, options.password, place);
+  const json = flags["json"] === true;
+  try {
+    if (args.length === 0) return await prompt(client, place, json);
+    return await run(client, args, json);
+  } finally {
+    client.close();
+  }
+}
+
+async function connect(host: string, port: number, password: string | null, place: string): Promise<RespClient> {
+  let client: RespClient;
+  try {
+    client = await RespClient.open(host, port);
+  } catch (error) {
+    const why = (error as NodeJS.ErrnoException).code ?? String(error);
+    throw new CliError(
+      exitCodes.noServer,
+      `there is no server at ${place} (${why})`,
+      "start one: npx write-behind serve, or say where it is: --host --port",
+    );
+  }
+  if (password === null) return client;
+  const reply = await client.send(["AUTH", password]);
+  if (reply.type !== "error") return client;
+  client.close();
+  throw new CliError(exitCodes.failed, `${place} refuses the password: ${reply.text}`, "see --password");
+}
+
+async function run(client: RespClient, args: readonly (string | Buffer)[], json: boolean): Promise<ExitCode> {
+  const reply = await replyOf(client, args);
+  process.stdout.write(
+    json ? `${JSON.stringify(jsonOf(reply))}\n` : process.stdout.isTTY ? formatForTerminal(reply) : formatRaw(reply),
+  );
+  return reply.type === "error" ? exitCodes.failed : exitCodes.done;
+}
+
+async function replyOf(client: RespClient, args: readonly (string | Buffer)[]): Promise<RespReply> {
+  try {
+    return await client.send(args);
+  } catch (error) {
+    throw new CliError(
+      exitCodes.failed,
+      `no reply: ${(error as Error).message}`,
+      "whether a write was done is not known; read it after the server is back",
+    );
+  }
+}
+
+async function prompt(client: RespClient, place: string, json: boolean): Promise<ExitCode> {
+  const terminal = process.stdin.isTTY;
+  const lines = createInterface({ input: process.stdin, output: terminal ? process.stdout : undefined, terminal });
+  let inTransaction = false;
+  let worst: ExitCode = exitCodes.done;
+  for await (const line of linesOf(lines, () => (terminal ? `${place}${inTransaction ? "(TX)" : ""}> ` : ""))) {
+    const args = splitLine(line);
+    const name = args?.[0]?.toString().toLowerCase();
+    if (args === null) process.stdout.write("Invalid argument(s)\n");
+    if (args === null || name === undefined) continue;
+    if (name === "quit" || name === "exit") break;
+    const exit = await run(client, args, json);
+    if (exit === exitCodes.done && name === "multi") inTransaction = true;
+    if (name === "exec" || name === "discard") inTransaction = false;
+    // At a prompt the person has seen the error; a script wants to know.
+    if (!terminal && exit !== exitCodes.done) worst = exit;
+  }
+  lines.close();
+  return worst;
+}
+
+async function* linesOf(lines: Interface, text: () => string): AsyncGenerator<string> {
+  const show = (): void => {
+    lines.setPrompt(text());
+    if (text() !== "") lines.prompt();
+  };
+  show();
+  for await (const line of lines) {
+    yield line;
+    show();
+  }
+  if (text() !== "") process.stdout.write("\n");
+}
+
+function jsonOf(reply: RespReply): unknown {
+  switch (reply.type) {
+    case "bulk": {
+      const text = reply.bytes.toString("utf8");
+      return Buffer.from(text, "utf8").equals(reply.bytes) ? text : { base64: reply.bytes.toString("base64") };
+    }
+    case "null":
+      return null;
+    case "boolean":
+      return reply.value;
+    case "integer":
+    case "double":
+      return Number.isSafeInteger(Number(reply.text)) || reply.type === "double" ? Number(reply.text) : reply.text;
+    case "error":
+      return { error: reply.text };
+    case "map":
+      return reply.entries.map(([key, value]) => [jsonOf(key), jsonOf(value)]);
+    case "simple":
+    case "big":
+      return reply.text;
+    default:
+      return reply.items.map(jsonOf);
+  }
+}

@@ -1,0 +1,44 @@
+/** The five lines that `serve` starts with: where it listens, where the data is, what survives what, what to do next. */
+import { optionTable, type Options } from "../options.js";
+import type { NamedStore } from "./store-url.js";
+
+/** What the lines are about. */
+export interface Started {
+  readonly host: string;
+  readonly port: number;
+  readonly adminUrl: string;
+  /** The data folder, absolute. */
+  readonly data: string;
+  readonly store: NamedStore;
+  readonly durability: Options["durability"];
+  readonly delayMs: number;
+  readonly hasPassword: boolean;
+}
+
+const survives: Readonly<Record<Options["durability"], string>> = {
+  memory: "an answered write survives nothing: it is lost when the process ends before the database has it",
+  os: "an answered write survives the end of the process (kill -9), but not a loss of power",
+  disk: "an answered write survives the end of the process (kill -9) and a loss of power",
+};
+
+/** The lines. */
+export function startLines(started: Started): string {
+  const { host, port, adminUrl, data, store, durability, delayMs, hasPassword } = started;
+  const send = ["npx write-behind send"];
+  if (port !== optionTable.port.default) send.push(`--port ${port}`);
+  if (hasPassword) send.push("--password …");
+  const lines = [
+    `Redis protocol  redis://${host.includes(":") ? `[${host}]` : host}:${port}`,
+    `Admin API       ${adminUrl}  (npx write-behind status)`,
+    `Data            queue in ${data}, tables write_behind_kv and write_behind_field in ${store.file} (SQLite), ${delayMs} ms behind`,
+    `Durability      ${durability}: ${survives[durability]}`,
+    `Try             ${send.join(" ")} SET user:1:name Alice`,
+  ];
+  return lines.map((line) => `${line}\n`).join("");
+}
+
+/** The same as one line of JSON, for programs that start a server. */
+export function startJson(started: Started): string {
+  const { host, port, adminUrl, data, store, durability } = started;
+  return `${JSON.stringify({ redis: { host, port }, admin: adminUrl, data, store, durability, pid: process.pid })}\n`;
+}

@@ -1,0 +1,190 @@
+/** `write-behind serve`: puts the server together, says where it is, and stops it truthfully. */
+import { resolve } from "node:path";
+import { startAdmin, type Admin } from "../dashboard/admin.js";
+import { commandRunner } from "../dashboard/command.js";
+import type { WriteBehindError } from "../errors.js";
+import type { CloseReport, Heart } from "../heart.js";
+import type { Host } from "../host/host.js";
+import { nodeHost } from "../host/node-host.js";
+import { nodeSockets } from "../host/sockets.js";
+import { resolveEngineOptions } from "../options-resolve.js";
+import type { EngineOptions, Options } from "../options.js";
+import { startServer, type RespServer } from "../server/server.js";
+import { sqlite } from "../store/sqlite/index.js";
+import { openHeart } from "../write-behind.js";
+import { serveOptions, type Flags } from "./config.js";
+import { exitCodes, type ExitCode } from "./exit.js";
+import { logEvents, logStart, openLog, type Log } from "./log.js";
+import { counted, duration } from "./output.js";
+import { startJson, startLines, type Started } from "./serve-lines.js";
+import { namedStore } from "./store-url.js";
+import { version } from "./version.js";
+
+/** One key press may arrive twice: from the terminal, and once more through npm. */
+const samePressMs = 500;
+/** How long a server that cannot go on may take to say so and end. */
+const failedCloseMs = 1000;
+
+/** What runs. */
+interface Running {
+  readonly heart: Heart;
+  readonly server: RespServer;
+  readonly admin: Admin;
+}
+
+/** Why it stops. */
+type Stop = { readonly why: "signal" } | { readonly why: "failed"; readonly error: WriteBehindError };
+
+/** Runs the server until a signal or a failed journal ends it. */
+export async function serve(flags: Flags): Promise<ExitCode> {
+  const options = serveOptions(flags);
+  const store = namedStore(options.store, options.data);
+  const json = flags["json"] === true;
+  const log = openLog(process.stderr.isTTY && !json);
+  const host = nodeHost();
+  const signals = new Signals(host);
+  const running = await start(host, options, store.file, log);
+  const started: Started = {
+    host: running.server.host,
+    port: running.server.port,
+    adminUrl: running.admin.url,
+    data: resolve(options.data),
+    store,
+    durability: options.durability,
+    delayMs: options.delayMs,
+    hasPassword: options.password !== null,
+  };
+  process.stdout.write(json ? startJson(started) : startLines(started));
+  logStart(running.heart, log);
+  logEvents(running.heart, log, host.clock);
+  const stop = await new Promise<Stop>((stopped) => {
+    signals.onFirst(() => stopped({ why: "signal" }));
+    running.heart.onFailed((error) => stopped({ why: "failed", error }));
+  });
+  return stop.why === "signal"
+    ? stopTruthfully(running, options, signals, log)
+    : endFailed(running, stop.error, host, log);
+}
+
+async function start(host: Host, options: Options, file: string, log: Log): Promise<Running> {
+  const heart = await openHeart({ host, store: sqlite({ file }), options: engineOptions(options) });
+  try {
+    const server = await startServer({
+      heart,
+      sockets: nodeSockets(),
+      clock: host.clock,
+      random: host.random,
+      options,
+      version: version(),
+      log,
+    });
+    try {
+      const admin = await startAdmin({
+        heart,
+        clock: host.clock,
+        options,
+        run: commandRunner(heart, options.allowFlush),
+      });
+      return { heart, server, admin };
+    } catch (error) {
+      await server.close();
+      throw error;
+    }
+  } catch (error) {
+    await heart.close();
+    throw error;
+  }
+}
+
+function engineOptions(options: Options): EngineOptions {
+  const names = Object.keys(resolveEngineOptions({})) as (keyof EngineOptions)[];
+  return Object.fromEntries(names.map((name) => [name, options[name]])) as unknown as EngineOptions;
+}
+
+/** Takes nothing new, drains within the deadline, says what is left and where it is safe. */
+async function stopTruthfully(
+  { heart, server, admin }: Running,
+  options: Options,
+  signals: Signals,
+  log: Log,
+): Promise<ExitCode> {
+  const pending = heart.status().queue.pendingChanges;
+  const draining =
+    pending === 0
+      ? ""
+      : `: ${counted(pending, "change")} go to the database, for up to ${duration(options.closeMs)} (once more to stop at once)`;
+  log.info({ event: "stopping", pendingChanges: pending }, `stopping${draining}`);
+  signals.onSecond(() => {
+    const left = heart.status().queue.pendingChanges;
+    log.warn(
+      { event: "stopped", pendingChanges: left },
+      `stopped at once: ${counted(left, "change")} not in the database yet; what was answered is in the queue in ${options.data}`,
+    );
+    process.exit(left === 0 ? exitCodes.done : exitCodes.left);
+  });
+  await server.close();
+  const report = await heart.close({ deadlineMs: options.closeMs });
+  await admin.close();
+  log.info({ event: "stopped", ...report }, stoppedText(report));
+  return report.drained ? exitCodes.done : exitCodes.left;
+}
+
+function stoppedText({ drained, pendingChanges, leftIn }: CloseReport): string {
+  if (drained) return "stopped; everything is in the database";
+  return `stopped; ${leftIn ?? `${counted(pendingChanges, "change")} not in the database yet`}`;
+}
+
+async function endFailed(
+  { heart, server, admin }: Running,
+  error: WriteBehindError,
+  host: Host,
+  log: Log,
+): Promise<ExitCode> {
+  const hint = error.hint === null ? "" : ` (${error.hint})`;
+  log.error(
+    { event: "journalFailed", code: error.code },
+    `the journal has failed, the server ends: ${error.message}${hint}`,
+  );
+  const closed = Promise.allSettled([
+    server.close({ deadlineMs: failedCloseMs }),
+    admin.close(),
+    heart.close({ deadlineMs: 0 }),
+  ]);
+  await Promise.race([closed, new Promise<void>((done) => host.clock.after(2 * failedCloseMs, done))]);
+  return exitCodes.failed;
+}
+
+/** SIGTERM and SIGINT, the first and the second one. */
+class Signals {
+  readonly #host: Host;
+  #first: (() => void) | null = null;
+  #second: (() => void) | null = null;
+  #firstAt: number | null = null;
+
+  constructor(host: Host) {
+    this.#host = host;
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => this.#came());
+  }
+
+  /** Called at the first signal; at once where it has already come, during the start. */
+  onFirst(call: () => void): void {
+    this.#first = call;
+    if (this.#firstAt !== null) call();
+  }
+
+  onSecond(call: () => void): void {
+    this.#second = call;
+  }
+
+  #came(): void {
+    const now = this.#host.clock.monotonic();
+    if (this.#firstAt === null) {
+      this.#firstAt = now;
+      this.#first?.();
+    } else if (now - this.#firstAt > samePressMs) {
+      // A start that hangs has nobody to ask: the second signal ends it.
+      if (this.#second === null) process.exit(exitCodes.left);
+      this.#second();
+    }
+  }
+}

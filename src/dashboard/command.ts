@@ -1,0 +1,87 @@
+/** Commands of the table, run for the admin API as for a client, and their replies as JSON. */
+import { jsonOfBytes, type Bytes, type JsonBytes } from "../bytes.js";
+import type { DataCommand } from "../commands/command.js";
+import { failure, replyOfError, simple, wrongArity, type Reply } from "../commands/reply.js";
+import { findCommand, unknownCommand } from "../commands/table.js";
+import { WriteBehindError } from "../errors.js";
+import type { Executed, Heart } from "../heart.js";
+import type { RunCommand } from "./routes.js";
+
+/** A reply as JSON: its type of the protocol, and its value. */
+export type JsonReply =
+  | { readonly type: "bulk"; readonly value: JsonBytes }
+  | { readonly type: "integer"; readonly value: number | string }
+  | { readonly type: "simple" | "error"; readonly value: string }
+  | { readonly type: "null"; readonly value: null }
+  | { readonly type: "array" | "set"; readonly value: readonly JsonReply[] }
+  | { readonly type: "map"; readonly value: readonly (readonly [JsonBytes, JsonReply])[] };
+
+/** The runner for this heart. Commands that live on a connection (MULTI, HELLO …) have none here and are refused. */
+export function commandRunner(heart: Heart, allowFlush: boolean): RunCommand {
+  return async (args) => jsonOfReply(await runCommand(heart, allowFlush, args));
+}
+
+async function runCommand(heart: Heart, allowFlush: boolean, args: readonly Bytes[]): Promise<Reply> {
+  const command = findCommand(args[0] as Bytes);
+  if (command === undefined) return unknownCommand(args);
+  const { arity, name } = command;
+  if (arity >= 0 ? args.length !== arity : args.length < -arity) return wrongArity(name);
+  if (name === "ping") return args[1] ?? simple("PONG");
+  if (name === "echo") return args[1] as Bytes;
+  if (command.kind === "session") return failure(`ERR '${name}' needs a connection; use write-behind send`);
+  if (command.needs === "allowFlush" && !allowFlush) {
+    return failure(`ERR ${name.toUpperCase()} is refused: it empties the database. Start the server with --allow-flush to allow it`);
+  }
+  try {
+    return await answered(heart, command, args);
+  } catch (error) {
+    if (error instanceof WriteBehindError) return replyOfError(error);
+    throw error;
+  }
+}
+
+async function answered(heart: Heart, command: DataCommand, args: readonly Bytes[]): Promise<Reply> {
+  const work = (workspace: Parameters<DataCommand["run"]>[0]): Reply => command.run(workspace, args);
+  const done: Executed<Reply> = await (command.flags.includes("write") ? heart.execute(work) : heart.view(work));
+  // Answered means kept, and a reply never shows what is less durable than was asked.
+  await new Promise<void>((resolve, reject) => {
+    heart.whenKept(done.sequence, (error) => (error === null ? resolve() : reject(error)));
+  });
+  return done.value;
+}
+
+/** A reply as JSON. */
+export function jsonOfReply(reply: Reply): JsonReply {
+  if (reply === null) return { type: "null", value: null };
+  if (typeof reply === "string") return { type: "bulk", value: jsonOfBytes(reply) };
+  if (typeof reply === "number") return { type: "integer", value: reply };
+  if (typeof reply === "bigint") return { type: "integer", value: integerOf(reply) };
+  if (isList(reply)) return { type: "array", value: reply.map(jsonOfReply) };
+  if (isMap(reply))
+    return { type: "map", value: [...reply].map(([key, value]) => [jsonOfBytes(key), jsonOfReply(value)] as const) };
+  switch (reply.kind) {
+    case "simple":
+    case "error":
+      return { type: reply.kind, value: reply.text };
+    case "set":
+      return { type: "set", value: reply.members.map(jsonOfReply) };
+    case "text":
+      return { type: "bulk", value: jsonOfBytes(reply.text) };
+    case "nullArray":
+      return { type: "null", value: null };
+  }
+}
+
+/** JSON's numbers are exact up to 2^53; a larger one is text. */
+function integerOf(value: bigint): number | string {
+  const number = Number(value);
+  return Number.isSafeInteger(number) ? number : String(value);
+}
+
+function isList(reply: Reply): reply is readonly Reply[] {
+  return Array.isArray(reply);
+}
+
+function isMap(reply: Reply): reply is ReadonlyMap<Bytes, Reply> {
+  return reply instanceof Map;
+}
