@@ -158,13 +158,6 @@ export class Workspace {
     else this.#merge(this.#touch(record, true), { set: new Map([[field, value]]), unset: new Set() }, undefined);
   }
 
-  /** Makes the key hold another string and keeps its end (INCR, SET KEEPTTL). Needs the record in memory. */
-  updateString(key: Bytes, value: Bytes): void {
-    const { record, field } = this.#resolve(key);
-    if (field === null) return this.#replace(record, value, this.#read(record)?.expiresAt ?? null);
-    this.#merge(this.#touch(record, false), { set: new Map([[field, value]]), unset: new Set() }, undefined);
-  }
-
   /** Sets fields of the hash at a key, making it where it is absent. Needs the record in memory. */
   setFields(key: Bytes, fields: Fields): void {
     const { record, field } = this.#resolve(key);
