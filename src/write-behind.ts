@@ -105,6 +105,7 @@ class Engine implements Heart {
     this.#cache = new MemoryCache({ bytesMax: parts.options.cacheBytes, absentMs: parts.options.absentMs });
     this.#loads = new Loads(reader, this.#cache, parts.options.loadsMax, () => this.#logTime());
     this.#side = new WriterSide(parts.host.clock, journal, this.#cache, this.events);
+    this.#side.onWentBack = (healed) => this.#loads.hold(healed);
     journal.onKept = (mark) => this.#waitsKept.reach(mark);
     journal.onDurable = (mark) => this.#waitsDurable.reach(mark);
     journal.onFailed = (error) => this.#fail(error);

@@ -241,6 +241,17 @@ export class MemoryCache {
     }
   }
 
+  /** The database went back to an older state: whatever was read from it may be older than what is known. */
+  forgetClean(): void {
+    for (const place of this.#places.values()) place.open = false;
+    this.#places.clear();
+    for (const entry of this.#entries.values()) {
+      if (entry.list === this.#pending) continue;
+      entry.list?.remove(entry);
+      this.#forget(entry);
+    }
+  }
+
   /** The record stays in memory once it is there, until as many `unpin`. */
   pin(record: Bytes): void {
     this.#pins.set(record, (this.#pins.get(record) ?? 0) + 1);

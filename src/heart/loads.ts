@@ -17,12 +17,18 @@ export class Loads {
   readonly #inFlight = new Map<Bytes, Promise<void>>();
   readonly #turns: (() => void)[] = [];
   #running = 0;
+  #held: Promise<void> | null = null;
 
   constructor(reader: StoreReader, cache: MemoryCache, atOnceMax: number, now: () => number) {
     this.#reader = reader;
     this.#cache = cache;
     this.#atOnceMax = atOnceMax;
     this.#now = now;
+  }
+
+  /** No load begins before this has resolved: the database is older than the cache was, and is being brought back. */
+  hold(until: Promise<void>): void {
+    this.#held = until;
   }
 
   /** Resolves when each of the records has been loaded at least once. Rejects STORE_DOWN. */
@@ -46,6 +52,7 @@ export class Loads {
   async #loadSome(records: readonly Bytes[]): Promise<void> {
     try {
       await this.#turn(records.length);
+      await this.#held;
       const places = records.map((record) => this.#cache.place(record));
       const values = await this.#reader.read(records);
       const now = this.#now();

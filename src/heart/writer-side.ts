@@ -45,6 +45,8 @@ export class WriterSide implements WriterReports {
   #position: Position | null = null;
   #ask: { readonly sequence: number; readonly answer: (waiting: Waiting) => void } | null = null;
   #begun = false;
+  /** Called when the store went back to an older position, with a promise of its being where it was. */
+  onWentBack: (healed: Promise<void>) => void = () => {};
   #firstOutcome: ((error: WriteBehindError | null) => void) | null = null;
   /** Changes in each recovered frame, kept until it is known how far the store is. */
   #recovered: { readonly sequence: number; readonly changes: number }[] = [];
@@ -130,6 +132,7 @@ export class WriterSide implements WriterReports {
       if (sequence <= position.sequence) this.pendingChanges -= changes;
     }
     this.#recovered = [];
+    if (position.sequence < this.stored) this.#wentBack(position);
     this.#moveTo(position);
     this.#firstOutcome?.(null);
   }
@@ -172,6 +175,15 @@ export class WriterSide implements WriterReports {
     this.#cache.acknowledge(position.sequence);
     this.#journal.acknowledge(position);
     this.#waitsStored.reach(position.sequence);
+  }
+
+  /** A failover or a restored backup: the frames since then are pending once more. Each held one change or more. */
+  #wentBack(position: Position): void {
+    const before = this.stored;
+    this.pendingChanges += before - position.sequence;
+    this.#cache.forgetClean();
+    this.#position = position;
+    this.onWentBack(new Promise((resolve) => this.#waitsStored.add(before, () => resolve())));
   }
 
   #answer(): void {
