@@ -76,6 +76,9 @@ export class ClientConnection implements Session, ConnectionEvents {
     this.#output = new Output(server.heart, connection, {
       released: () => this.#loop(),
       failed: (error) => this.#abandon(error),
+      sent: (bytes) => {
+        server.counters.bytesOut += bytes;
+      },
     });
   }
 

@@ -22,12 +22,12 @@ export interface OutputEvents {
   released(): void;
   /** The replies that wait will never be true. */
   failed(error: WriteBehindError): void;
+  /** So many bytes were handed to the network. */
+  sent(bytes: number): void;
 }
 
 /** Ordered replies with a gate. */
 export class Output {
-  /** Bytes handed to the network, for INFO. */
-  bytesOut = 0;
   readonly #heart: Heart;
   readonly #connection: Connection;
   readonly #events: OutputEvents;
@@ -109,7 +109,7 @@ export class Output {
 
   #send(text: string): void {
     if (text === "") return;
-    this.bytesOut += text.length;
+    this.#events.sent(text.length);
     this.#connection.write(text);
   }
 }

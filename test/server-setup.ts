@@ -1,0 +1,93 @@
+/** A server over the fake heart, and a bare client of it. */
+import { connect, type Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import { onTestFinished } from "vitest";
+import { nodeHost } from "../src/host/node-host.js";
+import { nodeSockets } from "../src/host/sockets.js";
+import { startServer, type RespServer, type ServerParts } from "../src/server/server.js";
+import { FakeHeart } from "./server-fake-heart.js";
+
+/** A server under test. */
+export interface Served {
+  readonly heart: FakeHeart;
+  readonly server: RespServer;
+  readonly port: number;
+  /** What the server logged as an error. */
+  readonly errors: unknown[];
+}
+
+/** Starts a server that ends with the test. */
+export async function serve(options: Partial<ServerParts["options"]> = {}): Promise<Served> {
+  const heart = new FakeHeart();
+  const errors: unknown[] = [];
+  const { clock, random } = nodeHost();
+  const server = await startServer({
+    heart: heart.heart,
+    sockets: nodeSockets(),
+    clock,
+    random,
+    version: "0.0.0",
+    log: { info: () => undefined, error: (fields) => errors.push(fields) },
+    options: { port: 0, host: "127.0.0.1", password: null, allowFlush: false, maxClients: 10_000, ...options },
+  });
+  onTestFinished(() => server.close({ deadlineMs: 50 }));
+  return { heart, server, port: server.port, errors };
+}
+
+/** A client that sees bytes. */
+export class RawClient {
+  readonly socket: Socket;
+  received = "";
+  ended = false;
+  closed = false;
+
+  constructor(port: number) {
+    this.socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+    this.socket.on("data", (chunk: Buffer) => {
+      this.received += chunk.toString("latin1");
+    });
+    this.socket.on("end", () => {
+      this.ended = true;
+    });
+    this.socket.on("close", () => {
+      this.closed = true;
+    });
+    this.socket.on("error", () => undefined);
+    onTestFinished(() => void this.socket.destroy());
+  }
+
+  /** Sends inline commands, one for each line. */
+  say(...lines: string[]): void {
+    this.socket.write(lines.map((line) => `${line}\r\n`).join(""), "latin1");
+  }
+
+  send(bytes: string): void {
+    this.socket.write(bytes, "latin1");
+  }
+
+  /** Waits until exactly this has come; then nothing of it counts any more. */
+  async expect(text: string): Promise<void> {
+    await until(() => this.received.length >= text.length, () => `wanted ${JSON.stringify(text)}, got ${JSON.stringify(this.received)}`);
+    if (this.received !== text) throw new Error(`wanted ${JSON.stringify(text)}, got ${JSON.stringify(this.received)}`);
+    this.received = "";
+  }
+}
+
+/** Waits until something is so. */
+export async function until(isSo: () => boolean, what: () => string = () => "it did not come"): Promise<void> {
+  for (let i = 0; i < 1000; i++) {
+    if (isSo()) return;
+    await sleep(5);
+  }
+  throw new Error(what());
+}
+
+/** Time enough for whatever would come, where nothing must. */
+export async function nothingHappens(): Promise<void> {
+  await sleep(50);
+}
+
+/** A command as an array of bulk strings. */
+export function command(...args: string[]): string {
+  return `*${args.length}\r\n${args.map((arg) => `$${arg.length}\r\n${arg}\r\n`).join("")}`;
+}
