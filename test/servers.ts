@@ -100,10 +100,10 @@ export async function listening(port: number, deadlineMs = 20_000): Promise<void
   }
 }
 
-/** Starts redis-server in a folder of its own, without a configuration file. `args` are added to its command line. */
-export async function startRedis(args: readonly string[] = []): Promise<RunningServer> {
+/** Starts redis-server in a folder of its own (below `parent`), without a configuration file, with these flags. */
+export async function startRedis(args: readonly string[] = [], parent: string = tmpdir()): Promise<RunningServer> {
   const { path, env } = program("redis-server");
-  const folder = mkdtempSync(join(tmpdir(), "write-behind-redis-"));
+  const folder = mkdtempSync(join(parent, "redis-"));
   const port = await freePort();
   const own = ["--port", String(port), "--bind", "127.0.0.1", "--dir", folder, "--save", "", "--daemonize", "no"];
   const child = spawn(path, [...own, ...args], { env, stdio: "ignore" });
