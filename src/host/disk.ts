@@ -3,6 +3,7 @@
  * error becomes a DiskError and is the caller's to judge; nothing is tried twice.
  */
 import * as fs from "node:fs";
+import { dirname, resolve as absolute } from "node:path";
 import { DiskError, type Disk, type DiskFile, type FileMode } from "./host.js";
 import { ownFolder } from "./owner.js";
 
@@ -47,19 +48,12 @@ function kindOf(code: string): DiskError["kind"] {
 
 /** Promise 1 needs the folder itself to survive power loss, so every folder that was made is synced into its parent. */
 async function makeFolder(path: string): Promise<void> {
+  const folder = absolute(path);
   const first = await call<string | undefined>(`making the folder ${path}`, (done) =>
-    fs.mkdir(path, { recursive: true }, done),
+    fs.mkdir(folder, { recursive: true }, done),
   );
   if (first === undefined) return;
-  for (let made = path.replace(/\/+$/, ""); made.length >= first.length; made = parentOf(made)) {
-    await syncFolder(parentOf(made));
-  }
-}
-
-function parentOf(path: string): string {
-  const slash = path.lastIndexOf("/");
-  if (slash < 0) return ".";
-  return slash === 0 ? "/" : path.slice(0, slash);
+  for (let made = folder; made.length >= first.length; made = dirname(made)) await syncFolder(dirname(made));
 }
 
 async function list(path: string): Promise<readonly string[]> {

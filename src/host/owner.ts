@@ -12,7 +12,7 @@ const lockFile = "owner.lock";
 /** Owns a folder that exists, or null where somebody else does. */
 export function ownFolder(path: string): Ownership | null {
   const file = `${path}/${lockFile}`;
-  let database: DatabaseSync | null = null;
+  let database: InstanceType<typeof DatabaseSync> | null = null;
   try {
     database = new DatabaseSync(file, { timeout: 0 });
     database.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE");
