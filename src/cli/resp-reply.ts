@@ -1,6 +1,7 @@
 /**
  * Replies of the Redis protocol (RESP2 and RESP3), read from a stream of bytes. Pure. The server's own parser reads
- * requests only; this is the client's side, for `send`. Format: https://redis.io/docs/latest/develop/reference/protocol-spec/
+ * requests only; this is the client's side, for `send`. Format:
+ * https://redis.io/docs/latest/develop/reference/protocol-spec/
  */
 
 /** One reply. Text lines are decoded; `bulk` keeps its bytes. */

@@ -4,7 +4,6 @@ import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createAdaptorServer } from "@hono/node-server";
 import { Hono, type Context } from "hono";
-import { bodyLimit } from "hono/body-limit";
 import { plainError, WriteBehindError, type ErrorCode } from "../errors.js";
 import type { Heart } from "../heart.js";
 import type { Clock } from "../host/host.js";
@@ -30,6 +29,7 @@ export interface Admin {
 }
 
 const bodyBytesMax = 2 ** 20;
+const closeMs = 250;
 const connectionsMax = 256;
 const streamsMax = 32;
 
@@ -52,8 +52,10 @@ export async function startAdmin(parts: AdminParts): Promise<Admin> {
       for (const stream of streams) stream.end();
       const closed = once(server, "close");
       server.close();
-      server.closeAllConnections();
+      // Answers in hand, and the ends of the streams, get a moment to leave.
+      const timer = parts.clock.after(closeMs, () => server.closeAllConnections());
       await closed;
+      timer.cancel();
     },
   };
 }
@@ -88,8 +90,6 @@ function adminApp(parts: AdminParts, streams: Set<EventStream>): Hono {
     context.header("X-Content-Type-Options", "nosniff");
     return undefined;
   });
-  const tooLarge = { code: "TOO_LARGE", message: `the body is over ${bodyBytesMax} bytes`, hint: null };
-  app.use(bodyLimit({ maxSize: bodyBytesMax, onError: (context) => failed(context, 413, tooLarge) }));
   for (const route of routes) {
     app.on(route.method, route.path, async (context) => {
       if (health.failure !== null && route.path.startsWith("/health/"))
@@ -137,7 +137,7 @@ function askedOf(context: Context): Parameters<typeof refusal>[0] {
 }
 
 async function callOf(parts: AdminParts, route: Route, context: Context): Promise<Call> {
-  const text = route.method === "POST" ? await context.req.text() : "";
+  const text = route.method === "POST" ? await bodyOf(context) : "";
   let body: unknown = {};
   try {
     if (text !== "") body = JSON.parse(text);
@@ -153,6 +153,18 @@ async function callOf(parts: AdminParts, route: Route, context: Context): Promis
     query: (name) => context.req.query(name),
     signal: context.req.raw.signal,
   };
+}
+
+/** The body, up to its limit, whether its length was said or not. Hono's own limit needs the global Request. */
+async function bodyOf(context: Context): Promise<string> {
+  const pieces: Uint8Array[] = [];
+  let bytes = 0;
+  for await (const piece of (context.req.raw.body ?? []) as AsyncIterable<Uint8Array>) {
+    bytes += piece.length;
+    if (bytes > bodyBytesMax) throw new WriteBehindError("TOO_LARGE", `the body is over ${bodyBytesMax} bytes`);
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces).toString("utf8");
 }
 
 function events({ heart, clock }: AdminParts, streams: Set<EventStream>, context: Context): Response {

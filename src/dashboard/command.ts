@@ -30,7 +30,9 @@ async function runCommand(heart: Heart, allowFlush: boolean, args: readonly Byte
   if (name === "echo") return args[1] as Bytes;
   if (command.kind === "session") return failure(`ERR '${name}' needs a connection; use write-behind send`);
   if (command.needs === "allowFlush" && !allowFlush) {
-    return failure(`ERR ${name.toUpperCase()} is refused: it empties the database. Start the server with --allow-flush to allow it`);
+    return failure(
+      `ERR ${name.toUpperCase()} is refused: it empties the database. Start the server with --allow-flush to allow it`,
+    );
   }
   try {
     return await answered(heart, command, args);

@@ -28,6 +28,9 @@ export interface Answer {
 export interface Route {
   readonly method: "GET" | "POST";
   readonly path: string;
+  /** What may be given: the query, or the body's fields. For docs/reference/cli.md. */
+  readonly takes: string;
+  readonly doc: string;
   readonly answer: (call: Call) => Promise<Answer> | Answer;
 }
 
@@ -42,18 +45,46 @@ const ok = (json: unknown): Answer => ({ status: 200, json });
 
 /** The table of endpoints. */
 export const routes: readonly Route[] = [
-  { method: "GET", path: "/api/status", answer: ({ heart }) => ok(heart.status()) },
-  { method: "GET", path: "/api/record", answer: async (call) => ok(await call.heart.inspect(keyOf(call))) },
+  {
+    method: "GET",
+    path: "/api/status",
+    takes: "",
+    doc: "state, cache, queue, writer and database, with counters",
+    answer: ({ heart }) => ok(heart.status()),
+  },
+  {
+    method: "GET",
+    path: "/api/record",
+    takes: "key, or keyBase64",
+    doc: "one record everywhere: cache, queue and, read now, the database",
+    answer: async (call) => ok(await call.heart.inspect(keyOf(call))),
+  },
   {
     method: "GET",
     path: "/api/queue",
+    takes: "limit (1 to 1000, default 100), after",
+    doc: "pending changes, oldest first; `next` is the next `after`",
     answer: async (call) => ok(await call.heart.pending(limitOf(call), call.query("after") ?? null)),
   },
-  { method: "POST", path: "/api/pause", answer: (call) => turn(call, () => call.heart.pause()) },
-  { method: "POST", path: "/api/resume", answer: (call) => turn(call, () => call.heart.resume()) },
+  {
+    method: "POST",
+    path: "/api/pause",
+    takes: "",
+    doc: "the writer stands still after the run in hand; outlives a restart",
+    answer: (call) => turn(call, () => call.heart.pause()),
+  },
+  {
+    method: "POST",
+    path: "/api/resume",
+    takes: "",
+    doc: "the writer goes on",
+    answer: (call) => turn(call, () => call.heart.resume()),
+  },
   {
     method: "POST",
     path: "/api/step",
+    takes: "",
+    doc: "one run of the writer now, paused or not",
     answer: async (call) => {
       parse(nothing, call.body);
       return ok(await call.heart.step());
@@ -62,6 +93,8 @@ export const routes: readonly Route[] = [
   {
     method: "POST",
     path: "/api/flush",
+    takes: "keys (optional list)",
+    doc: "answers once what was pending is in the database",
     answer: async ({ heart, body, signal }) => {
       const { keys } = parse(flushBody, body);
       return ok(await heart.flush({ signal, ...(keys === undefined ? {} : { keys: keys.map(bytesOfJson) }) }));
@@ -70,10 +103,24 @@ export const routes: readonly Route[] = [
   {
     method: "POST",
     path: "/api/command",
+    takes: "args (list)",
+    doc: "runs one command as a client does, and waits until it is kept",
     answer: async ({ run, body }) => ok({ reply: await run(parse(commandBody, body).args.map(bytesOfJson)) }),
   },
-  { method: "GET", path: "/health/live", answer: () => ok({ live: true }) },
-  { method: "GET", path: "/health/ready", answer: ({ heart }) => ready(heart) },
+  {
+    method: "GET",
+    path: "/health/live",
+    takes: "",
+    doc: "200 while the process works; 503 once the journal has failed",
+    answer: () => ok({ live: true }),
+  },
+  {
+    method: "GET",
+    path: "/health/ready",
+    takes: "",
+    doc: "200 while clients are served; 503 while stopping",
+    answer: ({ heart }) => ready(heart),
+  },
 ];
 
 /** Ready: clients are served. A database that is down does not stop that (the queue keeps everything), but is said. */
