@@ -227,7 +227,8 @@ export class Workspace {
   #set(touched: Touched, change: Change): void {
     if (this.#cleared) throw changeAfterClear();
     // What a whole change leaves behind is known even where the record was not in memory.
-    const value = change.kind === "merge" && touched.value === undefined ? undefined : apply(touched.value ?? null, change);
+    const value =
+      change.kind === "merge" && touched.value === undefined ? undefined : apply(touched.value ?? null, change);
     this.#put(touched, value, touched.change === null ? change : compose(touched.change, change));
   }
 
@@ -278,9 +279,13 @@ function wrongType(key: Bytes, is: string, asked: string): WriteBehindError {
 }
 
 function fieldExpiry(key: Bytes): WriteBehindError {
-  return new WriteBehindError("BAD_VALUE", `${JSON.stringify(key)} is one field of a record and cannot expire by itself`, {
-    hint: "set the expiry of the whole record",
-  });
+  return new WriteBehindError(
+    "BAD_VALUE",
+    `${JSON.stringify(key)} is one field of a record and cannot expire by itself`,
+    {
+      hint: "set the expiry of the whole record",
+    },
+  );
 }
 
 function changeAfterClear(): WriteBehindError {

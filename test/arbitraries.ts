@@ -15,7 +15,9 @@ export function nameOf(count: number): fc.Arbitrary<Bytes> {
 
 const smallValue = fc.constantFrom("" as Bytes, "1" as Bytes, "two" as Bytes, "\xff\x00" as Bytes);
 
-const fields: fc.Arbitrary<Fields> = fc.array(fc.tuple(nameOf(4), smallValue), { maxLength: 4 }).map((pairs) => new Map(pairs));
+const fields: fc.Arbitrary<Fields> = fc
+  .array(fc.tuple(nameOf(4), smallValue), { maxLength: 4 })
+  .map((pairs) => new Map(pairs));
 
 /** A string or a hash. */
 export const content: fc.Arbitrary<Content> = fc.oneof(smallValue, fields);

@@ -2,7 +2,17 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Bytes } from "../src/bytes.js";
-import { apply, compose, contentBytes, isLive, remove, type Change, type Content, type Merge, type Replace } from "../src/change.js";
+import {
+  apply,
+  compose,
+  contentBytes,
+  isLive,
+  remove,
+  type Change,
+  type Content,
+  type Merge,
+  type Replace,
+} from "../src/change.js";
 import { change, content, recordValue } from "./arbitraries.js";
 
 const record = fc.option(recordValue);

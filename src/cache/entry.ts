@@ -88,7 +88,10 @@ export function costOf(entry: Entry): number {
 
 function costOfOverlay(overlay: Change | null): number {
   if (overlay === null || overlay.kind !== "merge" || overlay.fields === null) return 0;
-  let bytes = 2 * hashBytes + contentBytes(overlay.fields.set) + fieldBytes * (overlay.fields.set.size + overlay.fields.unset.size);
+  let bytes =
+    2 * hashBytes +
+    contentBytes(overlay.fields.set) +
+    fieldBytes * (overlay.fields.set.size + overlay.fields.unset.size);
   for (const field of overlay.fields.unset) bytes += field.length;
   return bytes;
 }
