@@ -10,17 +10,29 @@ import type { Position } from "../queue/queue.js";
 export interface StoreClaim {
   /** The log id of the queue: a second live queue on the same tables is refused (TABLES_IN_USE). */
   readonly logId: string;
+  /** Sets the position, whatever queue wrote here before: what `write-behind adopt` does after it has asked. */
+  readonly adopt?: Position | undefined;
 }
 
-/** What the store knows when it is opened. */
+/**
+ * What the store knows when it is opened. A position of another log is given as it is and not claimed: no commit will
+ * pass, and the queue that it belongs to may come back.
+ */
 export interface StoreOpened {
-  /** How far the queue has been committed, or null where no queue ever wrote here. */
+  /** How far a queue has been committed, or null where no queue ever wrote here. */
   readonly position: Position | null;
   /** Grows with every claim. Every commit compares it together with the position. */
   readonly generation: number;
 }
 
-/** What coalescing makes of a run, and the position that is reached by it: one database transaction. */
+/** A claim whose owner has not committed for so long, by the database's own clock, is stale. Milliseconds. */
+export const claimStaleMs = 30_000;
+
+/**
+ * What coalescing makes of a run, and the position that is reached by it: one database transaction. A batch without
+ * rows that stays where it is (`to` equals `expected`) sweeps and keeps the claim fresh: an idle writer commits one
+ * at least every ten seconds.
+ */
 export interface Batch {
   /** Compared and set as the first statement of the transaction. Null where no queue ever wrote here. */
   readonly expected: Position | null;
@@ -30,7 +42,7 @@ export interface Batch {
   readonly clear: boolean;
   /** One change for each distinct record. */
   readonly rows: ReadonlyMap<Bytes, Change>;
-  /** Rows that expired at or before this log time are deleted, some of them at a time; null sweeps nothing. */
+  /** After the rows: those that expired at or before this log time are deleted, some at a time; null sweeps nothing. */
   readonly sweepUpTo: number | null;
 }
 
@@ -53,7 +65,10 @@ export interface Store {
   /** Where it is, for people: a file or an address without password. */
   readonly place: string;
   readonly limits: StoreLimits;
-  /** Makes its own tables where they are missing, claims them, returns position and claim. */
+  /**
+   * Makes its own tables where they are missing, claims them, returns position and claim. May be called again at any
+   * time, and is after every `moved` and `broken`: it then looks at everything afresh.
+   */
   open(claim: StoreClaim): Promise<StoreOpened>;
   /** Commits a batch and its position, or throws a StoreError and has changed nothing (but see `moved`). */
   commit(batch: Batch): Promise<void>;
@@ -64,6 +79,9 @@ export interface Store {
   /** Gives back the claim and every connection. */
   close(): Promise<void>;
 }
+
+/** A store, seen by those who only read. */
+export type StoreReader = Pick<Store, "read" | "scan" | "close">;
 
 /**
  * What a store's error means for the writer. `retryable`: the same batch may succeed later. `refused`: the database

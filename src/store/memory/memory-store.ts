@@ -1,0 +1,137 @@
+/**
+ * The reference store: a database in memory, as obviously right as it can be made, because the contract suite and the
+ * simulator measure everything else against it. Not for production: it ends with the process.
+ */
+import type { Bytes } from "../../bytes.js";
+import { apply, isLive, type RecordValue } from "../../change.js";
+import { WriteBehindError } from "../../errors.js";
+import { samePosition, type Position } from "../../queue/queue.js";
+import { claimStaleMs, StoreError, type Batch, type Page, type Store, type StoreClaim, type StoreOpened } from "../store.js";
+
+/** So many expired rows go with one commit. */
+const sweepRowsMax = 1000;
+
+/** What a real database would keep on its disk. */
+interface Database {
+  rows: Map<Bytes, RecordValue>;
+  position: Position | null;
+  generation: number;
+  /** The log id of the queue that has the claim. */
+  owner: string | null;
+  heartbeatAt: number;
+}
+
+/** Settings of a memory store. */
+export interface MemoryStoreOptions {
+  /** The database's own clock, in milliseconds. Without one time stands still, and no claim ever goes stale. */
+  readonly now?: () => number;
+}
+
+/** A connection to a database in memory. Closing it loses nothing: it can be opened again. */
+export interface MemoryStore extends Store {
+  /** Another connection to the same database. */
+  connect(): MemoryStore;
+  /** Everything that is in the database. */
+  rows(): ReadonlyMap<Bytes, RecordValue>;
+  /** How far the queue has been committed. */
+  position(): Position | null;
+}
+
+/** A new, empty database in memory, and a connection to it. */
+export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
+  const database = { rows: new Map(), position: null, generation: 0, owner: null, heartbeatAt: 0 };
+  return new Connection(database, options.now ?? (() => 0));
+}
+
+class Connection implements MemoryStore {
+  readonly kind = "memory";
+  readonly place = "memory";
+  readonly limits = { keyBytesMax: 2 ** 29, valueBytesMax: 2 ** 29 };
+  readonly #database: Database;
+  readonly #now: () => number;
+  #generation: number | null = null;
+
+  constructor(database: Database, now: () => number) {
+    this.#database = database;
+    this.#now = now;
+  }
+
+  connect(): MemoryStore {
+    return new Connection(this.#database, this.#now);
+  }
+
+  rows(): ReadonlyMap<Bytes, RecordValue> {
+    return this.#database.rows;
+  }
+
+  position(): Position | null {
+    return this.#database.position;
+  }
+
+  async open(claim: StoreClaim): Promise<StoreOpened> {
+    const database = this.#database;
+    const live = database.owner !== null && Math.abs(this.#now() - database.heartbeatAt) < claimStaleMs;
+    if (live && database.owner !== claim.logId) {
+      throw new WriteBehindError("TABLES_IN_USE", `the queue ${database.owner} writes to ${this.place}`);
+    }
+    if (claim.adopt !== undefined) database.position = claim.adopt;
+    if (database.position === null || database.position.logId === claim.logId) {
+      database.owner = claim.logId;
+      database.heartbeatAt = this.#now();
+      this.#generation = ++database.generation;
+    }
+    return { position: database.position, generation: database.generation };
+  }
+
+  async commit(batch: Batch): Promise<void> {
+    const database = this.#database;
+    const { expected, to } = batch;
+    if (!sameOrNull(expected, database.position) || batch.generation !== database.generation || to.logId !== database.owner) {
+      throw new StoreError("moved", "the position or the claim is not the expected one");
+    }
+    // All or nothing: whatever throws in here, the database still has the old map.
+    const rows = new Map(batch.clear ? [] : database.rows);
+    for (const [record, change] of batch.rows) {
+      const value = apply(rows.get(record) ?? null, change);
+      if (value === null) rows.delete(record);
+      else rows.set(record, value);
+    }
+    if (batch.sweepUpTo !== null) sweep(rows, batch.sweepUpTo);
+    database.rows = rows;
+    database.position = to;
+    database.heartbeatAt = this.#now();
+  }
+
+  async read(records: readonly Bytes[]): Promise<readonly (RecordValue | null)[]> {
+    return records.map((record) => this.#database.rows.get(record) ?? null);
+  }
+
+  async scan(after: Bytes | null, limit: number, nowMs: number): Promise<Page> {
+    const found: Bytes[] = [];
+    for (const [record, value] of this.#database.rows) {
+      if ((after === null || record > after) && isLive(value, nowMs)) found.push(record);
+    }
+    const records = found.toSorted(inByteOrder).slice(0, limit);
+    return { records, next: found.length > limit ? (records.at(-1) ?? null) : null };
+  }
+
+  async close(): Promise<void> {
+    if (this.#generation === this.#database.generation) this.#database.owner = null;
+    this.#generation = null;
+  }
+}
+
+function sweep(rows: Map<Bytes, RecordValue>, upTo: number): void {
+  let swept = 0;
+  for (const [record, value] of rows) {
+    if (!isLive(value, upTo) && swept++ < sweepRowsMax) rows.delete(record);
+  }
+}
+
+function sameOrNull(a: Position | null, b: Position | null): boolean {
+  return a === null || b === null ? a === b : samePosition(a, b);
+}
+
+function inByteOrder(a: Bytes, b: Bytes): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

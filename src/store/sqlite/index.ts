@@ -1,0 +1,37 @@
+/** The SQLite store, for users: `sqlite({ file: "app.db" })`. */
+import { resolve } from "node:path";
+import { WriteBehindError } from "../../errors.js";
+import type { Store, StoreDescriptor } from "../store.js";
+import { SqliteStore } from "./sqlite-store.js";
+
+/** Where the database is. */
+export interface SqliteOptions {
+  /** The database file, relative to the working folder. Made where it is missing; its folder is not. */
+  readonly file: string;
+}
+
+/** A store in an SQLite file: its own tables, beside whatever else is in there. Throws CONFIG. */
+export function sqlite(options: SqliteOptions): StoreDescriptor {
+  return { module: import.meta.url, options: { file: resolve(checkedFile(options)) }, reads: "thread" };
+}
+
+/** What the threads call: the store that `sqlite(…)` describes. */
+export function createStore(options: unknown): Store {
+  return new SqliteStore(resolve(checkedFile(options)));
+}
+
+function checkedFile(options: unknown): string {
+  const file = typeof options === "object" && options !== null && "file" in options ? options.file : undefined;
+  if (typeof file !== "string" || file === "" || file.includes("\0")) {
+    throw new WriteBehindError("CONFIG", "sqlite() needs the path of a database file", {
+      hint: 'sqlite({ file: "app.db" })',
+    });
+  }
+  // What is answered is kept: a database that ends with its connection keeps nothing.
+  if (file === ":memory:" || file.startsWith("file:")) {
+    throw new WriteBehindError("CONFIG", `sqlite() takes the path of a file, not ${file}`, {
+      hint: 'sqlite({ file: "app.db" })',
+    });
+  }
+  return file;
+}

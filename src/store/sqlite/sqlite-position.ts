@@ -1,0 +1,82 @@
+/** Position and claim: one row, compared and set as the first statement of every commit. */
+import { WriteBehindError } from "../../errors.js";
+import { positionText, type Position } from "../../queue/queue.js";
+import { claimStaleMs, StoreError, type Batch, type StoreClaim, type StoreOpened } from "../store.js";
+import type { SqliteConnection, Statement } from "./sqlite-connection.js";
+import { positionStatements } from "./sqlite-statements.js";
+
+type Statements = { readonly [Name in keyof typeof positionStatements]: Statement };
+
+interface PositionRow {
+  readonly log_id: string | null;
+  readonly sequence: number;
+  readonly tag: number;
+  readonly generation: number;
+  readonly owner: string | null;
+  /** Milliseconds since the owner was last seen, by the database's clock. */
+  readonly age: number;
+}
+
+/** The position of one database. Every method runs inside a transaction that the caller has begun. */
+export class SqlitePosition {
+  readonly #run: Statements;
+  readonly #file: string;
+
+  constructor(connection: SqliteConnection, file: string) {
+    const prepared = Object.entries(positionStatements).map(([name, sql]) => [name, connection.prepare(sql)]);
+    this.#run = Object.fromEntries(prepared) as Statements;
+    this.#file = file;
+  }
+
+  /** Takes the claim, unless another queue is alive or the position is another queue's. Throws TABLES_IN_USE. */
+  claim({ logId, adopt }: StoreClaim): StoreOpened {
+    const before = this.#read();
+    // The age may be negative: a clock that went back must not keep a claim alive for hours.
+    if (before.owner !== null && before.owner !== logId && Math.abs(before.age) < claimStaleMs) {
+      throw tablesInUse(this.#file, before.owner, before.age);
+    }
+    if (adopt !== undefined) this.#run.adopt.run(adopt.logId, adopt.sequence, adopt.tag);
+    const position = adopt ?? positionOf(before);
+    if (position !== null && position.logId !== logId) return { position, generation: before.generation };
+    this.#run.claim.run(logId);
+    return { position, generation: before.generation + 1 };
+  }
+
+  /** Sets the position, if position and claim are what the batch expects. Throws `moved`. */
+  move({ expected, generation, to }: Batch): void {
+    const was = [expected?.logId ?? null, expected?.sequence ?? null, expected?.tag ?? null];
+    const { changes } = this.#run.move.run(to.logId, to.sequence, to.tag, to.logId, generation, ...was);
+    if (changes > 0) return;
+    const found = this.#read();
+    throw new StoreError(
+      "moved",
+      `the database ${this.#file} is at ${describe(positionOf(found))} in generation ${found.generation}, ` +
+        `not at ${describe(expected)} in generation ${generation}`,
+    );
+  }
+
+  /** Gives the claim back, if it is still this one. */
+  release(logId: string, generation: number): void {
+    this.#run.release.run(logId, generation);
+  }
+
+  #read(): PositionRow {
+    const row = this.#run.read.get() as PositionRow | undefined;
+    return row ?? { log_id: null, sequence: 0, tag: 0, generation: 0, owner: null, age: 0 };
+  }
+}
+
+function positionOf({ log_id: logId, sequence, tag }: PositionRow): Position | null {
+  return logId === null ? null : { logId, sequence, tag };
+}
+
+function describe(position: Position | null): string {
+  return position === null ? "no position" : positionText(position);
+}
+
+function tablesInUse(file: string, owner: string, age: number): WriteBehindError {
+  const seen = `last seen ${Math.max(0, Math.round(age / 1000))} s ago`;
+  return new WriteBehindError("TABLES_IN_USE", `the queue ${owner} writes to the tables in ${file} (${seen})`, {
+    hint: `stop the other process, or give this one a database of its own; a dead one is forgotten after ${claimStaleMs / 1000} s`,
+  });
+}

@@ -1,0 +1,89 @@
+/** Every statement of the SQLite store: its own tables, and what is done to them. Text only; nothing runs in here. */
+
+/**
+ * The own tables. `write_behind_kv` has a rowid: without one, values over a quarter of a page would spill into overflow
+ * pages one by one. `key` may hold text and blobs; SQLite sorts all text before all blobs.
+ */
+export const ownTables = `
+  CREATE TABLE IF NOT EXISTS write_behind_kv (
+    key TEXT NOT NULL PRIMARY KEY,
+    type TEXT NOT NULL,
+    value TEXT,
+    expires_at INTEGER
+  );
+  CREATE INDEX IF NOT EXISTS write_behind_kv_expires_at ON write_behind_kv (expires_at) WHERE expires_at IS NOT NULL;
+  CREATE TABLE IF NOT EXISTS write_behind_field (
+    key TEXT NOT NULL,
+    field TEXT NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (key, field)
+  ) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS write_behind_position (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    log_id TEXT,
+    sequence INTEGER,
+    tag INTEGER,
+    generation INTEGER NOT NULL,
+    owner TEXT,
+    heartbeat_at INTEGER NOT NULL
+  );
+  INSERT INTO write_behind_position (id, generation, heartbeat_at) VALUES (1, 0, 0) ON CONFLICT (id) DO NOTHING;
+`;
+
+/** Milliseconds since 1970 by the database's own clock: claims are compared by no other. */
+const now = "CAST(unixepoch('subsec') * 1000 AS INTEGER)";
+
+/** Position and claim. */
+export const positionStatements = {
+  read: `SELECT log_id, sequence, tag, generation, owner, ${now} - heartbeat_at AS age FROM write_behind_position WHERE id = 1`,
+  claim: `UPDATE write_behind_position SET generation = generation + 1, owner = ?, heartbeat_at = ${now} WHERE id = 1`,
+  adopt: "UPDATE write_behind_position SET log_id = ?, sequence = ?, tag = ? WHERE id = 1",
+  release: "UPDATE write_behind_position SET owner = NULL WHERE id = 1 AND owner = ? AND generation = ?",
+  /** The first statement of every commit: nothing is written twice, and nothing by who has lost the claim. */
+  move: `UPDATE write_behind_position SET log_id = ?, sequence = ?, tag = ?, heartbeat_at = ${now}
+    WHERE id = 1 AND owner = ? AND generation = ? AND log_id IS ? AND sequence IS ? AND tag IS ?`,
+} as const;
+
+const insertKv = "INSERT INTO write_behind_kv (key, type, value, expires_at)";
+
+/**
+ * Rows. All upserts are by primary key only: OR REPLACE would also delete somebody else's row that a user's own unique
+ * index finds. `putString` leaves a row of another type alone, so that one statement does for nearly every row, and
+ * the number of changes says when it did not.
+ */
+export const rowStatements = {
+  putString: `${insertKv} VALUES (?, 'string', ?, NULL)
+    ON CONFLICT (key) DO UPDATE SET value = excluded.value, expires_at = NULL WHERE type = 'string'`,
+  putStringUntil: `${insertKv} VALUES (?, 'string', ?, ?)
+    ON CONFLICT (key) DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at WHERE type = 'string'`,
+  putHash: `${insertKv} VALUES (?, 'hash', NULL, ?)
+    ON CONFLICT (key) DO UPDATE SET type = 'hash', value = NULL, expires_at = excluded.expires_at`,
+  makeHash: `${insertKv} VALUES (?, 'hash', NULL, NULL)
+    ON CONFLICT (key) DO UPDATE SET type = 'hash', value = NULL WHERE type <> 'hash'`,
+  putExpiry: `${insertKv} VALUES (?, 'hash', NULL, ?)
+    ON CONFLICT (key) DO UPDATE SET expires_at = excluded.expires_at`,
+  touch: `${insertKv} VALUES (?, 'hash', NULL, NULL) ON CONFLICT (key) DO NOTHING`,
+  deleteRow: "DELETE FROM write_behind_kv WHERE key = ? RETURNING type",
+  putField: `INSERT INTO write_behind_field (key, field, value) VALUES (?, ?, ?)
+    ON CONFLICT (key, field) DO UPDATE SET value = excluded.value`,
+  deleteField: "DELETE FROM write_behind_field WHERE key = ? AND field = ?",
+  deleteFields: "DELETE FROM write_behind_field WHERE key = ?",
+  expired: "SELECT key FROM write_behind_kv WHERE expires_at <= ? ORDER BY expires_at LIMIT ?",
+  clearRows: "DELETE FROM write_behind_kv",
+  clearFields: "DELETE FROM write_behind_field",
+} as const;
+
+const live = "(expires_at IS NULL OR expires_at > ?)";
+
+/**
+ * Reading. A page of keys is two ranges, because all text comes before all blobs; x'' is the smallest blob. The key to
+ * start after is always bound as a blob: it may be any bytes, and the cast compares them as text without looking.
+ */
+export const readStatements = {
+  row: "SELECT type, value, expires_at FROM write_behind_kv WHERE key = ?",
+  fields: "SELECT field, value FROM write_behind_field WHERE key = ?",
+  textKeys: `SELECT key FROM write_behind_kv WHERE key < x'' AND ${live} ORDER BY key LIMIT ?`,
+  textKeysAfter: `SELECT key FROM write_behind_kv WHERE key > CAST(? AS TEXT) AND key < x'' AND ${live} ORDER BY key LIMIT ?`,
+  blobKeys: `SELECT key FROM write_behind_kv WHERE key >= x'' AND ${live} ORDER BY key LIMIT ?`,
+  blobKeysAfter: `SELECT key FROM write_behind_kv WHERE key > ? AND ${live} ORDER BY key LIMIT ?`,
+} as const;

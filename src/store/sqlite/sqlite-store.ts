@@ -1,0 +1,173 @@
+/**
+ * The store in an SQLite file. The driver is synchronous: the store belongs on the writer's thread, and cold reads on
+ * one of their own (`reads: "thread"`), each with its own SqliteStore. Everything about rows is in sqlite-rows.ts,
+ * about position and claim in sqlite-position.ts, about codes in sqlite-errors.ts.
+ */
+import type { Bytes } from "../../bytes.js";
+import type { RecordValue } from "../../change.js";
+import { StoreError, type Batch, type Page, type Store, type StoreClaim, type StoreLimits, type StoreOpened } from "../store.js";
+import { SqliteConnection } from "./sqlite-connection.js";
+import { isCannotOpen, isMissingTable, storeErrorOf } from "./sqlite-errors.js";
+import { SqlitePosition } from "./sqlite-position.js";
+import { SqliteReads } from "./sqlite-reads.js";
+import { SqliteRows } from "./sqlite-rows.js";
+import { ownTables } from "./sqlite-statements.js";
+
+/** A connection that commits. */
+interface Writing {
+  readonly connection: SqliteConnection;
+  readonly position: SqlitePosition;
+  readonly rows: SqliteRows;
+}
+
+/** A connection that reads. */
+interface Reading {
+  readonly connection: SqliteConnection;
+  readonly reads: SqliteReads;
+}
+
+/**
+ * A commit is on the disk when it returns, or the queue would be trimmed too early: WAL with FULL syncs at every
+ * commit (fullfsync: on macOS too). The cache holds the pages that a batch touches; the WAL is cut back to its limit.
+ */
+const writingPragmas = `
+  PRAGMA journal_mode = WAL;
+  PRAGMA synchronous = FULL;
+  PRAGMA fullfsync = 1;
+  PRAGMA checkpoint_fullfsync = 1;
+  PRAGMA cache_size = -65536;
+  PRAGMA journal_size_limit = 67108864;
+`;
+
+/** A store in an SQLite file. */
+export class SqliteStore implements Store {
+  readonly kind = "sqlite";
+  readonly place: string;
+  readonly limits: StoreLimits = { keyBytesMax: 65_536, valueBytesMax: 2 ** 28 };
+  readonly #file: string;
+  #writing: Writing | null = null;
+  #reading: Reading | null = null;
+  #claim: { readonly logId: string; readonly generation: number } | null = null;
+
+  constructor(file: string) {
+    this.#file = file;
+    this.place = file;
+  }
+
+  async open(claim: StoreClaim): Promise<StoreOpened> {
+    this.#leaveWriting();
+    return this.#classified(() => {
+      const { connection, position } = (this.#writing = this.#connect(true));
+      const opened = connection.transaction("BEGIN IMMEDIATE", () => position.claim(claim));
+      this.#claim = { logId: claim.logId, generation: opened.generation };
+      return opened;
+    });
+  }
+
+  async commit(batch: Batch): Promise<void> {
+    this.#classified(() => {
+      // The claim is in the database, not in the connection: after a failure a new connection goes on with it.
+      const { connection, position, rows } = (this.#writing ??= this.#connect(false));
+      if (!connection.isCurrent()) throw new StoreError("moved", `the database file ${this.#file} was replaced or deleted`);
+      connection.transaction("BEGIN IMMEDIATE", () => {
+        position.move(batch);
+        if (batch.clear) rows.clear();
+        for (const [record, change] of batch.rows) rows.write(record, change);
+        if (batch.sweepUpTo !== null) rows.sweep(batch.sweepUpTo);
+      });
+    });
+  }
+
+  async read(records: readonly Bytes[]): Promise<readonly (RecordValue | null)[]> {
+    return this.#read((reads) => records.map((record) => reads.value(record)));
+  }
+
+  async scan(after: Bytes | null, limit: number, nowMs: number): Promise<Page> {
+    return this.#read((reads) => reads.page(after, limit, nowMs));
+  }
+
+  async close(): Promise<void> {
+    const claim = this.#claim;
+    this.#claim = null;
+    try {
+      if (claim !== null) {
+        const { connection, position } = (this.#writing ??= this.#connect(false));
+        connection.transaction("BEGIN IMMEDIATE", () => position.release(claim.logId, claim.generation));
+      }
+    } catch {
+      // A claim that could not be given back goes stale, and the same queue may take it again at once.
+    } finally {
+      this.#leaveWriting();
+      this.#leaveReading();
+    }
+  }
+
+  #connect(create: boolean): Writing {
+    const connection = new SqliteConnection(this.#file, create);
+    try {
+      connection.exec(writingPragmas);
+      if (create) {
+        refuseUtf16(connection, this.#file);
+        connection.transaction("BEGIN IMMEDIATE", () => connection.exec(ownTables));
+      }
+      return { connection, position: new SqlitePosition(connection, this.#file), rows: new SqliteRows(connection) };
+    } catch (error) {
+      connection.close();
+      throw error;
+    }
+  }
+
+  /** Runs work of the writing connection. After a failure the next try looks at everything afresh. */
+  #classified<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      const classified = storeErrorOf(error, this.#file);
+      if (!(classified instanceof StoreError && classified.kind === "refused")) this.#leaveWriting();
+      throw classified;
+    }
+  }
+
+  /** Runs work in one short read transaction: what it sees is one moment. */
+  #read<T>(work: (reads: SqliteReads) => T): T {
+    if (this.#reading?.connection.isCurrent() === false) this.#leaveReading();
+    try {
+      const { connection, reads } = (this.#reading ??= this.#connectForReading());
+      return connection.transaction("BEGIN", () => work(reads));
+    } catch (error) {
+      this.#leaveReading();
+      // Not "absent": the writer has not been here yet, or the disk is not mounted and the rows are on it.
+      if (isCannotOpen(error) || isMissingTable(error)) {
+        throw new StoreError("retryable", `there are no tables to read in ${this.#file} yet`, error);
+      }
+      throw storeErrorOf(error, this.#file);
+    }
+  }
+
+  #connectForReading(): Reading {
+    const connection = new SqliteConnection(this.#file, false);
+    try {
+      connection.exec("PRAGMA query_only = 1; PRAGMA cache_size = -16384");
+      return { connection, reads: new SqliteReads(connection) };
+    } catch (error) {
+      connection.close();
+      throw error;
+    }
+  }
+
+  #leaveWriting(): void {
+    this.#writing?.connection.close();
+    this.#writing = null;
+  }
+
+  #leaveReading(): void {
+    this.#reading?.connection.close();
+    this.#reading = null;
+  }
+}
+
+/** Pages are in the order of the keys' bytes, which is the order of UTF-8 text and of no other. */
+function refuseUtf16(connection: SqliteConnection, file: string): void {
+  const { encoding } = connection.prepare("PRAGMA encoding").get() as { encoding: string };
+  if (encoding !== "UTF-8") throw new StoreError("broken", `the database ${file} is in ${encoding}; write-behind needs UTF-8`);
+}

@@ -1,0 +1,183 @@
+/**
+ * Cold reads, beside the writer and never through its connection. A synchronous driver would make every client wait
+ * for one client's disk, so its reads run on a thread of their own; all other stores are read on the caller's.
+ */
+import type { Bytes } from "../bytes.js";
+import type { RecordValue } from "../change.js";
+import { errorOfPlain } from "../errors.js";
+import type { Host, Thread } from "../host/host.js";
+import { loadStore } from "./load-store.js";
+import type { FromReader, ReaderError, ToReader } from "./reader-messages.js";
+import { StoreError, type Page, type Store, type StoreDescriptor, type StoreReader } from "./store.js";
+
+/** The reader of a store. Nothing is loaded or started before the first read. */
+export function openReader(store: Store | StoreDescriptor, host: Host): StoreReader {
+  if (!("module" in store)) return new SharedReader(store);
+  return store.reads === "thread" ? new ThreadReader(store, host) : new CallerReader(store);
+}
+
+/** Reads a store that somebody else has made, and will close. */
+class SharedReader implements StoreReader {
+  readonly #store: Store;
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  read(records: readonly Bytes[]): Promise<readonly (RecordValue | null)[]> {
+    return this.#store.read(records);
+  }
+
+  scan(after: Bytes | null, limit: number, nowMs: number): Promise<Page> {
+    return this.#store.scan(after, limit, nowMs);
+  }
+
+  async close(): Promise<void> {}
+}
+
+/** Reads a store of its own on the caller's thread. */
+class CallerReader implements StoreReader {
+  readonly #descriptor: StoreDescriptor;
+  #store: Promise<Store> | null = null;
+
+  constructor(descriptor: StoreDescriptor) {
+    this.#descriptor = descriptor;
+  }
+
+  async read(records: readonly Bytes[]): Promise<readonly (RecordValue | null)[]> {
+    return (await this.#load()).read(records);
+  }
+
+  async scan(after: Bytes | null, limit: number, nowMs: number): Promise<Page> {
+    return (await this.#load()).scan(after, limit, nowMs);
+  }
+
+  async close(): Promise<void> {
+    await (await this.#store?.catch(() => null))?.close();
+  }
+
+  #load(): Promise<Store> {
+    this.#store ??= loadStore(this.#descriptor).catch((error: unknown) => {
+      this.#store = null;
+      throw error;
+    });
+    return this.#store;
+  }
+}
+
+/** A question that waits for its answer. */
+interface Asked {
+  readonly resolve: (answer: FromReader) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** A read that waits for the end of this turn of the event loop, to travel together with the others. */
+interface Gathered {
+  readonly records: readonly Bytes[];
+  readonly resolve: (values: readonly (RecordValue | null)[]) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** Reads a store of its own on a thread of its own. A thread that dies is started again by the next question. */
+class ThreadReader implements StoreReader {
+  readonly #descriptor: StoreDescriptor;
+  readonly #host: Host;
+  readonly #asked = new Map<number, Asked>();
+  #thread: Thread<ToReader, FromReader> | null = null;
+  #gathered: Gathered[] = [];
+  #id = 0;
+  #closed = false;
+
+  constructor(descriptor: StoreDescriptor, host: Host) {
+    this.#descriptor = descriptor;
+    this.#host = host;
+  }
+
+  read(records: readonly Bytes[]): Promise<readonly (RecordValue | null)[]> {
+    return new Promise((resolve, reject) => {
+      this.#gathered.push({ records, resolve, reject });
+      if (this.#gathered.length === 1) this.#host.clock.soon(() => void this.#send());
+    });
+  }
+
+  async scan(after: Bytes | null, limit: number, nowMs: number): Promise<Page> {
+    const answer = await this.#ask((id) => ({ type: "scan", id, after, limit, nowMs }));
+    if (answer.type !== "page") throw strangeAnswer(answer);
+    return answer.page;
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    const thread = this.#thread;
+    if (thread === null) return;
+    try {
+      await this.#post(thread, (id) => ({ type: "close", id }));
+    } catch {
+      // It holds no claim and nothing unwritten: a connection that could not be closed ends with its thread.
+    }
+    this.#thread = null;
+    await thread.terminate();
+    this.#lost(thread, "the reader is closed");
+  }
+
+  /** Sends what was gathered in one turn as one question. */
+  async #send(): Promise<void> {
+    const gathered = this.#gathered;
+    this.#gathered = [];
+    try {
+      const answer = await this.#ask((id) => ({ type: "read", id, records: gathered.flatMap(({ records }) => records) }));
+      if (answer.type !== "values") throw strangeAnswer(answer);
+      let from = 0;
+      for (const { records, resolve } of gathered) resolve(answer.values.slice(from, (from += records.length)));
+    } catch (error) {
+      for (const { reject } of gathered) reject(error as Error);
+    }
+  }
+
+  async #ask(question: (id: number) => ToReader): Promise<FromReader> {
+    if (this.#closed) throw new StoreError("retryable", "the reader is closed");
+    this.#thread ??= this.#start();
+    return this.#post(this.#thread, question);
+  }
+
+  #post(thread: Thread<ToReader, FromReader>, question: (id: number) => ToReader): Promise<FromReader> {
+    const id = ++this.#id;
+    return new Promise((resolve, reject) => {
+      this.#asked.set(id, { resolve, reject });
+      thread.post(question(id));
+    });
+  }
+
+  #start(): Thread<ToReader, FromReader> {
+    const url = new URL("./reader-thread.js", import.meta.url).href;
+    const thread = this.#host.threads.start<ToReader, FromReader>(url, this.#descriptor);
+    thread.receive((answer) => this.#answered(answer));
+    thread.ended((error) => this.#lost(thread, `the reading thread has ended: ${error?.message ?? "unasked"}`));
+    return thread;
+  }
+
+  #answered(answer: FromReader): void {
+    const asked = this.#asked.get(answer.id);
+    this.#asked.delete(answer.id);
+    if (answer.type === "failed") asked?.reject(errorOfReader(answer.error));
+    else asked?.resolve(answer);
+  }
+
+  /** Nobody will answer any more: whoever waits may try again, with a new thread. */
+  #lost(thread: Thread<ToReader, FromReader>, why: string): void {
+    if (this.#thread !== null && this.#thread !== thread) return;
+    this.#thread = null;
+    const asked = [...this.#asked.values()];
+    this.#asked.clear();
+    for (const { reject } of asked) reject(new StoreError("retryable", why));
+  }
+}
+
+function errorOfReader(error: ReaderError): Error {
+  return "kind" in error ? new StoreError(error.kind, error.message) : errorOfPlain(error);
+}
+
+function strangeAnswer(answer: FromReader): Error {
+  return new Error(`broken invariant: the reading thread answered with ${answer.type}`);
+}
