@@ -4,12 +4,9 @@ import { request as httpsRequest } from "node:https";
 import { someOptions, type Flags } from "./config.js";
 import { CliError, exitCodes } from "./exit.js";
 
-/** The flags of the table that a talk with the admin API needs. */
-export const clientOptions = ["adminPort", "adminToken"] as const;
-
 /** Asks the admin API and gives its JSON. Throws CliError: `noServer` where nobody listens, else `failed`. */
 export async function ask(flags: Flags, method: "GET" | "POST", path: string, body: unknown = {}): Promise<unknown> {
-  const { adminPort, adminToken } = someOptions(flags, clientOptions);
+  const { adminPort, adminToken } = someOptions(flags, ["adminPort", "adminToken"]);
   const url = adminUrl(flags["admin"] ?? process.env["WRITE_BEHIND_ADMIN"] ?? `http://127.0.0.1:${adminPort}`, path);
   const headers = {
     ...(method === "POST" ? { "content-type": "application/json" } : {}),

@@ -33,10 +33,19 @@ export function addCommonFlags(command: Command): Command {
     .option("--config <file>", "YAML file with options (or WRITE_BEHIND_CONFIG)");
 }
 
-/** Adds flags of the table: all, or those that are named. */
-export function addOptionFlags(command: Command, names: readonly OptionName[] | null = null): Command {
+/** Adds every flag of the table. */
+export function addOptionFlags(command: Command): Command {
   for (const [name, spec] of optionEntries()) {
-    if (names === null || names.includes(name)) command.addOption(new Option(flagsOf(name, spec), description(spec)));
+    command.addOption(new Option(flagsOf(name, spec), description(spec)));
+  }
+  return command;
+}
+
+/** Adds some flags of the table, with what they mean to a verb that talks to a server. */
+export function addSomeFlags(command: Command, texts: Partial<Record<OptionName, string>>): Command {
+  for (const [name, spec] of optionEntries()) {
+    const text = texts[name];
+    if (text !== undefined) command.addOption(new Option(flagsOf(name, spec), text));
   }
   return command;
 }

@@ -1,10 +1,15 @@
 /** The verbs, their arguments and flags. Each one's work is in a file of its own, loaded when it is asked for. */
 import { Command, CommanderError } from "commander";
-import { clientOptions } from "./client.js";
-import { addCommonFlags, addOptionFlags, type Flags } from "./config.js";
+import { addCommonFlags, addOptionFlags, addSomeFlags, type Flags } from "./config.js";
 import { exitCodes, report, type ExitCode } from "./exit.js";
-import { sendOptions } from "./send.js";
 import { version } from "./version.js";
+
+const clientFlags = { adminToken: "token that the admin API demands (or WRITE_BEHIND_ADMIN_TOKEN)" };
+const sendFlags = {
+  host: "address of the server (default 127.0.0.1)",
+  port: "its port (default 6380)",
+  password: "password that the server demands (or WRITE_BEHIND_PASSWORD)",
+};
 
 /** Runs the command line and says how the process ends. */
 export async function runCommandLine(args: readonly string[]): Promise<ExitCode> {
@@ -48,7 +53,7 @@ function addServe(program: Command, end: (code: ExitCode) => void): void {
 
 function addClientVerbs(program: Command): void {
   const client = (name: string, description: string): Command =>
-    addOptionFlags(verb(program, name, description), clientOptions);
+    addSomeFlags(verb(program, name, description), clientFlags);
   client("status", "what the server does, what is pending, how the database is").action(async (flags: Flags) => {
     await (await import("./status.js")).status(flags);
   });
@@ -80,7 +85,7 @@ function addSend(program: Command, end: (code: ExitCode) => void): void {
     "send a command to the server and print the reply as redis-cli does; without one, a prompt",
   );
   // What follows the command's name is the command's, also where it begins with a dash: SET key -1.
-  addOptionFlags(command, sendOptions)
+  addSomeFlags(command, sendFlags)
     .passThroughOptions()
     .action(async (args: string[], flags: Flags) => {
       const { send } = await import("./send.js");

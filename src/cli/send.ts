@@ -9,12 +9,9 @@ import { formatForTerminal, formatRaw, splitLine } from "./redis-format.js";
 import { RespClient } from "./resp-client.js";
 import type { RespReply } from "./resp-reply.js";
 
-/** The flags of the table that `send` takes. */
-export const sendOptions = ["host", "port", "password"] as const;
-
 /** Runs the verb: one command, or a prompt. An error as reply is `failed`. */
 export async function send(args: readonly string[], flags: Flags): Promise<ExitCode> {
-  const options = someOptions(flags, sendOptions);
+  const options = someOptions(flags, ["host", "port", "password"]);
   const host = options.host === "0.0.0.0" ? "127.0.0.1" : options.host;
   const place = `${host}:${options.port}`;
   const client = await connect(host, options.port, options.password, place);
