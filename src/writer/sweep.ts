@@ -48,12 +48,15 @@ export class Sweeps {
     this.#at = now + sweepEveryMs;
   }
 
-  /** The bound of an idle sweep that is made now. */
-  next(now: ClockReading): number | null {
+  /** The bound of an idle sweep. */
+  idleBound(now: ClockReading): number | null {
+    return this.bound(this.#logTime, now);
+  }
+
+  /** An idle sweep was made. One that failed was not, and is due still. */
+  swept(now: number): void {
     this.#idle++;
-    const bound = this.bound(this.#logTime, now);
-    this.#at = bound === null || this.#idle >= sweepsIdleMax ? null : now.monotonic + sweepEveryMs;
-    return bound;
+    this.#at = this.#idle < sweepsIdleMax ? now + sweepEveryMs : null;
   }
 
   /** The bound of a sweep that goes with a run. */

@@ -25,7 +25,7 @@ export interface WriterSetup {
   readonly options: WriterOptions;
 }
 
-/** Starts a writer. It reports from a later turn on. */
+/** Starts a writer. Nothing is reported before the caller's synchronous step is over. */
 export function startWriter(host: Host, setup: WriterSetup, reports: WriterReports): WriterHandle {
   const { store, folder, frames, logId, paused, options } = setup;
   if (isStore(store)) return new WriterHere(host, { store, frames, logId, paused, options }, reports);

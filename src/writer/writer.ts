@@ -10,7 +10,7 @@ import type { Clock, Random } from "../host/host.js";
 import { positionText, samePosition, type Position, type WriteQueue } from "../queue/queue.js";
 import type { Store, StoreOpened } from "../store/store.js";
 import type { WriterOptions, WriterReport } from "./messages.js";
-import { describeFailure, overtaken, stopped } from "./failures.js";
+import { describeFailure, overtaken, stopped, wentBack } from "./failures.js";
 import { Looks } from "./look.js";
 import { emptyLookMs, enoughBytes, pace, type PaceLimits } from "./pace.js";
 import { errorKind, hurriedRetryMaxMs, verdict } from "./retry.js";
@@ -193,7 +193,8 @@ export class Writer {
     this.#inHand = null;
     this.#known = null;
     if (known !== null && position.sequence > known.position.sequence) throw overtaken(known.position, position);
-    // The first opening, or the store went back (a restored backup, a failover): what it lost is read again.
+    // A restored backup, a failover: the queue still holds what the store has lost, and it is written again.
+    if (known !== null) this.#parts.report({ type: "warning", text: wentBack(known.position, position) });
     this.#known = found;
     this.#looks.forget();
     this.#sweeps.forget();
@@ -290,7 +291,7 @@ export class Writer {
 
   async #sweep(): Promise<void> {
     this.#setState("running");
-    const sweepUpTo = this.#bounded(this.#sweeps.next(this.#clocks()));
+    const sweepUpTo = this.#bounded(this.#sweeps.idleBound(this.#clocks()));
     if (sweepUpTo !== null) {
       await this.#parts.store.commit({
         ...this.#claim(),
@@ -300,6 +301,7 @@ export class Writer {
         sweepUpTo,
       });
     }
+    this.#sweeps.swept(this.#now());
     this.#recovered();
     this.#setState("ready");
   }
