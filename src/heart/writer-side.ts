@@ -81,8 +81,9 @@ export class WriterSide implements WriterReports {
     return this.#position.sequence;
   }
 
-  /** A recovered frame. */
+  /** A recovered frame. The store may have opened meanwhile, and may already have it. */
   recovered(sequence: number, changes: number): void {
+    if (this.#position !== null && sequence <= this.#position.sequence) return;
     this.pendingChanges += changes;
     if (this.#position === null) this.#recovered.push({ sequence, changes });
   }
