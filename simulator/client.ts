@@ -11,6 +11,8 @@ export interface Town {
   readonly options: WorldOptions;
   /** The process that clients can use now, if there is one. */
   serving(): Instance | null;
+  /** Calls back once a process serves. */
+  whenServing(call: () => void): void;
   /** Takes one of the operations that are still to be done; false where there is none. */
   takeOperation(): boolean;
   later(delayMs: number, call: () => void): void;
@@ -22,6 +24,7 @@ export class Client {
   readonly #town: Town;
   /** Grows when replies are given up: what still comes of the older ones is none of its business. */
   #life = 0;
+  #server: Instance | null = null;
   #waiting = 0;
   #written = 0;
   #finished = false;
@@ -41,8 +44,9 @@ export class Client {
     return this.#finished && this.#waiting === 0;
   }
 
-  /** Its server has died: no reply will come. */
-  abandon(): void {
+  /** A process has died: what it owes this client will never come. */
+  abandon(instance: Instance): void {
+    if (this.#server !== instance) return;
     this.#life++;
     if (this.#waiting === 0) return;
     this.#waiting = 0;
@@ -58,7 +62,8 @@ export class Client {
     const { dice, options } = this.#town;
     const life = this.#life;
     const instance = this.#town.serving();
-    if (instance === null) return this.#town.later(5, () => this.#act());
+    if (instance === null) return this.#town.whenServing(() => this.#act());
+    this.#server = instance;
     const burst = dice.between(1, options.burst);
     for (let i = 0; i < burst && instance.serves; i++) {
       if (!this.#town.takeOperation()) {

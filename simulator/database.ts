@@ -10,7 +10,8 @@
  */
 import type { Bytes } from "../src/bytes.js";
 import type { RecordValue } from "../src/change.js";
-import { StoreError, type Batch, type Store, type StoreOpened } from "../src/store/store.js";
+import { memoryStore, type MemoryStore } from "../src/store/memory/memory-store.js";
+import { StoreError, type Batch, type Store } from "../src/store/store.js";
 import type { Machine, Process } from "./machine.js";
 
 /** How the database behaves. The world changes it while it runs. */
@@ -47,15 +48,15 @@ export class SimulatedDatabase {
   /** Told that the database is as it was after an earlier commit. */
   onWentBack: (sequence: number) => void = () => {};
   readonly #machine: Machine;
-  readonly #make: () => Store;
-  #inner: Store;
+  #inner: MemoryStore;
+  /** Connections that processes have. */
+  #connections = new Map<Process, MemoryStore>();
   /** What was committed, in order: an earlier moment is made by committing it again. */
   #history: Batch[] = [];
 
-  constructor(machine: Machine, make: () => Store) {
+  constructor(machine: Machine) {
     this.#machine = machine;
-    this.#make = make;
-    this.#inner = make();
+    this.#inner = this.#make();
   }
 
   /** How far the queue has been committed; 0 where nothing was. */
@@ -71,31 +72,25 @@ export class SimulatedDatabase {
       limits: this.#inner.limits,
       open: (claim) =>
         this.#call(process, "store opens", async () => {
-          const opened: StoreOpened = await this.#inner.open(claim);
+          const opened = await this.#of(process).open(claim);
           this.#machine.tell(() => `${process.name} opens the store at ${opened.position?.sequence ?? "nothing"}`);
           return opened;
         }),
       commit: (batch) => this.#call(process, "commit", () => this.#commit(process, batch), true),
       read: (records) =>
-        this.#call(process, "store reads", () => {
+        this.#call(process, "store reads", async () => {
           if (this.#machine.dice.chance(this.temper.readFails)) throw new StoreError("retryable", "the read failed");
-          return this.#inner.read(records);
+          return this.#of(process).read(records);
         }),
-      scan: (after, limit, nowMs) => this.#call(process, "store scans", () => this.#inner.scan(after, limit, nowMs)),
-      close: () => this.#call(process, "store closes", async () => {}),
+      scan: (after, limit, nowMs) =>
+        this.#call(process, "store scans", () => this.#of(process).scan(after, limit, nowMs)),
+      close: () => this.#call(process, "store closes", () => this.#of(process).close()),
     };
   }
 
   /** Everything that is in it now. */
-  async rows(): Promise<Map<Bytes, RecordValue>> {
-    const rows = new Map<Bytes, RecordValue>();
-    const { records } = await this.#inner.scan(null, 1_000_000, 0);
-    const values = await this.#inner.read(records);
-    records.forEach((record, index) => {
-      const value = values[index];
-      if (value != null) rows.set(record, value);
-    });
-    return rows;
+  get rows(): ReadonlyMap<Bytes, RecordValue> {
+    return this.#inner.rows();
   }
 
   /** Goes back by some commits, but not before this sequence. */
@@ -109,6 +104,7 @@ export class SimulatedDatabase {
     const opened = await inner.open({ logId: (kept[0] as Batch).to.logId });
     for (const batch of kept) await inner.commit({ ...batch, generation: opened.generation });
     this.#inner = inner;
+    this.#connections.clear();
     this.#history = kept;
     this.#machine.tell(() => `the database goes back to ${this.sequence}`);
     this.onWentBack(this.sequence);
@@ -148,7 +144,7 @@ export class SimulatedDatabase {
 
   async #commit(process: Process, batch: Batch): Promise<void> {
     try {
-      await this.#inner.commit(batch);
+      await this.#of(process).commit(batch);
     } catch (error) {
       this.#machine.tell(() => `${process.name}: commit to ${batch.to.sequence} is refused: ${String(error)}`);
       throw error;
@@ -159,7 +155,17 @@ export class SimulatedDatabase {
     this.#machine.trace.number(batch.to.sequence);
     this.#machine.trace.number(batch.to.tag);
     this.#history.push(batch);
-    this.onCommit({ batch, rows: await this.rows() });
+    this.onCommit({ batch, rows: this.rows });
+  }
+
+  #make(): MemoryStore {
+    return memoryStore({ now: () => this.#machine.loop.nowMs });
+  }
+
+  #of(process: Process): MemoryStore {
+    const connection = this.#connections.get(process) ?? this.#inner.connect();
+    this.#connections.set(process, connection);
+    return connection;
   }
 
   #latency(): number {

@@ -1,13 +1,34 @@
 /** What befalls a world, drawn one after the other until the faults end. */
 import type { WriteBehindError } from "../src/errors.js";
-import type { World } from "./world.js";
+import type { Checker } from "./checkers/checker.js";
+import type { SimulatedDatabase } from "./database.js";
+import type { Dice } from "./host/random.js";
+import type { Instance } from "./instance.js";
+import type { Machine } from "./machine.js";
 
-type Incident = (world: World) => void;
+/** What an incident may reach of a world. */
+export interface Fate {
+  readonly dice: Dice;
+  readonly machine: Machine;
+  readonly database: SimulatedDatabase;
+  /** Processes that live, oldest first. */
+  readonly instances: readonly Instance[];
+  serving(): Instance | null;
+  start(): void;
+  kill(instance: Instance): void;
+  losePower(): void;
+  /** The oldest sequence that the queue certainly still holds. */
+  oldestRetained(): number;
+  later(delayMs: number, call: () => void): void;
+  observe(look: (checker: Checker) => void): void;
+  tell(words: () => string): void;
+  fail(error: unknown): void;
+}
+
+type Incident = (world: Fate) => void;
 
 const kill: Incident = (world) => {
-  const instance = world.dice.pick(world.instances);
-  if (instance === undefined) return world.start();
-  world.kill(instance);
+  if (world.instances.length > 0) world.kill(world.dice.pick(world.instances));
 };
 
 const losePower: Incident = (world) => world.losePower();
@@ -61,11 +82,15 @@ const flush: Incident = (world) => {
   };
   if (world.dice.chance(0.5)) heart.whenDurable(upTo, (error) => told(error, "toldDurable"));
   else if (world.dice.chance(0.5)) heart.whenStored(upTo, (error) => told(error, "toldStored"));
-  else ignore(world, heart.flush().then(() => told(null, "toldStored")));
+  else
+    ignore(
+      world,
+      heart.flush().then(() => told(null, "toldStored")),
+    );
 };
 
 /** What an operator asks for may be refused; but only with an error of ours. */
-function ignore(world: World, promise: Promise<unknown>): void {
+function ignore(world: Fate, promise: Promise<unknown>): void {
   promise.catch((error: unknown) => {
     if ((error as Error).name !== "WriteBehindError" && (error as Error).name !== "DiskError") world.fail(error);
   });

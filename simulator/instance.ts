@@ -8,7 +8,7 @@ import { openHeart } from "../src/write-behind.js";
 import type { Checker, Invocation } from "./checkers/checker.js";
 import type { Process } from "./machine.js";
 import type { Model } from "./model.js";
-import { describe, expected, isReading, perform, recordsOf, type Operation } from "./operation.js";
+import { describe, expected, isReading, perform, recordsOf, withoutFilling, type Operation } from "./operation.js";
 
 /** What an instance needs of its world. */
 export interface Surroundings {
@@ -118,7 +118,9 @@ export class Instance {
     (this.heart as Heart).whenKept(executed.sequence, (error) => {
       if (!this.process.alive) return;
       if (error === null) {
-        this.#world.tell(() => `${invocation.client} gets ${executed.value} for ${describe(invocation.operation)}`);
+        this.#world.tell(
+          () => `${invocation.client} gets ${withoutFilling(executed.value)} for ${describe(invocation.operation)}`,
+        );
         this.#world.observe((checker) => checker.answered?.(invocation));
       } else if (error.code !== "UNKNOWN" && error.code !== "CLOSED") {
         this.#world.fail(error);

@@ -13,6 +13,7 @@
 import { parseArgs } from "node:util";
 import { withoutRealWorld } from "./guard.js";
 import { runMutants } from "./mutant-runner.js";
+import { withoutFilling } from "./operation.js";
 import { runWorld, type Result } from "./world.js";
 
 /** What a campaign of worlds came to. */
@@ -36,7 +37,8 @@ const { values } = parseArgs({
 });
 
 function count(text: string | undefined, otherwise: number): number {
-  const number = text === undefined ? otherwise : Number(text);
+  if (text === undefined) return otherwise;
+  const number = Number(text);
   if (Number.isFinite(number) && number >= 0) return number;
   console.error(`not a number: ${text}`);
   process.exit(2);
@@ -63,14 +65,21 @@ function say({ worlds, events, seconds, failed }: Campaign, first: number): void
     console.log(JSON.stringify({ worlds, events, perMinute, first, seed, promise, message }));
     return;
   }
-  console.log(`${worlds} worlds, ${events} events in ${seconds.toFixed(1)} s: ${perMinute} worlds a minute, seeds from ${first}`);
+  console.log(
+    `${worlds} worlds, ${events} events in ${seconds.toFixed(1)} s: ${perMinute} worlds a minute, seeds from ${first}`,
+  );
 }
 
 async function tell(failed: Result): Promise<void> {
   const told = await withoutRealWorld(() => runWorld(failed.seed, true));
-  console.log(`\nseed ${failed.seed} breaks promise ${failed.failure?.promise}\n  ${failed.failure?.message}\n`);
-  for (const line of told.story.slice(-count(values.story, 60))) console.log(line);
-  if (told.hash !== failed.hash) console.log("\nand the seed did not give the same world again: something is not simulated");
+  console.log(
+    `\nseed ${failed.seed} breaks promise ${failed.failure?.promise}\n  ${withoutFilling(failed.failure?.message ?? "")}\n`,
+  );
+  const lines = count(values.story, 60);
+  if (told.story.length > lines) console.log(`${told.story[0]}\n…`);
+  for (const line of told.story.slice(-lines)) console.log(line);
+  if (told.hash !== failed.hash)
+    console.log("\nand the seed did not give the same world again: something is not simulated");
   console.log(`\nagain: npm run simulate -- --seed ${failed.seed}`);
 }
 
@@ -79,7 +88,10 @@ if (values.mutants || values.mutant !== undefined) {
 } else {
   const first = count(values.seed, 1);
   const seconds = count(values.seconds, Number.POSITIVE_INFINITY);
-  const seeds = count(values.seeds, values.seed !== undefined && values.seconds === undefined ? 1 : seconds === Number.POSITIVE_INFINITY ? 1000 : 1e12);
+  const seeds = count(
+    values.seeds,
+    values.seed !== undefined && values.seconds === undefined ? 1 : seconds === Number.POSITIVE_INFINITY ? 1000 : 1e12,
+  );
   const done = await campaign(first, seeds, seconds);
   say(done, first);
   if (done.failed !== null) {

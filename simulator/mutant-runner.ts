@@ -20,7 +20,8 @@ const project = fileURLToPath(new URL("../..", import.meta.url));
 /** Runs one mutant, or all. Says whether each was caught in time. */
 export async function runMutants(name: string | null, json: boolean): Promise<boolean> {
   const chosen = mutants.filter((mutant) => name === null || mutant.name === name);
-  if (chosen.length === 0) throw new Error(`no mutant ${name}; there are ${mutants.map((mutant) => mutant.name).join(", ")}`);
+  if (chosen.length === 0)
+    throw new Error(`no mutant ${name}; there are ${mutants.map((mutant) => mutant.name).join(", ")}`);
   const queue = [...chosen];
   const outcomes: Outcome[] = [];
   const work = async (): Promise<void> => {
@@ -67,14 +68,21 @@ async function plant(mutant: Mutant, folder: string): Promise<void> {
   const text = await readFile(file, "utf8");
   const count = text.split(mutant.find).length - 1;
   if (count !== 1) throw new Error(`its text is there ${count} times in ${mutant.file}: ${mutant.find}`);
-  await writeFile(file, text.replace(mutant.find, () => mutant.replace));
+  await writeFile(
+    file,
+    text.replace(mutant.find, () => mutant.replace),
+  );
 }
 
 function simulate(folder: string, seeds: number): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [`${folder}/simulator/main.js`, "--json", "--seed", "1", "--seeds", `${seeds}`], {
-      stdio: ["ignore", "pipe", "pipe"],
-    });
+    const child = spawn(
+      process.execPath,
+      [`${folder}/simulator/main.js`, "--json", "--seed", "1", "--seeds", `${seeds}`],
+      {
+        stdio: ["ignore", "pipe", "pipe"],
+      },
+    );
     let output = "";
     let errors = "";
     child.stdout.on("data", (data: Buffer) => (output += data.toString()));

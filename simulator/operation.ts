@@ -46,9 +46,11 @@ export function describe(operation: Operation): string {
   return operation.map((step) => Object.values(step).map(shortOf).join(" ")).join("; ");
 }
 
-function shortOf(value: unknown): string {
-  const text = String(value);
-  return text.length <= 24 ? text : `${text.slice(0, 16)}…(${text.length})`;
+const shortOf = (value: unknown): string => withoutFilling(String(value));
+
+/** A text without the filling that makes values long. */
+export function withoutFilling(text: string): string {
+  return text.replaceAll(/x{8,}/g, (filling) => `x…${filling.length}`);
 }
 
 /** A value in words, the same for equal values. */
@@ -56,7 +58,8 @@ export function textOf(value: RecordValue | null): string {
   if (value === null) return "nothing";
   const { content, expiresAt } = value;
   const fields = typeof content === "string" ? null : [...content].sort(([a], [b]) => (a < b ? -1 : 1));
-  const text = fields === null ? JSON.stringify(content) : `{${fields.map(([name, is]) => `${name}: ${is}`).join(", ")}}`;
+  const text =
+    fields === null ? JSON.stringify(content) : `{${fields.map(([name, is]) => `${name}: ${is}`).join(", ")}}`;
   return expiresAt === null ? text : `${text} until ${expiresAt}`;
 }
 
@@ -156,7 +159,8 @@ function expectedStep(
       return String(before.has(step.field));
     }
     case "expire":
-      if (value !== null) effects.set(key, { content: value.content, expiresAt: step.ttlMs === null ? null : now + step.ttlMs });
+      if (value !== null)
+        effects.set(key, { content: value.content, expiresAt: step.ttlMs === null ? null : now + step.ttlMs });
       return String(value !== null);
   }
 }

@@ -92,7 +92,8 @@ const durabilities: readonly Durability[] = ["disk", "disk", "os", "memory"];
 
 /** Limits far below what people may set: what happens once a day in a data centre happens in every world. */
 function engineOptions(dice: Dice): EngineOptions {
-  const segmentBytes = dice.pick([1024, 4096, 16_384]);
+  // Room for frames beside the header of 4096 bytes: very little to some.
+  const segmentBytes = 4096 + dice.pick([1024, 4096, 16_384]);
   return {
     ...defaultOptions(),
     data: "data",

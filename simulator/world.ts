@@ -12,13 +12,12 @@ import { Once } from "./checkers/once.js";
 import { OrderPerRecord } from "./checkers/order-per-record.js";
 import { PastMoment } from "./checkers/past-moment.js";
 import { Violation } from "./checkers/checker.js";
-import { memoryStore } from "../src/store/memory/memory-store.js";
 import type { EngineOptions } from "../src/options.js";
 import type { Bytes } from "../src/bytes.js";
 import { Client, type Town } from "./client.js";
 import { SimulatedDatabase, type Commit } from "./database.js";
 import { Dice } from "./host/random.js";
-import { incidents } from "./incidents.js";
+import { incidents, type Fate } from "./incidents.js";
 import { Instance, type Surroundings } from "./instance.js";
 import { Machine } from "./machine.js";
 import { Model } from "./model.js";
@@ -48,7 +47,7 @@ const calmLimitMs = 120_000;
 /** How long the faults go on at the most. */
 const faultsLimitMs = 60_000;
 
-export class World implements Surroundings, Town {
+class World implements Surroundings, Town, Fate {
   readonly seed: number;
   readonly dice: Dice;
   readonly trace: Trace;
@@ -63,6 +62,9 @@ export class World implements Surroundings, Town {
   #left: number;
   #calm = false;
   #done = false;
+  #awaited: { readonly condition: () => boolean; readonly came: () => void } | null = null;
+  /** Clients that wait for a process to serve them. */
+  #idle: (() => void)[] = [];
   #failure: Result["failure"] = null;
   /** The worst that happened to the queue since it was opened last. */
   #ending: Ending = "close";
@@ -73,7 +75,7 @@ export class World implements Surroundings, Town {
     this.trace = new Trace(telling);
     this.options = swarm(this.dice);
     this.machine = new Machine(this.dice, this.trace);
-    this.database = new SimulatedDatabase(this.machine, () => memoryStore());
+    this.database = new SimulatedDatabase(this.machine);
     const parts = { model: this.model, durability: this.options.engine.durability };
     this.#checkers = [
       new AnsweredMeansKept(parts),
@@ -103,7 +105,7 @@ export class World implements Surroundings, Town {
     this.#live().catch((error: unknown) => this.fail(error));
     const { loop } = this.machine;
     try {
-      await loop.run(() => this.#done || this.#failure !== null);
+      await loop.run(() => this.#isOver());
       if (!this.#done && this.#failure === null) this.fail(new Error("nothing will happen any more"));
     } catch (error) {
       this.fail(error);
@@ -114,8 +116,9 @@ export class World implements Surroundings, Town {
 
   /** First faults, then calm. */
   async #live(): Promise<void> {
-    const began = this.machine.loop.nowMs;
-    await this.#until(() => this.#clients.every((client) => client.finished) || this.#elapsed(began) > faultsLimitMs, null);
+    let over = false;
+    this.later(faultsLimitMs, () => (over = true));
+    await this.#until(() => over || this.#clients.every((client) => client.finished), null);
     this.#beCalm();
     await this.#until(() => this.serving() !== null, "a process serves");
     await this.#until(() => this.#clients.every((client) => !client.waits), "every client has its replies");
@@ -147,8 +150,7 @@ export class World implements Surroundings, Town {
       (error: unknown) => this.fail(error),
     );
     await this.#until(() => flushed, "what is pending is flushed");
-    const rows = await this.database.rows();
-    const rest = { rows, stored: this.database.sequence, status: heart.status() };
+    const rest = { rows: this.database.rows, stored: this.database.sequence, status: heart.status() };
     this.observe((checker) => checker.atRest?.(rest));
   }
 
@@ -196,7 +198,7 @@ export class World implements Surroundings, Town {
   /** After a process has gone, another one comes. */
   #forget(instance: Instance): void {
     this.instances = this.instances.filter((other) => other !== instance);
-    for (const client of this.#clients) client.abandon();
+    for (const client of this.#clients) client.abandon(instance);
     if (this.instances.length === 0) {
       this.later(this.dice.number() * 50, () => {
         if (this.instances.length === 0) this.start();
@@ -230,6 +232,10 @@ export class World implements Surroundings, Town {
     return this.instances.find((instance) => instance.serves) ?? null;
   }
 
+  whenServing(call: () => void): void {
+    this.#idle.push(call);
+  }
+
   takeOperation(): boolean {
     if (this.#left <= 0) return false;
     this.#left--;
@@ -242,12 +248,14 @@ export class World implements Surroundings, Town {
 
   opened(instance: Instance): void {
     const other = this.instances.find((one) => one !== instance && one.heart !== null && one.process.alive);
-    if (other !== undefined) return this.fail(new Error(`${instance.process.name} serves beside ${other.process.name}`));
+    if (other !== undefined)
+      return this.fail(new Error(`${instance.process.name} serves beside ${other.process.name}`));
     const recovered = (instance.heart as NonNullable<Instance["heart"]>).accepted;
     this.observe((checker) => checker.opened?.(recovered, this.#ending));
     this.#ending = "close";
     this.model.truncate(recovered);
     this.observe((checker) => checker.resumed?.(recovered));
+    for (const call of this.#idle.splice(0)) this.later(this.dice.number(), call);
   }
 
   ended(instance: Instance, why: string): void {
@@ -273,7 +281,12 @@ export class World implements Surroundings, Town {
   fail(error: unknown): void {
     if (this.#failure !== null) return;
     const promise = error instanceof Violation ? error.promise : "the engine works";
-    const message = error instanceof Violation ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error);
+    const message =
+      error instanceof Violation
+        ? error.message
+        : error instanceof Error
+          ? (error.stack ?? error.message)
+          : String(error);
     this.#failure = { promise, message };
     this.tell(() => `BROKEN: ${promise}: ${message}`);
   }
@@ -284,20 +297,25 @@ export class World implements Surroundings, Town {
 
   /** Waits for something in virtual time. With a name it must come within the limit. */
   #until(condition: () => boolean, what: string | null): Promise<void> {
-    const began = this.machine.loop.nowMs;
     return new Promise((resolve) => {
-      const look = (): void => {
-        if (condition()) return resolve();
-        if (what !== null && this.#elapsed(began) > calmLimitMs) {
-          return this.fail(new Violation("nothing hangs", `${what}: not within ${calmLimitMs} ms of calm`));
-        }
-        this.later(2, look);
+      const came = (): void => {
+        limit?.cancel();
+        resolve();
       };
-      look();
+      const late = (): void =>
+        this.fail(new Violation("nothing hangs", `${what}: not within ${calmLimitMs} ms of calm`));
+      const limit = what === null ? null : this.machine.loop.after(calmLimitMs, "limit", null, late);
+      this.#awaited = { condition, came };
     });
   }
 
-  #elapsed(began: number): number {
-    return this.machine.loop.nowMs - began;
+  /** After every event: has come what the world waits for? */
+  #isOver(): boolean {
+    if (this.#awaited?.condition() === true) {
+      const { came } = this.#awaited;
+      this.#awaited = null;
+      came();
+    }
+    return this.#done || this.#failure !== null;
   }
 }

@@ -41,7 +41,10 @@ export class KeptUntilItSucceeds implements Checker {
       const is = rows.get(record) ?? null;
       const ended = is === null && should?.expiresAt != null;
       if (ended || textOf(is) === textOf(should)) continue;
-      throw new Violation(promise, `at rest the database holds ${textOf(is)} for ${record}, should be ${textOf(should)}`);
+      throw new Violation(
+        promise,
+        `at rest the database holds ${textOf(is)} for ${record}, should be ${textOf(should)}`,
+      );
     }
   }
 }

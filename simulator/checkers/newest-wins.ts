@@ -13,11 +13,17 @@ export class NewestWins implements Checker {
 
   replied({ client, operation, outcome, reply }: Invocation): void {
     if (reply === outcome.reply) return;
-    throw new Violation(promise, `${client} asked ${describe(operation)}\n    and got   ${reply}\n    should be ${outcome.reply}`);
+    throw new Violation(
+      promise,
+      `${client} asked ${describe(operation)}\n    and got   ${reply}\n    should be ${outcome.reply}`,
+    );
   }
 
   failed({ client, operation, frame }: Invocation, code: string): void {
     if (frame === 0) return;
-    throw new Violation(promise, `${client} was told ${code}, nothing written, but ${describe(operation)} is frame ${frame}`);
+    throw new Violation(
+      promise,
+      `${client} was told ${code}, nothing written, but ${describe(operation)} is frame ${frame}`,
+    );
   }
 }

@@ -20,7 +20,8 @@ export class Once implements Checker {
   committed({ batch }: Commit): void {
     const from = batch.expected?.sequence ?? 0;
     const to = batch.to.sequence;
-    if (from !== this.#stored) throw new Violation(promise, `a commit goes on from ${from}, the database was at ${this.#stored}`);
+    if (from !== this.#stored)
+      throw new Violation(promise, `a commit goes on from ${from}, the database was at ${this.#stored}`);
     if (to < from) throw new Violation(promise, `a commit goes back from ${from} to ${to}`);
     if (!batch.clear) this.#compareRows(batch.rows, from, to);
     this.#stored = to;
@@ -37,7 +38,8 @@ export class Once implements Checker {
       for (const record of this.#parts.model.frame(sequence)?.effects.keys() ?? []) due.add(record);
     }
     for (const record of rows.keys()) {
-      if (!due.has(record)) throw new Violation(promise, `${record} is written by the run ${from + 1} to ${to}, which does not hold it`);
+      if (!due.has(record))
+        throw new Violation(promise, `${record} is written by the run ${from + 1} to ${to}, which does not hold it`);
     }
   }
 }

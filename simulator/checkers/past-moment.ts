@@ -23,7 +23,10 @@ export class PastMoment implements Checker {
     const { sequence } = batch.to;
     const frame = model.frame(sequence);
     if (frame === undefined) {
-      throw new Violation(promise, `the database is ahead of the queue: at ${sequence}, the last frame is ${model.last}`);
+      throw new Violation(
+        promise,
+        `the database is ahead of the queue: at ${sequence}, the last frame is ${model.last}`,
+      );
     }
     if (batch.sweepUpTo !== null && batch.sweepUpTo > frame.at) {
       throw new Violation(promise, `swept up to ${batch.sweepUpTo}, but the log time of ${sequence} is ${frame.at}`);
