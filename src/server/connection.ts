@@ -121,6 +121,7 @@ export class ClientConnection implements Session, ConnectionEvents {
 
   /** Closes now. */
   destroy(): void {
+    if (this.#state === "open") this.#state = "closing";
     this.#connection.destroy();
   }
 
