@@ -93,6 +93,7 @@ export class WriterSide implements WriterReports {
     this.#begun = true;
     // What was committed while the log was read must not stay pending in the cache.
     this.#cache.acknowledge(this.stored);
+    if (this.#position !== null) this.#journal.acknowledge(this.#position);
     this.#answer();
   }
 
@@ -174,7 +175,8 @@ export class WriterSide implements WriterReports {
   #moveTo(position: Position): void {
     this.#position = position;
     this.#cache.acknowledge(position.sequence);
-    this.#journal.acknowledge(position);
+    // Until recovery is over nothing may be trimmed: it may be reading from before this position.
+    if (this.#begun) this.#journal.acknowledge(position);
     this.#waitsStored.reach(position.sequence);
   }
 
