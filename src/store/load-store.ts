@@ -24,7 +24,7 @@ async function importModule(url: string): Promise<Partial<StoreModule>> {
     }
     const reason = error instanceof Error ? error.message : String(error);
     throw new WriteBehindError("CONFIG", `the store module ${url} cannot be loaded: ${reason}`, {
-      hint: "a store's `module` is the URL of a file, as in new URL(\"./my-store.js\", import.meta.url).href",
+      hint: 'a store\'s `module` is the URL of a file, as in new URL("./my-store.js", import.meta.url).href',
       cause: error,
     });
   }

@@ -7,7 +7,13 @@ import type { Page, StoreErrorKind } from "./store.js";
 /** From the caller. */
 export type ToReader =
   | { readonly type: "read"; readonly id: number; readonly records: readonly Bytes[] }
-  | { readonly type: "scan"; readonly id: number; readonly after: Bytes | null; readonly limit: number; readonly nowMs: number }
+  | {
+      readonly type: "scan";
+      readonly id: number;
+      readonly after: Bytes | null;
+      readonly limit: number;
+      readonly nowMs: number;
+    }
   /** Answered by `closed`. */
   | { readonly type: "close"; readonly id: number };
 

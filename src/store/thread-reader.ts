@@ -126,7 +126,11 @@ class ThreadReader implements StoreReader {
     const gathered = this.#gathered;
     this.#gathered = [];
     try {
-      const answer = await this.#ask((id) => ({ type: "read", id, records: gathered.flatMap(({ records }) => records) }));
+      const answer = await this.#ask((id) => ({
+        type: "read",
+        id,
+        records: gathered.flatMap(({ records }) => records),
+      }));
       if (answer.type !== "values") throw strangeAnswer(answer);
       let from = 0;
       for (const { records, resolve } of gathered) resolve(answer.values.slice(from, (from += records.length)));

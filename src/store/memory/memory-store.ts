@@ -6,7 +6,15 @@ import type { Bytes } from "../../bytes.js";
 import { apply, isLive, type RecordValue } from "../../change.js";
 import { WriteBehindError } from "../../errors.js";
 import { samePosition, type Position } from "../../queue/queue.js";
-import { claimStaleMs, StoreError, type Batch, type Page, type Store, type StoreClaim, type StoreOpened } from "../store.js";
+import {
+  claimStaleMs,
+  StoreError,
+  type Batch,
+  type Page,
+  type Store,
+  type StoreClaim,
+  type StoreOpened,
+} from "../store.js";
 
 /** So many expired rows go with one commit. */
 const sweepRowsMax = 1000;
@@ -86,7 +94,11 @@ class Connection implements MemoryStore {
   async commit(batch: Batch): Promise<void> {
     const database = this.#database;
     const { expected, to } = batch;
-    if (!sameOrNull(expected, database.position) || batch.generation !== database.generation || to.logId !== database.owner) {
+    if (
+      !sameOrNull(expected, database.position) ||
+      batch.generation !== database.generation ||
+      to.logId !== database.owner
+    ) {
       throw new StoreError("moved", "the position or the claim is not the expected one");
     }
     // All or nothing: whatever throws in here, the database still has the old map.

@@ -68,7 +68,8 @@ function meaningOf(error: DriverError, file: string): Meaning {
   if (error.errcode === readonlyDbMoved) return { kind: "moved", what: "was moved or deleted" };
   const code = error.errcode & 0xff;
   if (code === cantOpen) {
-    if (tooManyFiles.includes(error.systemErrno ?? 0)) return { kind: "retryable", what: "cannot be opened: too many files are open" };
+    if (tooManyFiles.includes(error.systemErrno ?? 0))
+      return { kind: "retryable", what: "cannot be opened: too many files are open" };
     if (!existsSync(dirname(file))) return { kind: "broken", what: "cannot be opened: its folder does not exist" };
   }
   return meanings[code] ?? { kind: "broken", what: "failed" };

@@ -47,5 +47,9 @@ function keysOf(rows: readonly unknown[]): Bytes[] {
 
 /** Two ranges, each in order, as one. */
 function merged(a: readonly Bytes[], b: readonly Bytes[]): Bytes[] {
-  return a.length === 0 ? [...b] : b.length === 0 ? [...a] : [...a, ...b].toSorted((x, y) => (x < y ? -1 : x > y ? 1 : 0));
+  return a.length === 0
+    ? [...b]
+    : b.length === 0
+      ? [...a]
+      : [...a, ...b].toSorted((x, y) => (x < y ? -1 : x > y ? 1 : 0));
 }

@@ -5,7 +5,15 @@
  */
 import type { Bytes } from "../../bytes.js";
 import type { RecordValue } from "../../change.js";
-import { StoreError, type Batch, type Page, type Store, type StoreClaim, type StoreLimits, type StoreOpened } from "../store.js";
+import {
+  StoreError,
+  type Batch,
+  type Page,
+  type Store,
+  type StoreClaim,
+  type StoreLimits,
+  type StoreOpened,
+} from "../store.js";
 import { SqliteConnection } from "./sqlite-connection.js";
 import { isCannotOpen, isMissingTable, storeErrorOf } from "./sqlite-errors.js";
 import { SqlitePosition } from "./sqlite-position.js";
@@ -68,7 +76,8 @@ export class SqliteStore implements Store {
     this.#classified(() => {
       // The claim is in the database, not in the connection: after a failure a new connection goes on with it.
       const { connection, position, rows } = (this.#writing ??= this.#connect(false));
-      if (!connection.isCurrent()) throw new StoreError("moved", `the database file ${this.#file} was replaced or deleted`);
+      if (!connection.isCurrent())
+        throw new StoreError("moved", `the database file ${this.#file} was replaced or deleted`);
       connection.transaction("BEGIN IMMEDIATE", () => {
         position.move(batch);
         if (batch.clear) rows.clear();
@@ -169,5 +178,6 @@ export class SqliteStore implements Store {
 /** Pages are in the order of the keys' bytes, which is the order of UTF-8 text and of no other. */
 function refuseUtf16(connection: SqliteConnection, file: string): void {
   const { encoding } = connection.prepare("PRAGMA encoding").get() as { encoding: string };
-  if (encoding !== "UTF-8") throw new StoreError("broken", `the database ${file} is in ${encoding}; write-behind needs UTF-8`);
+  if (encoding !== "UTF-8")
+    throw new StoreError("broken", `the database ${file} is in ${encoding}; write-behind needs UTF-8`);
 }

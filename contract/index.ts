@@ -1,0 +1,2 @@
+/** The exported suites: what every store must do. */
+export { storeContract, type StoreCase, type StoreWorld } from "./store.js";
