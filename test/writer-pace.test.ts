@@ -1,10 +1,10 @@
 /** When the writer acts, when it tries again, and what it may sweep: the pure parts. */
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { StoreError } from "../src/store/store.js";
 import { enoughBytes, lookAgainMs, pace, type Situation } from "../src/writer/pace.js";
 import { errorKind, hurriedRetryMaxMs, retryDelayMs, verdict } from "../src/writer/retry.js";
-import { clockSlackMs, sweepBound } from "../src/writer/sweep.js";
+import { clockSlackMs, sweepBound } from "../src/writer/beat.js";
 import { Wake } from "../src/writer/wake.js";
 import { World } from "./writer-world.js";
 
@@ -17,7 +17,7 @@ const quiet: Situation = {
   inHand: false,
   seen: null,
   asking: false,
-  sweepAt: null,
+  beatAt: null,
 };
 const limits = { delayMs: 100, enoughBytes: 5000 };
 const seen = { at: 1000, oldestAgeMs: 30, bytes: 10 };
@@ -54,11 +54,15 @@ describe("pace", () => {
     expect(pace({ ...waiting, paused: true, notBefore: 1500, stepping: true }, limits)).toEqual({ act: "run" });
   });
 
-  it("sweeps only where nothing waits", () => {
-    expect(pace({ ...quiet, asking: true, sweepAt: 1200 }, limits)).toEqual({ act: "sleep", ms: 200 });
-    expect(pace({ ...quiet, asking: true, sweepAt: 1000 }, limits)).toEqual({ act: "sweep" });
-    expect(pace({ ...quiet, asking: true, sweepAt: 1000, paused: true }, limits)).toEqual({ act: "sleep", ms: null });
-    expect(pace({ ...quiet, seen, sweepAt: 1000 }, limits)).toEqual({ act: "sleep", ms: 70 });
+  it("beats where it would sleep: idle, paused, or with company to wait for", () => {
+    expect(pace({ ...quiet, asking: true, beatAt: 1200 }, limits)).toEqual({ act: "sleep", ms: 200 });
+    expect(pace({ ...quiet, seen, beatAt: 1200 }, limits)).toEqual({ act: "sleep", ms: 70 });
+    for (const situation of [{ asking: true }, { seen }, { paused: true, inHand: true }]) {
+      expect(pace({ ...quiet, ...situation, beatAt: 1000 }, limits)).toEqual({ act: "beat" });
+    }
+    expect(pace({ ...quiet, inHand: true, beatAt: 1000 }, limits)).toEqual({ act: "run" });
+    expect(pace({ ...quiet, asking: true, notBefore: 1500, beatAt: 1000 }, limits)).toEqual({ act: "sleep", ms: 500 });
+    expect(pace({ ...quiet, paused: true, notBefore: 1500, beatAt: 1000 }, limits)).toEqual({ act: "sleep", ms: 500 });
   });
 
   it("never sleeps past the moment at which the oldest change is due", () => {

@@ -1,5 +1,5 @@
 /** What goes into a run: whole frames, within the limits, coalesced as if written one by one. */
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, it } from "vitest";
 import type { Bytes } from "../src/bytes.js";
 import type { Change, RecordChange, RecordValue } from "../src/change.js";

@@ -1,4 +1,4 @@
-/** When the writer acts: takes a run, sweeps, looks into the queue, or sleeps. Pure: decided from values. */
+/** When the writer acts: takes a run, beats, looks into the queue, or sleeps. Pure: decided from values. */
 
 /** How the writer's time is set. All in milliseconds, `bytes` in bytes of raw log. */
 export interface PaceLimits {
@@ -33,14 +33,14 @@ export interface Situation {
   readonly seen: Seen | null;
   /** The queue has been asked what waits and has not answered: nothing waits. */
   readonly asking: boolean;
-  /** When to sweep although there is nothing to write; null: not at all. */
-  readonly sweepAt: number | null;
+  /** When a commit without rows is due, to keep the claim fresh. */
+  readonly beatAt: number | null;
 }
 
 /** What to do. `sleep` ends early when something happens; `ms` null: only then. */
 export type Pace =
   | { readonly act: "run" }
-  | { readonly act: "sweep" }
+  | { readonly act: "beat" }
   | { readonly act: "look" }
   | { readonly act: "sleep"; readonly ms: number | null };
 
@@ -55,21 +55,28 @@ export const emptyLookMs = 5;
  * is updated without pause is stored within the delay, and what came in during a long commit does not wait again.
  */
 export function pace(situation: Situation, limits: PaceLimits): Pace {
-  const { now, notBefore, seen, sweepAt } = situation;
+  const { now, notBefore, beatAt } = situation;
   if (situation.stepping) return { act: "run" };
-  if (situation.paused) return { act: "sleep", ms: null };
-  if (notBefore !== null && now < notBefore) return { act: "sleep", ms: notBefore - now };
-  if (situation.inHand) return { act: "run" };
-  if (seen === null) {
-    if (!situation.asking) return { act: "look" };
-    if (sweepAt === null) return { act: "sleep", ms: null };
-    return now >= sweepAt ? { act: "sweep" } : { act: "sleep", ms: sweepAt - now };
-  }
+  if (notBefore !== null && now < notBefore && !situation.paused) return { act: "sleep", ms: notBefore - now };
+  const next = situation.paused ? sleepUntil(null, now) : work(situation, limits);
+  if (next.act !== "sleep" || beatAt === null) return next;
+  const at = Math.max(beatAt, notBefore ?? beatAt);
+  if (now >= at) return { act: "beat" };
+  return { act: "sleep", ms: Math.min(at - now, next.ms ?? Infinity) };
+}
+
+/** What to do about what is pending. */
+function work({ now, hurried, inHand, seen, asking }: Situation, limits: PaceLimits): Pace {
+  if (inHand) return { act: "run" };
+  if (seen === null) return asking ? sleepUntil(null, now) : { act: "look" };
   const dueAt = seen.at + limits.delayMs - seen.oldestAgeMs;
-  if (situation.hurried || seen.bytes >= limits.enoughBytes || now >= dueAt) return { act: "run" };
+  if (hurried || seen.bytes >= limits.enoughBytes || now >= dueAt) return { act: "run" };
   const lookAt = seen.at + lookAgainMs;
-  if (now >= lookAt) return { act: "look" };
-  return { act: "sleep", ms: Math.min(dueAt, lookAt) - now };
+  return now >= lookAt ? { act: "look" } : sleepUntil(Math.min(dueAt, lookAt), now);
+}
+
+function sleepUntil(at: number | null, now: number): Pace {
+  return { act: "sleep", ms: at === null ? null : at - now };
 }
 
 /** How much is enough not to wait for company: a full run, or a quarter of a queue that is smaller. */

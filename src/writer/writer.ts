@@ -1,7 +1,7 @@
 /**
  * Station 3: the writer. One loop that brings what the queue holds into the store: open, wait, take a run, commit,
  * again. It decides nothing by itself: what goes into a run (run.ts), when to act (pace.ts), what a failure means
- * (retry.ts) and what may be swept (sweep.ts) are pure functions. It does not know on which thread it runs
+ * (retry.ts), when to beat and what to sweep (beat.ts) are pure functions. It does not know on which thread it runs
  * (writer-link.ts), nor what queue and store are made of. Its states are in state.ts.
  */
 import { errorOfPlain } from "../errors.js";
@@ -9,15 +9,15 @@ import type { BatchReport } from "../events.js";
 import type { Clock, Random } from "../host/host.js";
 import { positionText, samePosition, type Position, type WriteQueue } from "../queue/queue.js";
 import type { Store, StoreOpened } from "../store/store.js";
-import type { WriterOptions, WriterReport } from "./messages.js";
+import { Beats, sweepBound, type ClockReading } from "./beat.js";
 import { describeFailure, overtaken, stopped, wentBack } from "./failures.js";
 import { Looks } from "./look.js";
+import type { WriterOptions, WriterReport } from "./messages.js";
 import { emptyLookMs, enoughBytes, pace, type PaceLimits } from "./pace.js";
 import { errorKind, hurriedRetryMaxMs, verdict } from "./retry.js";
 import { RunMaker, type Run } from "./run.js";
 import { assert, assertTransition, type WriterState } from "./state.js";
 import { Steps } from "./steps.js";
-import { Sweeps, type ClockReading } from "./sweep.js";
 import { Wake } from "./wake.js";
 
 /** What a writer is made of. */
@@ -61,7 +61,8 @@ export class Writer {
   readonly #paceLimits: PaceLimits;
   readonly #wake: Wake;
   readonly #looks: Looks;
-  readonly #sweeps: Sweeps;
+  readonly #beats = new Beats();
+  readonly #start: ClockReading;
   #state: WriterState = "resting";
   #paused: boolean;
   #stopping = false;
@@ -87,7 +88,7 @@ export class Writer {
     };
     this.#wake = new Wake(parts.clock);
     this.#looks = new Looks(parts.queue, parts.clock, () => this.#wake.wake());
-    this.#sweeps = new Sweeps(this.#clocks());
+    this.#start = this.#clocks();
     this.ended = this.#live();
   }
 
@@ -141,7 +142,7 @@ export class Writer {
         if (this.#generation === null) await this.#open();
         const act = await this.#wait();
         if (act === "run") await this.#run();
-        if (act === "sweep") await this.#sweep();
+        if (act === "beat") await this.#beat();
       } catch (error) {
         this.#fail(error);
       }
@@ -159,11 +160,19 @@ export class Writer {
     const opened = await store.open({ logId });
     const position = opened.position ?? (await queue.base());
     await queue.check(position);
+    if (opened.position === null) await this.#readsFrom(position);
     this.#settle(opened, position);
     this.#generation = opened.generation;
     this.#everOpen = true;
     if (this.#trouble?.opening === true) this.#recovered();
     this.#setState("ready");
+  }
+
+  /** An empty database starts at the log's first frame. Where that is trimmed, reading it is the queue's own error. */
+  async #readsFrom(base: Position): Promise<void> {
+    const { queue } = this.#parts;
+    if ((await queue.durableMark()) <= base.sequence) return;
+    for await (const piece of queue.read(base.sequence, base.sequence + 1)) if (piece.length > 0) return;
   }
 
   /** After a failure, before a store is opened again. A step ends it: a person is there. */
@@ -197,14 +206,14 @@ export class Writer {
     if (known !== null) this.#parts.report({ type: "warning", text: wentBack(known.position, position) });
     this.#known = found;
     this.#looks.forget();
-    this.#sweeps.forget();
+    this.#beats.opened(this.#now());
     const { kind, place } = this.#parts.store;
     this.#parts.report({ type: "opened", position, kind, place });
   }
 
   // Wait: until there is something to do and it is time.
 
-  async #wait(): Promise<"run" | "sweep" | "stop"> {
+  async #wait(): Promise<"run" | "beat" | "stop"> {
     for (;;) {
       if (this.#stopping) return "stop";
       this.#looks.throwFailure();
@@ -218,11 +227,11 @@ export class Writer {
           inHand: this.#inHand !== null,
           seen: this.#looks.seen,
           asking: this.#looks.asking,
-          sweepAt: this.#sweeps.at,
+          beatAt: this.#beats.at,
         },
         this.#paceLimits,
       );
-      if (next.act === "run" || next.act === "sweep") return next.act;
+      if (next.act === "run" || next.act === "beat") return next.act;
       if (next.act === "look") this.#looks.look(this.#position().sequence);
       else await this.#wake.sleep(next.ms);
     }
@@ -263,7 +272,7 @@ export class Writer {
   async #commit(run: Run): Promise<BatchReport> {
     const startedAt = this.#now();
     const { to, clear, rows } = run;
-    const sweepUpTo = this.#bounded(this.#sweeps.bound(run.at, this.#clocks()));
+    const sweepUpTo = this.#sweepBound(run.at);
     await this.#parts.store.commit({ ...this.#claim(), to, clear, rows, sweepUpTo });
     return this.#reached(run, this.#now() - startedAt);
   }
@@ -273,7 +282,7 @@ export class Writer {
     this.#known = { position: run.to, expected: run.to };
     this.#inHand = null;
     this.#looks.forget();
-    this.#sweeps.ran(run.at, this.#now());
+    this.#beats.ran(run.at, this.#now());
     this.#recovered();
     const report = {
       changes: run.changes,
@@ -287,33 +296,29 @@ export class Writer {
     return report;
   }
 
-  // Sweep: rows that expired, while there is nothing to write.
+  // Beat: keep the claim fresh and sweep, while there is nothing to write or it must wait.
 
-  async #sweep(): Promise<void> {
+  async #beat(): Promise<void> {
     this.#setState("running");
-    const sweepUpTo = this.#bounded(this.#sweeps.idleBound(this.#clocks()));
-    if (sweepUpTo !== null) {
-      await this.#parts.store.commit({
-        ...this.#claim(),
-        to: this.#position(),
-        clear: false,
-        rows: new Map(),
-        sweepUpTo,
-      });
-    }
-    this.#sweeps.swept(this.#now());
-    this.#recovered();
+    const to = this.#position();
+    const { logTime } = this.#beats;
+    const sweepUpTo = this.#paused || logTime === null ? null : this.#sweepBound(logTime);
+    await this.#parts.store.commit({ ...this.#claim(), to, clear: false, rows: new Map(), sweepUpTo });
+    this.#known = { position: to, expected: to };
+    this.#beats.beaten(this.#now(), this.#paused);
+    if (this.#inHand === null) this.#recovered();
     this.#setState("ready");
   }
 
-  /** Says once that a clock has jumped. */
-  #bounded(sweepUpTo: number | null): number | null {
-    if (sweepUpTo === null && !this.#sweepStopped) {
+  /** Up to where may be swept. That a clock has jumped is said once. */
+  #sweepBound(logTime: number): number | null {
+    const bound = sweepBound(logTime, this.#start, this.#clocks());
+    if (bound === null && !this.#sweepStopped) {
       const text = "a clock has jumped: the log is more than a day ahead of it, so expired rows are not deleted";
       this.#parts.report({ type: "warning", text });
     }
-    this.#sweepStopped = sweepUpTo === null;
-    return sweepUpTo;
+    this.#sweepStopped = bound === null;
+    return bound;
   }
 
   // Failure and recovery.
