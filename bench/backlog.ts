@@ -1,4 +1,4 @@
-/** Reported, not judged: how long a start takes with a million pending changes, and what five million cost in memory. */
+/** Reported, not judged: how long a start takes with a million pending changes, and how memory five million cost. */
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { manyCallers, uniformWrites } from "./load.js";

@@ -15,11 +15,11 @@ export function openBare(file: string): BareSqlite {
   const database = new DatabaseSync(file);
   database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
   database.exec(
-    "CREATE TABLE write_behind_kv (key BLOB PRIMARY KEY, type TEXT NOT NULL, value BLOB, expires_at INTEGER) WITHOUT ROWID",
+    "CREATE TABLE write_behind_kv (key TEXT NOT NULL PRIMARY KEY, type TEXT NOT NULL, value TEXT, expires_at INTEGER)",
   );
   const statement = database.prepare(
     `INSERT INTO write_behind_kv (key, type, value, expires_at) VALUES (?, 'string', ?, NULL)
-     ON CONFLICT (key) DO UPDATE SET type = excluded.type, value = excluded.value, expires_at = excluded.expires_at`,
+     ON CONFLICT (key) DO UPDATE SET value = excluded.value, expires_at = NULL`,
   );
   return {
     upsert: ({ key, value }) => void statement.run(key, value),

@@ -1,4 +1,4 @@
-/** What every question of the benchmark has in common: what is asked, how two sides are measured in one run, the answer. */
+/** What all questions of the benchmark have in common: how they are asked, how two sides are measured, the answer. */
 import { mkdtempSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";

@@ -1,4 +1,4 @@
-/** Question: how does the durable `set` compare with the write-behind that npm offers, which keeps its queue in memory? */
+/** Question: how does a durable `set` compare with the write-behind that npm offers, whose queue is in memory? */
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -14,7 +14,7 @@ interface Ueber {
 
 type UeberClass = new (type: string, database: object, wrapper: object) => Ueber;
 
-/** The settings of a write-behind: all records cached, written every 100 ms. Its defaults for these backends are none. */
+/** All records cached, written every 100 ms: what makes it a write-behind. These backends do neither by default. */
 const asWriteBehind = { cache: 200_000, writeInterval: 100 };
 
 /** Rivals are not dependencies of the project: they are installed when they are asked for, from bench/package.json. */
