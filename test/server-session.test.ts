@@ -204,7 +204,7 @@ describe("the connection", () => {
     expect(client.received).toContain("# Keyspace\r\ndb0:keys=1,");
     expect(client.received).not.toContain("# Clients");
     client.received = "";
-    client.say("COMMAND GETKEYS MSET a 1 b 2", "COMMAND INFO nosuch", "COMMAND COUNT x", "COMMAND FOO", "COMMAND GETKEYS PING");
+    client.say("COMMAND GETKEYS MSET a 1 b 2", "COMMAND INFO nosuch", "COMMAND COUNT x", "COMMAND FOO", "COMMAND GETKEYS PING x");
     await client.expect(
       "*2\r\n$1\r\na\r\n$1\r\nb\r\n*1\r\n*-1\r\n-ERR wrong number of arguments for 'command|count' command\r\n-ERR unknown subcommand 'FOO'. Try COMMAND HELP.\r\n-ERR The command has no key arguments\r\n",
     );

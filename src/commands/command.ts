@@ -52,6 +52,16 @@ export interface DataCommand extends CommandInfo {
 /** A command on the connection or the server. While its promise is open the later commands of the connection wait. */
 export interface SessionCommand extends CommandInfo {
   readonly kind: "session";
+  /** Where the second argument is a command of its own. One that is not here is refused before `run` is asked. */
+  readonly subcommands?: readonly Subcommand[];
+  run(session: Session, args: readonly Bytes[]): Reply | Promise<Reply>;
+}
+
+/** A command behind a command: CLIENT ID. Its arity counts both names. */
+export interface Subcommand {
+  /** In lower case. */
+  readonly name: string;
+  readonly arity: number;
   run(session: Session, args: readonly Bytes[]): Reply | Promise<Reply>;
 }
 

@@ -1,9 +1,10 @@
 /** Commands on the connection: PING ECHO HELLO AUTH SELECT QUIT CLIENT. */
 import { bytesOfText, type Bytes } from "../bytes.js";
-import { noKeys, type Session, type SessionCommand } from "./command.js";
+import { runSubcommand } from "./arguments.js";
+import { noKeys, type Session, type SessionCommand, type Subcommand } from "./command.js";
 import { redisVersion } from "./info.js";
 import { parseInteger } from "./integer.js";
-import { failure, notAnInteger, ok, simple, wrongArity, type ErrorReply, type Reply } from "./reply.js";
+import { failure, notAnInteger, ok, shown, simple, wrongArity, type ErrorReply, type Reply } from "./reply.js";
 
 type Args = readonly Bytes[];
 
@@ -60,7 +61,7 @@ function parseHello(args: Args): HelloOptions | ErrorReply {
     } else if (option === "SETNAME" && i + 1 < args.length) {
       options.name = at(args, ++i);
       if (!isPlainName(options.name)) return badName;
-    } else return failure(`ERR Syntax error in HELLO option '${at(args, i)}'`);
+    } else return failure(`ERR Syntax error in HELLO option '${shown(at(args, i), Infinity)}'`);
   }
   return options;
 }
@@ -94,6 +95,7 @@ function hello(session: Session, args: Args): Reply {
 function select(_session: Session, args: Args): Reply {
   const index = parseInteger(at(args, 1));
   if (index === null) return notAnInteger;
+  if (index < -(2 ** 31) || index >= 2 ** 31) return failure("ERR value is out of range, value must between -2147483648 and 2147483647");
   return index === 0 ? ok : failure("ERR DB index is out of range");
 }
 
@@ -102,44 +104,30 @@ function quit(session: Session): Reply {
   return ok;
 }
 
-function setInfo(args: Args): Reply {
+function setInfo(_session: Session, args: Args): Reply {
   const name = at(args, 2).toLowerCase();
-  if (name !== "lib-name" && name !== "lib-ver") return failure(`ERR Unrecognized option '${at(args, 2)}'`);
+  if (name !== "lib-name" && name !== "lib-ver") return failure(`ERR Unrecognized option '${shown(at(args, 2), Infinity)}'`);
   if (!isPlainName(at(args, 3))) return failure(`ERR ${name} cannot contain spaces, newlines or special characters.`);
   return ok;
 }
 
-/** Subcommands of CLIENT: the number of arguments with both names, and what they do. */
-const clientCommands = new Map<string, { readonly arity: number; run(session: Session, args: Args): Reply }>([
-  ["id", { arity: 2, run: (session) => session.id }],
-  ["getname", { arity: 2, run: (session) => (session.name === "" ? null : session.name) }],
-  [
-    "setname",
-    {
-      arity: 3,
-      run(session, args) {
-        if (!isPlainName(at(args, 2))) return badName;
-        session.name = at(args, 2);
-        return ok;
-      },
-    },
-  ],
-  ["setinfo", { arity: 4, run: (_session, args) => setInfo(args) }],
-  [
-    "info",
-    {
-      arity: 2,
-      run: (session) => bytesOfText(`id=${session.id} addr=${session.peer} name=${session.name} db=0 resp=${session.protocol}\n`),
-    },
-  ],
-]);
-
-function client(session: Session, args: Args): Reply {
-  const name = at(args, 1).toLowerCase();
-  const found = clientCommands.get(name);
-  if (found === undefined) return failure(`ERR unknown subcommand '${at(args, 1).slice(0, 128)}'. Try CLIENT HELP.`);
-  return found.arity === args.length ? found.run(session, args) : wrongArity(`client|${name}`);
+function setName(session: Session, args: Args): Reply {
+  if (!isPlainName(at(args, 2))) return badName;
+  session.name = at(args, 2);
+  return ok;
 }
+
+function clientInfo(session: Session): Reply {
+  return bytesOfText(`id=${session.id} addr=${session.peer} name=${session.name} db=0 resp=${session.protocol}\n`);
+}
+
+const clientCommands: readonly Subcommand[] = [
+  { name: "id", arity: 2, run: (session) => session.id },
+  { name: "info", arity: 2, run: clientInfo },
+  { name: "getname", arity: 2, run: (session) => (session.name === "" ? null : session.name) },
+  { name: "setname", arity: 3, run: setName },
+  { name: "setinfo", arity: 4, run: setInfo },
+];
 
 /** The commands. */
 export const connectionCommands: readonly SessionCommand[] = [
@@ -197,6 +185,7 @@ export const connectionCommands: readonly SessionCommand[] = [
     flags: ["loading", "stale"],
     syntax: "ID | GETNAME | SETNAME name | SETINFO LIB-NAME name | SETINFO LIB-VER version | INFO",
     summary: "Facts about this connection.",
-    run: client,
+    subcommands: clientCommands,
+    run: (session, args) => runSubcommand(clientCommands, session, args),
   }),
 ];

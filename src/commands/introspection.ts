@@ -1,7 +1,8 @@
 /** COMMAND: the table, as clients can ask for it. */
 import { bytesOfText, type Bytes } from "../bytes.js";
-import { noKeys, type Command, type KeyPositions, type Session, type SessionCommand } from "./command.js";
-import { failure, simple, wrongArity, type Reply } from "./reply.js";
+import { checkArguments, runSubcommand } from "./arguments.js";
+import { noKeys, type Command, type KeyPositions, type Session, type SessionCommand, type Subcommand } from "./command.js";
+import { failure, simple, type Reply } from "./reply.js";
 
 type Args = readonly Bytes[];
 
@@ -90,45 +91,41 @@ export function keysOf({ first, last, step }: KeyPositions, args: Args): Bytes[]
   return keys;
 }
 
-/** Whether a command may be given so many arguments, its name included. */
-export function fitsArity(arity: number, count: number): boolean {
-  return arity < 0 ? count >= -arity : count === arity;
-}
-
 function find(commands: readonly Command[], name: Bytes): Command | undefined {
   const lower = name.toLowerCase();
   return commands.find((command) => command.name === lower);
 }
 
-function getKeys(commands: readonly Command[], args: Args): Reply {
-  const command = find(commands, args[0] as Bytes);
+function getKeys({ server: { commands } }: Session, args: Args): Reply {
+  const asked = args.slice(2);
+  const command = find(commands, asked[0] as Bytes);
   if (command === undefined) return failure("ERR Invalid command specified");
   if (command.keys.first === 0) return failure("ERR The command has no key arguments");
-  if (!fitsArity(command.arity, args.length)) return failure("ERR Invalid number of arguments specified for command");
-  return keysOf(command.keys, args);
+  if (checkArguments(command, asked) !== null) return failure("ERR Invalid number of arguments specified for command");
+  return keysOf(command.keys, asked);
 }
 
-function run({ server: { commands } }: Session, args: Args): Reply {
-  if (args.length === 1) return commands.map(describe);
-  const names = args.slice(2);
-  const named = names.map((name) => find(commands, name));
-  switch ((args[1] as Bytes).toLowerCase()) {
-    case "count":
-      return names.length === 0 ? commands.length : wrongArity("command|count");
-    case "list":
-      return names.length === 0 ? commands.map((command) => bytesOfText(command.name)) : failure("ERR syntax error");
-    case "info":
-      return names.length === 0 ? commands.map(describe) : named.map((command) => (command === undefined ? { kind: "nullArray" } : describe(command)));
-    case "docs": {
-      const shown = names.length === 0 ? commands : named.filter((command) => command !== undefined);
-      return new Map(shown.map((command) => [bytesOfText(command.name), docs(command)]));
-    }
-    case "getkeys":
-      return names.length === 0 ? wrongArity("command|getkeys") : getKeys(commands, names);
-    default:
-      return failure(`ERR unknown subcommand '${(args[1] as Bytes).slice(0, 128)}'. Try COMMAND HELP.`);
-  }
+function info({ server: { commands } }: Session, args: Args): Reply {
+  if (args.length === 2) return commands.map(describe);
+  return args.slice(2).map((name): Reply => {
+    const command = find(commands, name);
+    return command === undefined ? { kind: "nullArray" } : describe(command);
+  });
 }
+
+function docsOf({ server: { commands } }: Session, args: Args): Reply {
+  const named = args.slice(2).map((name) => find(commands, name));
+  const shown = args.length === 2 ? commands : named.filter((command) => command !== undefined);
+  return new Map(shown.map((command) => [bytesOfText(command.name), docs(command)]));
+}
+
+const subcommands: readonly Subcommand[] = [
+  { name: "count", arity: 2, run: ({ server }) => server.commands.length },
+  { name: "list", arity: 2, run: ({ server }) => server.commands.map(({ name }) => bytesOfText(name)) },
+  { name: "info", arity: -2, run: info },
+  { name: "docs", arity: -2, run: docsOf },
+  { name: "getkeys", arity: -4, run: getKeys },
+];
 
 /** The command. */
 export const commandCommand: SessionCommand = {
@@ -140,5 +137,6 @@ export const commandCommand: SessionCommand = {
   group: "server",
   syntax: "[COUNT | LIST | INFO [name ...] | DOCS [name ...] | GETKEYS command [arg ...]]",
   summary: "Facts about the commands that this server has.",
-  run,
+  subcommands,
+  run: (session, args) => (args.length === 1 ? session.server.commands.map(describe) : runSubcommand(subcommands, session, args)),
 };

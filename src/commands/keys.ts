@@ -2,7 +2,7 @@
 import type { Bytes } from "../bytes.js";
 import type { Workspace } from "../workspace.js";
 import { allKeys, noKeys, oneKey, type DataCommand } from "./command.js";
-import { failure, ok, simple, syntaxError, type ErrorReply, type Reply } from "./reply.js";
+import { failure, ok, shown, simple, syntaxError, type ErrorReply, type Reply } from "./reply.js";
 import { parseTime, type TimeUnit } from "./set-options.js";
 
 type Args = readonly Bytes[];
@@ -50,7 +50,7 @@ function parseConditions(args: Args): ExpireConditions | ErrorReply {
   const found = { nx: false, xx: false, gt: false, lt: false };
   for (const arg of args.slice(3)) {
     const option = arg.toLowerCase();
-    if (option !== "nx" && option !== "xx" && option !== "gt" && option !== "lt") return failure(`ERR Unsupported option ${arg}`);
+    if (option !== "nx" && option !== "xx" && option !== "gt" && option !== "lt") return failure(`ERR Unsupported option ${shown(arg, Infinity)}`);
     found[option] = true;
   }
   if (found.nx && (found.xx || found.gt || found.lt)) return failure("ERR NX and XX, GT or LT options at the same time are not compatible");

@@ -77,6 +77,12 @@ export function wrongArity(name: string): ErrorReply {
   return failure(`ERR wrong number of arguments for '${name}' command`);
 }
 
+/** An argument as Redis' errors show it: up to its first zero byte, and not too long. */
+export function shown(argument: Bytes, lengthMax = 128): string {
+  const zero = argument.indexOf("\0");
+  return argument.slice(0, zero < 0 ? lengthMax : Math.min(zero, lengthMax));
+}
+
 const prefixes: Partial<Record<ErrorCode, string>> = {
   QUEUE_FULL: "WBFULL",
   DISK_FULL: "WBDISK",

@@ -44,8 +44,10 @@ export function parseSetOptions(args: readonly Bytes[], now: number): SetOptions
       condition = asked;
     } else if (option === "GET") get = true;
     else if (option === "KEEPTTL" && time === null) keepExpiry = true;
-    else if (unit !== undefined && !keepExpiry && time === null && i + 1 < args.length) time = { unit, text: args[++i] as Bytes };
-    else return syntaxError;
+    // As in Redis the same unit may be given again, and the last one counts.
+    else if (unit !== undefined && !keepExpiry && (time === null || time.unit === unit) && i + 1 < args.length) {
+      time = { unit, text: args[++i] as Bytes };
+    } else return syntaxError;
   }
   if (time === null) return { condition, get, keepExpiry, expiresAt: null };
   const expiresAt = parseTime(time.text, time.unit, now, "set", "positive");

@@ -6,7 +6,7 @@ import { hashCommands } from "./hashes.js";
 import { infoCommand } from "./info.js";
 import { commandCommand } from "./introspection.js";
 import { keyCommands } from "./keys.js";
-import { failure, type ErrorReply } from "./reply.js";
+import { failure, shown, type ErrorReply } from "./reply.js";
 import { stringCommands } from "./strings.js";
 import { transactionCommands } from "./transactions.js";
 import { waitCommands } from "./waits.js";
@@ -38,7 +38,7 @@ export function findCommand(name: Bytes): Command | undefined {
 
 /** Redis' error for a command that is not in the table. */
 export function unknownCommand(args: readonly Bytes[]): ErrorReply {
-  let shown = "";
-  for (let i = 1; i < args.length && shown.length < 128; i++) shown += `'${(args[i] as Bytes).slice(0, 128 - shown.length)}' `;
-  return failure(`ERR unknown command '${(args[0] as Bytes).slice(0, 128)}', with args beginning with: ${shown}`);
+  let rest = "";
+  for (let i = 1; i < args.length && rest.length < 128; i++) rest += `'${shown(args[i] as Bytes, 128 - rest.length)}' `;
+  return failure(`ERR unknown command '${shown(args[0] as Bytes)}', with args beginning with: ${rest}`);
 }

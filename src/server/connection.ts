@@ -4,9 +4,9 @@
  * table of commands; what a command does is in commands/.
  */
 import type { Bytes } from "../bytes.js";
-import { fitsArity } from "../commands/introspection.js";
+import { checkArguments } from "../commands/arguments.js";
 import type { Command, DataCommand, ServerView, Session } from "../commands/command.js";
-import { failure, isError, queued, replyOfError, wrongArity, type ErrorReply, type Reply } from "../commands/reply.js";
+import { failure, isError, queued, replyOfError, type ErrorReply, type Reply } from "../commands/reply.js";
 import { findCommand, unknownCommand } from "../commands/table.js";
 import { WriteBehindError } from "../errors.js";
 import type { Executed } from "../heart.js";
@@ -237,7 +237,8 @@ export class ClientConnection implements Session, ConnectionEvents {
   #check(command: Command | undefined, args: readonly Bytes[]): ErrorReply | null {
     // A browser that was tricked into talking to this port speaks HTTP: it gets nothing.
     if (command === undefined) return /^(?:post|host:)$/i.test(args[0] as Bytes) ? hangUp : unknownCommand(args);
-    if (!fitsArity(command.arity, args.length)) return this.#inExec(command, wrongArity(command.name));
+    const wrong = checkArguments(command, args);
+    if (wrong !== null) return this.#inExec(command, wrong);
     if (!this.authenticated && !command.flags.includes("no_auth")) return this.#inExec(command, needsLogin);
     if (this.#transaction !== null && command.flags.includes("no_multi")) return notInMulti;
     if (command.needs === "allowFlush" && !this.server.allowFlush) {
@@ -246,9 +247,10 @@ export class ClientConnection implements Session, ConnectionEvents {
     return null;
   }
 
-  /** An EXEC that is refused itself ends its transaction. */
+  /** An EXEC that is refused itself says so in its own way, and ends its transaction. */
   #inExec(command: Command, refusal: ErrorReply): ErrorReply {
-    if (command.name !== "exec" || !this.discard()) return refusal;
+    if (command.name !== "exec") return refusal;
+    this.discard();
     return failure(`EXECABORT Transaction discarded because of: ${refusal.text.replace(/^ERR /, "")}`);
   }
 

@@ -1,0 +1,29 @@
+/** What is checked about the arguments of every command before it runs or is queued. */
+import type { Bytes } from "../bytes.js";
+import type { Command, Session, Subcommand } from "./command.js";
+import { failure, shown, wrongArity, type ErrorReply, type Reply } from "./reply.js";
+
+/** Redis' error where a command or subcommand does not exist in this form or has too few or too many arguments, else null. */
+export function checkArguments(command: Command, args: readonly Bytes[]): ErrorReply | null {
+  if (command.kind === "session" && command.subcommands !== undefined && args.length > 1) {
+    const found = findSubcommand(command.subcommands, args);
+    if (found === undefined) return failure(`ERR unknown subcommand '${shown(args[1] as Bytes)}'. Try ${command.name.toUpperCase()} HELP.`);
+    return fitsArity(found.arity, args.length) ? null : wrongArity(`${command.name}|${found.name}`);
+  }
+  return fitsArity(command.arity, args.length) ? null : wrongArity(command.name);
+}
+
+/** Runs the subcommand that the second argument names. `checkArguments` has made sure that there is one. */
+export function runSubcommand(subcommands: readonly Subcommand[], session: Session, args: readonly Bytes[]): Reply | Promise<Reply> {
+  return (findSubcommand(subcommands, args) as Subcommand).run(session, args);
+}
+
+function findSubcommand(subcommands: readonly Subcommand[], args: readonly Bytes[]): Subcommand | undefined {
+  const name = (args[1] as Bytes).toLowerCase();
+  return subcommands.find((subcommand) => subcommand.name === name);
+}
+
+/** Whether a command may be given so many arguments, its name included. */
+export function fitsArity(arity: number, count: number): boolean {
+  return arity < 0 ? count >= -arity : count === arity;
+}
