@@ -55,7 +55,12 @@ const keepAliveMs = 300_000;
 export function nodeSockets(): Sockets {
   return {
     listen(port, host, accept) {
-      const server = createServer({ allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveMs });
+      const server = createServer({
+        allowHalfOpen: true,
+        noDelay: true,
+        keepAlive: true,
+        keepAliveInitialDelay: keepAliveMs,
+      });
       server.on("connection", (socket) => attach(socket, accept));
       return new Promise((resolve, reject) => {
         server.once("error", reject);

@@ -50,8 +50,8 @@ export class Flusher {
   readonly #open = new Set<TailSegment>();
   readonly #waits = new Set<WrittenWait>();
   #lastTag: number;
-  #scheduled = false;
-  #pumping: Promise<void> | null = null;
+  #state: "idle" | "scheduled" | "writing" = "idle";
+  #pumping: Promise<void> = Promise.resolve();
   #syncing: Promise<void> | null = null;
 
   constructor(parts: FlusherParts) {
@@ -66,11 +66,11 @@ export class Flusher {
    * that arrives in one turn travels together; else it follows the one in flight.
    */
   schedule(): void {
-    if (this.#scheduled || this.#pumping !== null || this.failure !== null) return;
-    this.#scheduled = true;
+    if (this.#state !== "idle" || this.failure !== null) return;
+    this.#state = "scheduled";
     this.#parts.clock.soon(() => {
-      this.#scheduled = false;
-      this.#pumping ??= this.#pump().finally(() => (this.#pumping = null));
+      this.#state = "writing";
+      this.#pumping = this.#pump();
     });
   }
 
@@ -110,7 +110,11 @@ export class Flusher {
     for (;;) {
       // Said again for each group: only then is it known what was durable when it was written.
       const group = this.failure === null ? this.#parts.tail.next(this.durable) : null;
-      if (group === null) return;
+      if (group === null) {
+        // In the same step as the look: whoever appends next must find it idle.
+        this.#state = "idle";
+        return;
+      }
       try {
         if (!group.segment.begun) await this.#begin(group.segment);
         await group.segment.spare.file.write(group.buffer, 0, group.length, group.offset);
@@ -118,7 +122,13 @@ export class Flusher {
         return this.fail(error);
       }
       this.#wrote(group);
+      // Whoever was answered just now may write again in this turn: one large write is cheaper than two.
+      if (!this.#parts.tail.hasFullGroup) await this.#turn();
     }
+  }
+
+  #turn(): Promise<void> {
+    return new Promise((resolve) => this.#parts.clock.soon(resolve));
   }
 
   #wrote(group: Group): void {

@@ -29,10 +29,10 @@
  * What holds for every version that will ever be: checksum, length and version are where they are, and the checksum
  * covers everything behind it. So a frame of an unknown version is told from a torn one: it verifies.
  */
-import { crc32 } from "node:zlib";
 import type { Bytes } from "../../bytes.js";
 import type { Change, Fields, RecordChange } from "../../change.js";
 import type { FrameBody } from "../queue.js";
+import { checksum } from "./checksum.js";
 
 /** The version of frames that this code writes, and the only one that it reads. */
 export const frameVersion = 1;
@@ -130,7 +130,7 @@ export function encodeFrame(
 /** Stamps the durable mark and the checksum on an encoded frame; returns the checksum. May be done again. */
 export function sealFrame(target: Buffer, start: number, length: number, behindDurable: number, seed: number): number {
   putU32(target, start + 24, Math.min(behindDurable, high - 1));
-  const tag = crc32(target.subarray(start + 4, start + length), seed);
+  const tag = checksum(target, start + 4, start + length, seed);
   putU32(target, start, tag);
   return tag;
 }
@@ -228,7 +228,7 @@ export function lookAtFrame(source: Buffer, start: number, end: number, room: nu
   if (length < frameHeadBytes || length > room || length > frameBytesMax) return none;
   if (end - start < length) return { state: "short", bytes: length };
   const tag = source.readUInt32LE(start);
-  if (crc32(source.subarray(start + 4, start + length), seed) !== tag) return none;
+  if (checksum(source, start + 4, start + length, seed) !== tag) return none;
   const version = source[start + 8] as number;
   const kind = source[start + 9] as number;
   if (version !== frameVersion || kind < kindChanges || kind > kindClear) return { state: "version", version };

@@ -57,6 +57,11 @@ export class Tail {
     return this.#segment;
   }
 
+  /** Whether a group waits that nothing more can be put into. */
+  get hasFullGroup(): boolean {
+    return this.#closed.length > 0;
+  }
+
   /** Whether a frame fits into the segment that is being filled. */
   fits(bytes: number): boolean {
     return this.#offset + bytes <= this.#segment.spare.size;

@@ -1,0 +1,45 @@
+/** The real host: the contract, and what only real processes can show. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { expect, test } from "vitest";
+import { hostContract } from "../contract/host.js";
+import { nodeHost } from "../src/host/node-host.js";
+
+const threadUrl = new URL("../contract/host-thread.js", import.meta.url).href;
+
+const cases = hostContract(async () => {
+  const folder = await mkdtemp(`${tmpdir()}/host-`);
+  return { host: nodeHost(), folder, threadUrl, close: () => rm(folder, { recursive: true }) };
+});
+test.each(cases)("$name", ({ run }) => run());
+
+test("an owner that is killed owns no more", async () => {
+  const folder = await mkdtemp(`${tmpdir()}/owner-`);
+  const module = new URL("../src/host/node-host.js", import.meta.url).href;
+  const script = `
+    import { nodeHost } from ${JSON.stringify(module)};
+    const owner = await nodeHost().disk.own(${JSON.stringify(folder)});
+    console.log(owner === null ? "not owned" : "owned");
+    setInterval(() => {}, 1000);`;
+  const child = spawn(process.execPath, ["--input-type=module", "-e", script], { stdio: ["ignore", "pipe", "inherit"] });
+  const [said] = (await once(child.stdout, "data")) as [Buffer];
+  expect(said.toString().trim()).toBe("owned");
+  const { disk } = nodeHost();
+  expect(await disk.own(folder)).toBeNull();
+  child.kill("SIGKILL");
+  await once(child, "exit");
+  const owner = await disk.own(folder);
+  expect(owner).not.toBeNull();
+  await owner?.release();
+  await rm(folder, { recursive: true });
+});
+
+test("an unread pending timer does not keep the process alive", async () => {
+  const module = new URL("../src/host/node-host.js", import.meta.url).href;
+  const script = `import { nodeHost } from ${JSON.stringify(module)}; nodeHost().clock.after(3_600_000, () => {});`;
+  const child = spawn(process.execPath, ["--input-type=module", "-e", script], { stdio: "inherit" });
+  const [code] = (await once(child, "exit")) as [number];
+  expect(code).toBe(0);
+});
