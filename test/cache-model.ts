@@ -27,6 +27,7 @@ export type Event =
 
 const record = nameOf(recordCount);
 const small = fc.nat(3);
+const load = fc.constantFrom(0, 0, 0, 1, 2);
 
 export const event: fc.Arbitrary<Event> = fc.oneof(
   { weight: 6, arbitrary: fc.record({ event: fc.constant("write" as const), record, change }) },
@@ -45,8 +46,8 @@ export const event: fc.Arbitrary<Event> = fc.oneof(
   },
   { weight: 5, arbitrary: fc.record({ event: fc.constantFrom("place" as const, "lookup" as const), record }) },
   { weight: 2, arbitrary: fc.record({ event: fc.constantFrom("pin" as const, "watch" as const), record }) },
-  { weight: 5, arbitrary: fc.record({ event: fc.constantFrom("read" as const, "fill" as const), load: small }) },
-  { weight: 1, arbitrary: fc.record({ event: fc.constant("leave" as const), load: small }) },
+  { weight: 10, arbitrary: fc.record({ event: fc.constantFrom("read" as const, "fill" as const), load }) },
+  { weight: 1, arbitrary: fc.record({ event: fc.constant("leave" as const), load }) },
   { weight: 2, arbitrary: fc.record({ event: fc.constantFrom("unpin" as const, "unwatch" as const), index: small }) },
   { weight: 1, arbitrary: fc.record({ event: fc.constant("others" as const), record, row: fc.option(recordValue) }) },
   { weight: 1, arbitrary: fc.record({ event: fc.constant("time" as const), ms: fc.nat(15) }) },

@@ -69,10 +69,12 @@ export class CleanSet {
   }
 }
 
-const departedMin = 1024;
+const departedMin = 4096;
+// With fewer, too many records that left would be overwritten by others before they come back.
+const printsPerRecord = 4;
 
 /**
- * Who left probation lately: one 32-bit fingerprint for each record in the set, a newer one taking the place of an
+ * Who left probation lately: some 32-bit fingerprints for each record in the set, a newer one taking the place of an
  * older. A wrong "yes" (two records of one fingerprint) costs a little room, never a wrong value.
  */
 class Departed {
@@ -80,7 +82,7 @@ class Departed {
   #used = false;
 
   put(record: Bytes, records: number): void {
-    if (records > this.#prints.length) this.#prints = new Uint32Array(this.#prints.length * 2);
+    while (records * printsPerRecord > this.#prints.length) this.#grow();
     const print = fingerprint(record);
     this.#prints[print & (this.#prints.length - 1)] = print;
     this.#used = true;
@@ -93,6 +95,12 @@ class Departed {
     if (this.#prints[slot] !== print) return false;
     this.#prints[slot] = 0;
     return true;
+  }
+
+  #grow(): void {
+    const prints = new Uint32Array(this.#prints.length * 2);
+    for (const print of this.#prints) if (print !== 0) prints[print & (prints.length - 1)] = print;
+    this.#prints = prints;
   }
 }
 

@@ -177,15 +177,15 @@ export class MemoryCache {
   acknowledge(sequence: number, limit = Number.POSITIVE_INFINITY): boolean {
     if (sequence > this.#stored) this.#stored = sequence;
     let left = limit;
-    for (let entry = this.#pending.first; entry !== null && entry.queuedAt <= sequence; entry = this.#pending.first) {
-      if (left === 0) return false;
+    let entry = this.#pending.first;
+    for (; entry !== null && entry.queuedAt <= sequence && left > 0; entry = this.#pending.first) {
       left -= 1;
       this.#pending.remove(entry);
       if (entry.sequence > sequence) this.#queue(entry);
       else this.#settle(entry);
     }
     if (this.#bytes > this.#bytesMax) this.#evict();
-    return true;
+    return entry === null || entry.queuedAt > sequence;
   }
 
   /** A load of this record begins; loads of one record at the same time share one place. */
@@ -233,7 +233,7 @@ export class MemoryCache {
     this.#watches.mark(record);
     const entry = this.#entries.get(record);
     if (entry === undefined) return;
-    if (entry.list === this.#pending) {
+    if (entry.list === this.#pending && entry.sequence > this.#stored) {
       entry.stale = true;
     } else {
       entry.list?.remove(entry);
