@@ -9,9 +9,48 @@ import { describeWith } from "./with-programs.js";
 
 const key = fc.constantFrom("a", "b", "h", "n", "");
 const field = fc.constantFrom("f", "g", "");
-const value = fc.constantFrom("1", "x", "", "-5", "01", "9223372036854775807", "-9223372036854775808", "\r\n\0\xff", "1 2", "3.0");
-const number = fc.constantFrom("1", "-1", "100", "0", "x", "", "9223372036854775807", "-9223372036854775808", "9223372036854775808", "1000000000000");
-const setOption = fc.constantFrom("NX", "XX", "GET", "KEEPTTL", "EX", "PX", "EXAT", "PXAT", "nx", "get", "100", "5000", "0", "-1", "x", "99999999999");
+const value = fc.constantFrom(
+  "1",
+  "x",
+  "",
+  "-5",
+  "01",
+  "9223372036854775807",
+  "-9223372036854775808",
+  "\r\n\0\xff",
+  "1 2",
+  "3.0",
+);
+const number = fc.constantFrom(
+  "1",
+  "-1",
+  "100",
+  "0",
+  "x",
+  "",
+  "9223372036854775807",
+  "-9223372036854775808",
+  "9223372036854775808",
+  "1000000000000",
+);
+const setOption = fc.constantFrom(
+  "NX",
+  "XX",
+  "GET",
+  "KEEPTTL",
+  "EX",
+  "PX",
+  "EXAT",
+  "PXAT",
+  "nx",
+  "get",
+  "100",
+  "5000",
+  "0",
+  "-1",
+  "x",
+  "99999999999",
+);
 const expireOption = fc.constantFrom("NX", "XX", "GT", "LT", "gt", "FOO");
 const words = (...parts: fc.Arbitrary<string>[]) => fc.tuple(...parts);
 const many = (part: fc.Arbitrary<string>, max = 4) => fc.array(part, { maxLength: max });
@@ -25,7 +64,13 @@ const one: fc.Arbitrary<string[]> = fc.oneof(
   { weight: 4, arbitrary: named(["SET"], key, value, many(setOption)) },
   { weight: 4, arbitrary: named(["HSET"], key, many(fc.oneof(field, value), 5)) },
   { weight: 4, arbitrary: named(["HSET"], key, field, value) },
-  { weight: 3, arbitrary: named(["GET", "INCR", "DECR", "TYPE", "TTL", "PERSIST", "STRLEN", "HGETALL", "HLEN", "HKEYS", "HVALS"], key) },
+  {
+    weight: 3,
+    arbitrary: named(
+      ["GET", "INCR", "DECR", "TYPE", "TTL", "PERSIST", "STRLEN", "HGETALL", "HLEN", "HKEYS", "HVALS"],
+      key,
+    ),
+  },
   { weight: 2, arbitrary: named(["MGET", "DEL", "EXISTS"], key, many(key)) },
   { weight: 1, arbitrary: named(["MSET"], key, value, many(value)) },
   { weight: 2, arbitrary: named(["INCRBY", "DECRBY", "APPEND"], key, number) },
@@ -35,16 +80,31 @@ const one: fc.Arbitrary<string[]> = fc.oneof(
   { weight: 2, arbitrary: named(["HMGET", "HDEL"], key, many(field)) },
   { weight: 2, arbitrary: named(["HINCRBY"], key, field, number) },
   { weight: 2, arbitrary: named(["MULTI", "EXEC", "DISCARD", "multi", "exec"]) },
-  { weight: 1, arbitrary: named(["PING", "ECHO", "SELECT", "nosuch", "get", "Exec", "AUTH", "CLIENT"], many(fc.oneof(value, key), 3)) },
+  {
+    weight: 1,
+    arbitrary: named(
+      ["PING", "ECHO", "SELECT", "nosuch", "get", "Exec", "AUTH", "CLIENT"],
+      many(fc.oneof(value, key), 3),
+    ),
+  },
   { weight: 1, arbitrary: named(["CLIENT"], fc.constantFrom("GETNAME", "SETNAME", "foo"), many(value, 2)) },
-  { weight: 1, arbitrary: words(fc.constant("COMMAND"), fc.constantFrom("GETKEYS"), fc.constantFrom("GET", "MSET", "DEL", "PING", "foo")).map((parts) => [...parts]) },
+  {
+    weight: 1,
+    arbitrary: words(
+      fc.constant("COMMAND"),
+      fc.constantFrom("GETKEYS"),
+      fc.constantFrom("GET", "MSET", "DEL", "PING", "foo"),
+    ).map((parts) => [...parts]),
+  },
 );
 
 /** The moments of our limit (2^53 ms) and of theirs (2^63 ms) differ: what lies between is not compared. */
 function isComparable(args: readonly string[]): boolean {
   const name = (args[0] as string).toUpperCase();
   if (!name.includes("EXPIRE") && name !== "SET") return true;
-  return !args.slice(name === "SET" ? 3 : 2).some((word) => word.length > 15 && word !== "-9223372036854775808" && !word.endsWith("808"));
+  return !args
+    .slice(name === "SET" ? 3 : 2)
+    .some((word) => word.length > 15 && word !== "-9223372036854775808" && !word.endsWith("808"));
 }
 
 describeWith(["redis-server"], "the same replies as redis-server", () => {
@@ -65,7 +125,9 @@ describeWith(["redis-server"], "the same replies as redis-server", () => {
       let round = 0;
       const replies = async (client: RawClient, stream: string, mark: string) => {
         client.received = "";
-        client.send(stream + command("DISCARD") + command("FLUSHALL") + command("CLIENT", "SETNAME", "") + command("ECHO", mark));
+        client.send(
+          stream + command("DISCARD") + command("FLUSHALL") + command("CLIENT", "SETNAME", "") + command("ECHO", mark),
+        );
         const end = `$${mark.length}\r\n${mark}\r\n`;
         while (!client.received.endsWith(end)) await new Promise((resolve) => client.socket.once("data", resolve));
         return client.received.split("\r\n");
@@ -87,16 +149,24 @@ describeWith(["redis-server"], "the same replies as redis-server", () => {
 
   test("arity, flags, keys and categories of every command are Redis' own", async () => {
     const client = new Redis({ port: redis.port, host: "127.0.0.1" });
-    onTestFinished(() => void client.disconnect());
+    onTestFinished(() => client.disconnect());
     for (const entry of commandTable.filter(({ name }) => name !== "waitaof")) {
-      const [theirs] = (await client.call("COMMAND", "INFO", entry.name)) as [string, number, string[], number, number, number, string[]][];
+      const [theirs] = (await client.call("COMMAND", "INFO", entry.name)) as [
+        string,
+        number,
+        string[],
+        number,
+        number,
+        number,
+        string[],
+      ][];
       const [name, arity, flags, first, last, step] = theirs as NonNullable<typeof theirs>;
-      const ours = entry.flags.filter((flag) => compared.has(flag)).sort();
+      const ours = entry.flags.filter((flag) => compared.has(flag)).toSorted();
       const { keys } = entry;
       expect([entry.name, entry.arity, ours, keys.first, keys.last, keys.step]).toEqual([
         name,
         arity,
-        flags.filter((flag) => compared.has(flag)).sort(),
+        flags.filter((flag) => compared.has(flag)).toSorted(),
         first,
         last,
         step,

@@ -22,7 +22,11 @@ export class Model {
     const args = words as Bytes[];
     const command = findCommand(args[0] as Bytes) as DataCommand;
     for (;;) {
-      const workspace = new Workspace(keyIsRecord, (record) => (this.cold.has(record) ? undefined : (this.records.get(record) ?? null)), this.now);
+      const workspace = new Workspace(
+        keyIsRecord,
+        (record) => (this.cold.has(record) ? undefined : (this.records.get(record) ?? null)),
+        this.now,
+      );
       const reply = attempt(() => command.run(workspace, args));
       this.missing = [...this.missing, ...workspace.missing];
       if (workspace.missing.length > 0) {

@@ -9,7 +9,8 @@ import { Model } from "./commands-model.js";
 /** A reply as the tables below write it. */
 function plain(reply: Reply): unknown {
   if (isError(reply)) return `-${reply.text}`;
-  if (typeof reply === "object" && reply !== null && "kind" in reply && reply.kind === "simple") return `+${reply.text}`;
+  if (typeof reply === "object" && reply !== null && "kind" in reply && reply.kind === "simple")
+    return `+${reply.text}`;
   if (reply instanceof Map) return Object.fromEntries(reply);
   return reply;
 }
@@ -240,7 +241,18 @@ describe("commands behave as in Redis", () => {
 });
 
 const blind: readonly string[] = ["SET a 1", "SET a 1 EX 10", "MSET a 1 b 2", "FLUSHALL"];
-const reading: readonly string[] = ["GET a", "SET a 1 NX", "SET a 1 KEEPTTL", "SET a 1 GET", "INCR a", "DEL a", "EXISTS a", "HSET a f v", "EXPIRE a 1", "TTL a"];
+const reading: readonly string[] = [
+  "GET a",
+  "SET a 1 NX",
+  "SET a 1 KEEPTTL",
+  "SET a 1 GET",
+  "INCR a",
+  "DEL a",
+  "EXISTS a",
+  "HSET a f v",
+  "EXPIRE a 1",
+  "TTL a",
+];
 
 test.each(blind)("%s never needs the database", (line) => {
   const model = new Model();
@@ -252,7 +264,10 @@ test.each(blind)("%s never needs the database", (line) => {
 test.each(reading)("%s loads what it needs, then gives the same as if it had been in memory", (line) => {
   const results = [true, false].map((isCold) => {
     const model = new Model();
-    model.records.set("a" as Bytes, { content: line.startsWith("HSET") ? new Map() : ("7" as Bytes), expiresAt: model.now + 5000 });
+    model.records.set("a" as Bytes, {
+      content: line.startsWith("HSET") ? new Map() : ("7" as Bytes),
+      expiresAt: model.now + 5000,
+    });
     if (isCold) model.cold.add("a" as Bytes);
     const reply = plain(model.run(...line.split(" ")));
     expect(model.missing).toEqual(isCold ? ["a"] : []);
@@ -281,6 +296,19 @@ test("integers are 64 bits, and what is read is what was written", () => {
   );
 });
 
-test.each(["", " 1", "1 ", "+1", "01", "-0", "1.0", "1e3", "0x1", "9223372036854775808", "-9223372036854775809", "1\n"])("%j is not an integer", (text) => {
+test.each([
+  "",
+  " 1",
+  "1 ",
+  "+1",
+  "01",
+  "-0",
+  "1.0",
+  "1e3",
+  "0x1",
+  "9223372036854775808",
+  "-9223372036854775809",
+  "1\n",
+])("%j is not an integer", (text) => {
   expect(parseInteger(text as Bytes)).toBe(null);
 });

@@ -10,7 +10,12 @@ const map = new Map<Bytes, Reply>([
 ]);
 
 /** Replies in RESP2, and in RESP3 where that differs. */
-const cases: readonly { readonly name: string; readonly reply: Reply; readonly resp2: string; readonly resp3?: string }[] = [
+const cases: readonly {
+  readonly name: string;
+  readonly reply: Reply;
+  readonly resp2: string;
+  readonly resp3?: string;
+}[] = [
   { name: "simple", reply: ok, resp2: "+OK\r\n" },
   { name: "error", reply: failure("ERR a\r\nb"), resp2: "-ERR a  b\r\n" },
   { name: "bulk", reply: bytes("a\r\n\0ÿ"), resp2: "$5\r\na\r\n\0ÿ\r\n" },
@@ -19,9 +24,19 @@ const cases: readonly { readonly name: string; readonly reply: Reply; readonly r
   { name: "big integer", reply: 2n ** 63n - 1n, resp2: ":9223372036854775807\r\n" },
   { name: "null", reply: null, resp2: "$-1\r\n", resp3: "_\r\n" },
   { name: "null array", reply: { kind: "nullArray" }, resp2: "*-1\r\n", resp3: "_\r\n" },
-  { name: "array", reply: [1, bytes("x"), [null]], resp2: "*3\r\n:1\r\n$1\r\nx\r\n*1\r\n$-1\r\n", resp3: "*3\r\n:1\r\n$1\r\nx\r\n*1\r\n_\r\n" },
+  {
+    name: "array",
+    reply: [1, bytes("x"), [null]],
+    resp2: "*3\r\n:1\r\n$1\r\nx\r\n*1\r\n$-1\r\n",
+    resp3: "*3\r\n:1\r\n$1\r\nx\r\n*1\r\n_\r\n",
+  },
   { name: "empty array", reply: [], resp2: "*0\r\n" },
-  { name: "map", reply: map, resp2: "*4\r\n$1\r\na\r\n:1\r\n$1\r\nb\r\n$-1\r\n", resp3: "%2\r\n$1\r\na\r\n:1\r\n$1\r\nb\r\n_\r\n" },
+  {
+    name: "map",
+    reply: map,
+    resp2: "*4\r\n$1\r\na\r\n:1\r\n$1\r\nb\r\n$-1\r\n",
+    resp3: "%2\r\n$1\r\na\r\n:1\r\n$1\r\nb\r\n_\r\n",
+  },
   { name: "set", reply: { kind: "set", members: [ok] }, resp2: "*1\r\n+OK\r\n", resp3: "~1\r\n+OK\r\n" },
   { name: "text", reply: { kind: "text", text: bytes("hi") }, resp2: "$2\r\nhi\r\n", resp3: "=6\r\ntxt:hi\r\n" },
 ];

@@ -4,13 +4,20 @@ import { splitWords } from "../src/server/inline.js";
 import { defaultParserLimits, RespParser } from "../src/server/resp-parser.js";
 import { command } from "./server-setup.js";
 
-const bytes = fc.string({ unit: fc.integer({ min: 0, max: 255 }).map((code) => String.fromCharCode(code)), maxLength: 40 });
+const bytes = fc.string({
+  unit: fc.integer({ min: 0, max: 255 }).map((code) => String.fromCharCode(code)),
+  maxLength: 40,
+});
 const commands = fc.array(fc.array(bytes, { minLength: 1, maxLength: 5 }), { maxLength: 12 });
 
 /** What a parser makes of a stream that arrives in pieces. */
-function parse(stream: string, cuts: readonly number[] = [], parser = new RespParser()): { commands: string[][]; error: string | null } {
+function parse(
+  stream: string,
+  cuts: readonly number[] = [],
+  parser = new RespParser(),
+): { commands: string[][]; error: string | null } {
   const found: string[][] = [];
-  const places = [...new Set(cuts.map((cut) => cut % (stream.length + 1)))].sort((a, b) => a - b);
+  const places = [...new Set(cuts.map((cut) => cut % (stream.length + 1)))].toSorted((a, b) => a - b);
   let from = 0;
   for (const to of [...places, stream.length]) {
     parser.push(Buffer.from(stream.slice(from, to), "latin1"));
@@ -32,8 +39,19 @@ test("any pipeline, cut anywhere, gives the commands that were sent", () => {
 test("byte by byte is the same as at once, for inline commands and arrays in turn", () => {
   const stream = `PING\r\n${command("SET", "a", "")}set b "x\\x00\\n"\n\r\n*0\r\n*-1\r\n${command("GET", "ä".repeat(300))}quit\r\n`;
   const atOnce = parse(stream);
-  expect(atOnce.commands).toEqual([["PING"], ["SET", "a", ""], ["set", "b", "x\0\n"], ["GET", "ä".repeat(300)], ["quit"]]);
-  expect(parse(stream, Array.from(stream, (_, i) => i))).toEqual(atOnce);
+  expect(atOnce.commands).toEqual([
+    ["PING"],
+    ["SET", "a", ""],
+    ["set", "b", "x\0\n"],
+    ["GET", "ä".repeat(300)],
+    ["quit"],
+  ]);
+  expect(
+    parse(
+      stream,
+      Array.from(stream, (_, i) => i),
+    ),
+  ).toEqual(atOnce);
 });
 
 test("commands that wait in the parser while chunks come in are not lost", () => {
@@ -47,16 +65,14 @@ test("commands that wait in the parser while chunks come in are not lost", () =>
 });
 
 test("garbage is an error or no command, never an exception, and cuts do not matter", () => {
-  const mutated = fc
-    .tuple(commands, fc.array(fc.tuple(fc.nat(), bytes), { maxLength: 4 }))
-    .map(([sent, edits]) => {
-      let stream = sent.map((args) => command(...args)).join("");
-      for (const [place, text] of edits) {
-        const at = place % (stream.length + 1);
-        stream = stream.slice(0, at) + text + stream.slice(at + (place % 3));
-      }
-      return stream;
-    });
+  const mutated = fc.tuple(commands, fc.array(fc.tuple(fc.nat(), bytes), { maxLength: 4 })).map(([sent, edits]) => {
+    let stream = sent.map((args) => command(...args)).join("");
+    for (const [place, text] of edits) {
+      const at = place % (stream.length + 1);
+      stream = stream.slice(0, at) + text + stream.slice(at + (place % 3));
+    }
+    return stream;
+  });
   fc.assert(
     fc.property(fc.oneof(mutated, bytes), fc.array(fc.nat(), { maxLength: 10 }), (stream, cuts) => {
       const whole = parse(stream);

@@ -8,7 +8,7 @@ for (const protocol of [2, 3] as const) {
   test(`ioredis, RESP${protocol}`, async () => {
     const { heart, port } = await serve();
     const redis = new Redis({ port, host: "127.0.0.1", protocol, connectionName: "app", retryStrategy: () => null });
-    onTestFinished(() => void redis.disconnect());
+    onTestFinished(() => redis.disconnect());
     expect(await redis.set("a", "1")).toBe("OK");
     expect(await redis.get("a")).toBe("1");
     expect(await redis.incr("n")).toBe(1);
@@ -62,10 +62,16 @@ for (const protocol of [2, 3] as const) {
 
 test("a wrong password is the client's error", async () => {
   const { port } = await serve({ password: "secret" });
-  const redis = new Redis({ port, host: "127.0.0.1", password: "wrong", retryStrategy: () => null, maxRetriesPerRequest: 0 });
+  const redis = new Redis({
+    port,
+    host: "127.0.0.1",
+    password: "wrong",
+    retryStrategy: () => null,
+    maxRetriesPerRequest: 0,
+  });
   const errors: Error[] = [];
   redis.on("error", (error: Error) => errors.push(error));
-  onTestFinished(() => void redis.disconnect());
+  onTestFinished(() => redis.disconnect());
   await until(() => errors.some((error) => error.message.includes("WRONGPASS")));
 });
 
@@ -73,7 +79,10 @@ test("100 clients at once, some of them cut off in the middle of a command, all 
   const { server, port } = await serve();
   const clients = Array.from({ length: 100 }, () => new RawClient(port));
   clients.forEach((client, id) => {
-    const stream = Array.from({ length: 100 }, (_, i) => command("SET", `k${id}`, String(i)) + command("GET", `k${id}`)).join("");
+    const stream = Array.from(
+      { length: 100 },
+      (_, i) => command("SET", `k${id}`, String(i)) + command("GET", `k${id}`),
+    ).join("");
     if (id % 10 === 0) {
       client.send(stream.slice(0, 1001));
       setTimeout(() => client.socket.resetAndDestroy(), 5);

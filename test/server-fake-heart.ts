@@ -2,7 +2,7 @@
 import { keyIsRecord } from "../src/address.js";
 import type { Bytes } from "../src/bytes.js";
 import type { RecordValue } from "../src/change.js";
-import { WriteBehindError } from "../src/errors.js";
+import type { WriteBehindError } from "../src/errors.js";
 import { Emitter } from "../src/events.js";
 import type { Executed, Heart, Reached, Status } from "../src/heart.js";
 import { Workspace } from "../src/workspace.js";
@@ -80,7 +80,11 @@ export class FakeHeart implements Partial<Heart> {
 
   execute<T>(work: (workspace: Workspace) => T): Executed<T> | Promise<Executed<T>> {
     this.executions++;
-    const workspace = new Workspace(keyIsRecord, (record) => (this.cold.has(record) ? undefined : (this.records.get(record) ?? null)), this.now());
+    const workspace = new Workspace(
+      keyIsRecord,
+      (record) => (this.cold.has(record) ? undefined : (this.records.get(record) ?? null)),
+      this.now(),
+    );
     const value = work(workspace);
     const { missing } = workspace;
     if (missing.length > 0) {

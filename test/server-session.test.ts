@@ -12,8 +12,20 @@ describe("transactions", () => {
   test("MULTI … EXEC is one execution and one frame; commands on the connection may be among its commands", async () => {
     const { heart, port } = await serve();
     const client = new RawClient(port);
-    client.say("MULTI", "SET a 1", "PING", "INCR a", "GET a", "CLIENT SETNAME me", "WAIT 1 0", "EXEC", "CLIENT GETNAME");
-    await client.expect(`+OK\r\n${queuedReply.repeat(6)}*6\r\n+OK\r\n+PONG\r\n:2\r\n$1\r\n2\r\n+OK\r\n:0\r\n$2\r\nme\r\n`);
+    client.say(
+      "MULTI",
+      "SET a 1",
+      "PING",
+      "INCR a",
+      "GET a",
+      "CLIENT SETNAME me",
+      "WAIT 1 0",
+      "EXEC",
+      "CLIENT GETNAME",
+    );
+    await client.expect(
+      `+OK\r\n${queuedReply.repeat(6)}*6\r\n+OK\r\n+PONG\r\n:2\r\n$1\r\n2\r\n+OK\r\n:0\r\n$2\r\nme\r\n`,
+    );
     expect([heart.executions, heart.accepted]).toEqual([1, 1]);
   });
 
@@ -139,11 +151,28 @@ describe("the connection", () => {
   test("CLIENT, SELECT, ECHO, PING", async () => {
     const { port } = await serve();
     const client = new RawClient(port);
-    client.say("CLIENT GETNAME", "CLIENT SETNAME 'a b'", "CLIENT SETNAME me", "CLIENT GETNAME", "CLIENT SETINFO lib-name x", "CLIENT SETINFO foo x");
+    client.say(
+      "CLIENT GETNAME",
+      "CLIENT SETNAME 'a b'",
+      "CLIENT SETNAME me",
+      "CLIENT GETNAME",
+      "CLIENT SETINFO lib-name x",
+      "CLIENT SETINFO foo x",
+    );
     await client.expect(
       "$-1\r\n-ERR Client names cannot contain spaces, newlines or special characters.\r\n+OK\r\n$2\r\nme\r\n+OK\r\n-ERR Unrecognized option 'foo'\r\n",
     );
-    client.say("CLIENT FOO", "CLIENT SETNAME", "SELECT 0", "SELECT 1", "SELECT x", "ECHO hi", "PING", "PING hi", "PING a b");
+    client.say(
+      "CLIENT FOO",
+      "CLIENT SETNAME",
+      "SELECT 0",
+      "SELECT 1",
+      "SELECT x",
+      "ECHO hi",
+      "PING",
+      "PING hi",
+      "PING a b",
+    );
     await client.expect(
       "-ERR unknown subcommand 'FOO'. Try CLIENT HELP.\r\n-ERR wrong number of arguments for 'client|setname' command\r\n+OK\r\n-ERR DB index is out of range\r\n-ERR value is not an integer or out of range\r\n$2\r\nhi\r\n+PONG\r\n$2\r\nhi\r\n-ERR wrong number of arguments for 'ping' command\r\n",
     );
@@ -186,7 +215,9 @@ describe("the connection", () => {
     const client = new RawClient(port);
     client.say("SET a 1", "FLUSHALL", "FLUSHDB");
     await until(() => client.received.includes("FLUSHDB is refused"));
-    expect(client.received).toContain("-ERR FLUSHALL is refused: it empties the database. Start the server with --allow-flush to allow it\r\n");
+    expect(client.received).toContain(
+      "-ERR FLUSHALL is refused: it empties the database. Start the server with --allow-flush to allow it\r\n",
+    );
     expect(heart.records.size).toBe(1);
     const allowed = await serve({ allowFlush: true });
     const other = new RawClient(allowed.port);
@@ -204,7 +235,13 @@ describe("the connection", () => {
     expect(client.received).toContain("# Keyspace\r\ndb0:keys=1,");
     expect(client.received).not.toContain("# Clients");
     client.received = "";
-    client.say("COMMAND GETKEYS MSET a 1 b 2", "COMMAND INFO nosuch", "COMMAND COUNT x", "COMMAND FOO", "COMMAND GETKEYS PING x");
+    client.say(
+      "COMMAND GETKEYS MSET a 1 b 2",
+      "COMMAND INFO nosuch",
+      "COMMAND COUNT x",
+      "COMMAND FOO",
+      "COMMAND GETKEYS PING x",
+    );
     await client.expect(
       "*2\r\n$1\r\na\r\n$1\r\nb\r\n*1\r\n*-1\r\n-ERR wrong number of arguments for 'command|count' command\r\n-ERR unknown subcommand 'FOO'. Try COMMAND HELP.\r\n-ERR The command has no key arguments\r\n",
     );
@@ -233,7 +270,9 @@ describe("WAIT and WAITAOF", () => {
     await client.expect("+OK\r\n:0\r\n:0\r\n");
     expect(heart.storedMark.waiting).toBe(0);
     client.say("WAIT x 0", "WAIT 1 x", "WAIT 1 -1");
-    await client.expect("-ERR value is not an integer or out of range\r\n-ERR timeout is not an integer or out of range\r\n-ERR timeout is negative\r\n");
+    await client.expect(
+      "-ERR value is not an integer or out of range\r\n-ERR timeout is not an integer or out of range\r\n-ERR timeout is negative\r\n",
+    );
   });
 
   test("WAITAOF answers when the writes are on disk, and says whether they are in the database", async () => {
@@ -257,7 +296,9 @@ describe("WAIT and WAITAOF", () => {
     heart.storedMark.reach(2);
     await client.expect("*2\r\n:1\r\n:1\r\n");
     client.say("WAITAOF 2 0 0", "WAITAOF 1 -1 0");
-    await client.expect("-ERR value is out of range, value must between 0 and 1\r\n-ERR value is out of range, must be positive\r\n");
+    await client.expect(
+      "-ERR value is out of range, value must between 0 and 1\r\n-ERR value is out of range, must be positive\r\n",
+    );
   });
 });
 
@@ -308,7 +349,15 @@ describe("who is served", () => {
     const { clock, random } = nodeHost();
     const heart = new FakeHeart();
     const options = { port: 1, host: "0.0.0.0", password: null, allowFlush: false, maxClients: 10 };
-    await startServer({ heart: heart.heart, sockets, clock, random, options, version: "0", log: { info: () => undefined, error: () => undefined } });
+    await startServer({
+      heart: heart.heart,
+      sockets,
+      clock,
+      random,
+      options,
+      version: "0",
+      log: { info: () => undefined, error: () => undefined },
+    });
     events.data(Buffer.from("SET a 1\r\n"));
     expect(written[0]).toMatch(/^-DENIED /);
     expect(written[1]).toBe("end");

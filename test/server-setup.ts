@@ -67,7 +67,10 @@ export class RawClient {
 
   /** Waits until exactly this has come; then nothing of it counts any more. */
   async expect(text: string): Promise<void> {
-    await until(() => this.received.length >= text.length, () => `wanted ${JSON.stringify(text)}, got ${JSON.stringify(this.received)}`);
+    await until(
+      () => this.received.length >= text.length,
+      () => `wanted ${JSON.stringify(text)}, got ${JSON.stringify(this.received)}`,
+    );
     if (this.received !== text) throw new Error(`wanted ${JSON.stringify(text)}, got ${JSON.stringify(this.received)}`);
     this.received = "";
   }

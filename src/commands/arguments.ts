@@ -3,18 +3,23 @@ import type { Bytes } from "../bytes.js";
 import type { Command, Session, Subcommand } from "./command.js";
 import { failure, shown, wrongArity, type ErrorReply, type Reply } from "./reply.js";
 
-/** Redis' error where a command or subcommand does not exist in this form or has too few or too many arguments, else null. */
+/** Redis' error where there is no such subcommand, or there are too few or too many arguments; else null. */
 export function checkArguments(command: Command, args: readonly Bytes[]): ErrorReply | null {
   if (command.kind === "session" && command.subcommands !== undefined && args.length > 1) {
     const found = findSubcommand(command.subcommands, args);
-    if (found === undefined) return failure(`ERR unknown subcommand '${shown(args[1] as Bytes)}'. Try ${command.name.toUpperCase()} HELP.`);
+    if (found === undefined)
+      return failure(`ERR unknown subcommand '${shown(args[1] as Bytes)}'. Try ${command.name.toUpperCase()} HELP.`);
     return fitsArity(found.arity, args.length) ? null : wrongArity(`${command.name}|${found.name}`);
   }
   return fitsArity(command.arity, args.length) ? null : wrongArity(command.name);
 }
 
 /** Runs the subcommand that the second argument names. `checkArguments` has made sure that there is one. */
-export function runSubcommand(subcommands: readonly Subcommand[], session: Session, args: readonly Bytes[]): Reply | Promise<Reply> {
+export function runSubcommand(
+  subcommands: readonly Subcommand[],
+  session: Session,
+  args: readonly Bytes[],
+): Reply | Promise<Reply> {
   return (findSubcommand(subcommands, args) as Subcommand).run(session, args);
 }
 

@@ -11,7 +11,17 @@ import type { Workspace } from "../workspace.js";
 import type { Reply } from "./reply.js";
 
 /** Redis' names. `no_multi`: refused inside MULTI. `no_auth`: allowed before the password was given. */
-export type CommandFlag = "write" | "readonly" | "denyoom" | "fast" | "admin" | "blocking" | "loading" | "stale" | "no_auth" | "no_multi";
+export type CommandFlag =
+  | "write"
+  | "readonly"
+  | "denyoom"
+  | "fast"
+  | "admin"
+  | "blocking"
+  | "loading"
+  | "stale"
+  | "no_auth"
+  | "no_multi";
 
 /** Redis' groups. */
 export type CommandGroup = "string" | "hash" | "generic" | "transactions" | "connection" | "server";

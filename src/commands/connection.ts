@@ -76,7 +76,8 @@ function hello(session: Session, args: Args): Reply {
   }
   const options = parseHello(args);
   if ("kind" in options) return options;
-  if (options.login !== null && session.login(options.login.user, options.login.password) === "wrong") return wrongPassword;
+  if (options.login !== null && session.login(options.login.user, options.login.password) === "wrong")
+    return wrongPassword;
   if (!session.authenticated) return helloNeedsLogin;
   if (options.name !== null) session.name = options.name;
   session.protocol = protocol as 2 | 3;
@@ -95,7 +96,8 @@ function hello(session: Session, args: Args): Reply {
 function select(_session: Session, args: Args): Reply {
   const index = parseInteger(at(args, 1));
   if (index === null) return notAnInteger;
-  if (index < -(2 ** 31) || index >= 2 ** 31) return failure("ERR value is out of range, value must between -2147483648 and 2147483647");
+  if (index < -(2 ** 31) || index >= 2 ** 31)
+    return failure("ERR value is out of range, value must between -2147483648 and 2147483647");
   return index === 0 ? ok : failure("ERR DB index is out of range");
 }
 
@@ -106,7 +108,8 @@ function quit(session: Session): Reply {
 
 function setInfo(_session: Session, args: Args): Reply {
   const name = at(args, 2).toLowerCase();
-  if (name !== "lib-name" && name !== "lib-ver") return failure(`ERR Unrecognized option '${shown(at(args, 2), Infinity)}'`);
+  if (name !== "lib-name" && name !== "lib-ver")
+    return failure(`ERR Unrecognized option '${shown(at(args, 2), Infinity)}'`);
   if (!isPlainName(at(args, 3))) return failure(`ERR ${name} cannot contain spaces, newlines or special characters.`);
   return ok;
 }

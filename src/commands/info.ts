@@ -111,5 +111,8 @@ export const infoCommand: SessionCommand = {
   group: "server",
   syntax: "[section [section ...]]",
   summary: "Facts about the server: server clients memory persistence stats replication keyspace writebehind.",
-  run: (session, args: readonly Bytes[]): Reply => ({ kind: "text", text: bytesOfText(infoText(session.server, args.slice(1))) }),
+  run: (session, args: readonly Bytes[]): Reply => ({
+    kind: "text",
+    text: bytesOfText(infoText(session.server, args.slice(1))),
+  }),
 };

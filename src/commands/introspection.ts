@@ -1,7 +1,14 @@
 /** COMMAND: the table, as clients can ask for it. */
 import { bytesOfText, type Bytes } from "../bytes.js";
 import { checkArguments, runSubcommand } from "./arguments.js";
-import { noKeys, type Command, type KeyPositions, type Session, type SessionCommand, type Subcommand } from "./command.js";
+import {
+  noKeys,
+  type Command,
+  type KeyPositions,
+  type Session,
+  type SessionCommand,
+  type Subcommand,
+} from "./command.js";
 import { failure, simple, type Reply } from "./reply.js";
 
 type Args = readonly Bytes[];
@@ -28,7 +35,8 @@ function categories(command: Command): string[] {
 function keySpecs(command: Command): Reply[] {
   if (command.keys.first === 0) return [];
   const { first, last, step } = command.keys;
-  const map = (entries: [string, Reply][]): Reply => new Map(entries.map(([name, value]) => [bytesOfText(name), value]));
+  const map = (entries: [string, Reply][]): Reply =>
+    new Map(entries.map(([name, value]) => [bytesOfText(name), value]));
   const access = command.flags.includes("write") ? "RW" : "RO";
   return [
     map([
@@ -138,5 +146,6 @@ export const commandCommand: SessionCommand = {
   syntax: "[COUNT | LIST | INFO [name ...] | DOCS [name ...] | GETKEYS command [arg ...]]",
   summary: "Facts about the commands that this server has.",
   subcommands,
-  run: (session, args) => (args.length === 1 ? session.server.commands.map(describe) : runSubcommand(subcommands, session, args)),
+  run: (session, args) =>
+    args.length === 1 ? session.server.commands.map(describe) : runSubcommand(subcommands, session, args),
 };

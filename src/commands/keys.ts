@@ -50,10 +50,12 @@ function parseConditions(args: Args): ExpireConditions | ErrorReply {
   const found = { nx: false, xx: false, gt: false, lt: false };
   for (const arg of args.slice(3)) {
     const option = arg.toLowerCase();
-    if (option !== "nx" && option !== "xx" && option !== "gt" && option !== "lt") return failure(`ERR Unsupported option ${shown(arg, Infinity)}`);
+    if (option !== "nx" && option !== "xx" && option !== "gt" && option !== "lt")
+      return failure(`ERR Unsupported option ${shown(arg, Infinity)}`);
     found[option] = true;
   }
-  if (found.nx && (found.xx || found.gt || found.lt)) return failure("ERR NX and XX, GT or LT options at the same time are not compatible");
+  if (found.nx && (found.xx || found.gt || found.lt))
+    return failure("ERR NX and XX, GT or LT options at the same time are not compatible");
   if (found.gt && found.lt) return failure("ERR GT and LT options at the same time are not compatible");
   return found;
 }

@@ -27,7 +27,7 @@ const units: Readonly<Record<string, TimeUnit>> = {
 };
 
 /** Seconds beyond this do not fit into 64 bits of milliseconds. */
-const secondsMax = 9_223_372_036_854_775;
+const secondsMax = 9_223_372_036_854_775n;
 
 /** Reads what follows key and value in a SET. */
 export function parseSetOptions(args: readonly Bytes[], now: number): SetOptions | ErrorReply {
@@ -59,7 +59,13 @@ export function parseSetOptions(args: readonly Bytes[], now: number): SetOptions
  * The moment that a time names, in milliseconds since 1970. Moments beyond 2^53 ms (the year 287396) are refused as
  * Redis refuses those beyond 2^63: they would not be exact.
  */
-export function parseTime(text: Bytes, unit: TimeUnit, now: number, command: string, sign: "positive" | "any"): number | ErrorReply {
+export function parseTime(
+  text: Bytes,
+  unit: TimeUnit,
+  now: number,
+  command: string,
+  sign: "positive" | "any",
+): number | ErrorReply {
   const value = parseInteger(text);
   if (value === null) return notAnInteger;
   const invalid = failure(`ERR invalid expire time in '${command}' command`);

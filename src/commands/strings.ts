@@ -104,7 +104,8 @@ export const stringCommands: readonly DataCommand[] = [
     arity: -3,
     flags: ["write", "denyoom"],
     keys: oneKey,
-    syntax: "key value [NX | XX] [GET] [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]",
+    syntax:
+      "key value [NX | XX] [GET] [EX seconds | PX milliseconds | EXAT unix-time-seconds | PXAT unix-time-milliseconds | KEEPTTL]",
     summary: "Sets the string value of a key, whatever was there. Without options it never needs the database.",
     run: set,
   }),

@@ -21,7 +21,7 @@ export const commandTable: readonly Command[] = [
   ...connectionCommands,
   commandCommand,
   infoCommand,
-].sort((a, b) => (a.name < b.name ? -1 : 1));
+].toSorted((a, b) => (a.name < b.name ? -1 : 1));
 
 // The two spellings that clients send are found without making a string.
 const bySpelling: ReadonlyMap<string, Command> = new Map(

@@ -17,7 +17,8 @@ export const transactionCommands: readonly SessionCommand[] = [
   command({
     name: "exec",
     flags: ["loading", "stale"],
-    summary: "Runs the queued commands in one step. They are one frame of the write queue and reach the database in one transaction.",
+    summary:
+      "Runs the queued commands in one step. They are one frame of the write queue and reach the database in one transaction.",
     run: (session) => session.exec(),
   }),
   command({

@@ -33,7 +33,12 @@ interface Wants {
 }
 
 /** Answers as soon as what is wanted has come, the time is over (0: never), or the client is gone. */
-function watch(session: Session, wants: Wants, timeoutMs: number, answer: (progress: Progress) => Reply): Reply | Promise<Reply> {
+function watch(
+  session: Session,
+  wants: Wants,
+  timeoutMs: number,
+  answer: (progress: Progress) => Reply,
+): Reply | Promise<Reply> {
   const { heart, clock } = session.server;
   const sequence = session.written;
   const progress: Progress = { onDisk: false, inStore: heart.stored >= sequence, refused: false, failed: null };
@@ -45,7 +50,8 @@ function watch(session: Session, wants: Wants, timeoutMs: number, answer: (progr
     if (isDone()) settle();
   };
   const isDone = () =>
-    progress.failed !== null || ((wants.disk !== "wait" || progress.onDisk) && (!wants.store || progress.inStore || progress.refused));
+    progress.failed !== null ||
+    ((wants.disk !== "wait" || progress.onDisk) && (!wants.store || progress.inStore || progress.refused));
   const reply = () => (progress.failed === null ? answer(progress) : replyOfError(progress.failed));
   if (wants.disk !== "no") heart.whenDurable(sequence, came("onDisk"));
   if (isDone() || session.executing) return reply();
@@ -94,7 +100,8 @@ export const waitCommands: readonly SessionCommand[] = [
     keys: noKeys,
     group: "generic",
     syntax: "numreplicas timeout",
-    summary: "Waits until this connection's writes are in the database. Answers 1 when they are, 0 at the timeout (milliseconds; 0 is none).",
+    summary:
+      "Waits until this connection's writes are in the database. Answers 1 when they are, 0 at the timeout (milliseconds; 0 is none).",
     run: wait,
   },
   {

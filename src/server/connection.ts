@@ -1,11 +1,11 @@
 /**
- * One client: bytes in, commands in strict order, replies out in the same order. A command that has to wait (a load, room
- * in the queue, WAIT) holds back the later ones of this connection and nobody else's. It knows the heart's verbs and the
- * table of commands; what a command does is in commands/.
+ * One client: bytes in, commands in strict order, replies out in the same order. A command that has to wait (a load,
+ * room in the queue, WAIT) holds back the later ones of this connection and nobody else's. It knows the heart's verbs
+ * and the table of commands; what a command does is in commands/.
  */
 import type { Bytes } from "../bytes.js";
 import { checkArguments } from "../commands/arguments.js";
-import type { Command, DataCommand, ServerView, Session } from "../commands/command.js";
+import type { Command, DataCommand, ServerView, Session, SessionCommand } from "../commands/command.js";
 import { failure, isError, queued, replyOfError, type ErrorReply, type Reply } from "../commands/reply.js";
 import { findCommand, unknownCommand } from "../commands/table.js";
 import { WriteBehindError } from "../errors.js";
@@ -228,9 +228,10 @@ export class ClientConnection implements Session, ConnectionEvents {
       return this.#answer(refusal, 0);
     }
     const known = command as Command;
-    if (this.#transaction !== null && known.group !== "transactions" && known.name !== "quit") return this.#queue(known, args);
+    if (this.#transaction !== null && known.group !== "transactions" && known.name !== "quit")
+      return this.#queue(known, args);
     if (known.kind === "data") this.#runOnKeys(known, args);
-    else this.#runOnSession(() => known.run(this, args), known.name);
+    else this.#runOnSession(known, args);
   }
 
   /** Redis' checks before a command, in Redis' order. */
@@ -242,7 +243,9 @@ export class ClientConnection implements Session, ConnectionEvents {
     if (!this.authenticated && !command.flags.includes("no_auth")) return this.#inExec(command, needsLogin);
     if (this.#transaction !== null && command.flags.includes("no_multi")) return notInMulti;
     if (command.needs === "allowFlush" && !this.server.allowFlush) {
-      return failure(`ERR ${command.name.toUpperCase()} is refused: it empties the database. Start the server with --allow-flush to allow it`);
+      return failure(
+        `ERR ${command.name.toUpperCase()} is refused: it empties the database. Start the server with --allow-flush to allow it`,
+      );
     }
     return null;
   }
@@ -266,24 +269,23 @@ export class ClientConnection implements Session, ConnectionEvents {
   #runOnKeys(command: DataCommand, args: readonly Bytes[]): void {
     this.#command = command;
     this.#args = args;
-    let executed;
     try {
-      executed = this.server.heart.execute(this.#work);
+      const executed = this.server.heart.execute(this.#work);
+      if (executed instanceof Promise) void this.#finishLater(executed, command.name);
+      else this.#finish(executed);
     } catch (error) {
-      return this.#fail(error, command.name);
+      this.#fail(error, command.name);
     }
-    if (!(executed instanceof Promise)) return this.#finish(executed);
+  }
+
+  async #finishLater(executed: Promise<Executed<Reply>>, command: string): Promise<void> {
     this.#hold();
-    executed.then(
-      (done) => {
-        this.#finish(done);
-        this.#release();
-      },
-      (error: unknown) => {
-        this.#fail(error, command.name);
-        this.#release();
-      },
-    );
+    try {
+      this.#finish(await executed);
+    } catch (error) {
+      this.#fail(error, command);
+    }
+    this.#release();
   }
 
   /** An error may show what it has read, too: it waits until everything accepted so far is kept (promise 2). */
@@ -296,21 +298,24 @@ export class ClientConnection implements Session, ConnectionEvents {
     this.#answer(executed.value, executed.sequence);
   }
 
-  #runOnSession(run: () => Reply | Promise<Reply>, name: string): void {
-    let reply;
+  #runOnSession(command: SessionCommand, args: readonly Bytes[]): void {
     try {
-      reply = run();
+      const reply = command.run(this, args);
+      if (reply instanceof Promise) void this.#answerLater(reply, command.name);
+      else this.#answerSession(reply);
     } catch (error) {
-      reply = this.#replyOf(error, name);
+      this.#fail(error, command.name);
     }
-    if (!(reply instanceof Promise)) return this.#answerSession(reply);
+  }
+
+  async #answerLater(reply: Promise<Reply>, command: string): Promise<void> {
     this.#hold();
-    void reply
-      .catch((error: unknown) => this.#replyOf(error, name))
-      .then((late) => {
-        this.#answerSession(late);
-        this.#release();
-      });
+    try {
+      this.#answerSession(await reply);
+    } catch (error) {
+      this.#fail(error, command);
+    }
+    this.#release();
   }
 
   /** EXEC has shown records up to here, and may have made a frame. */

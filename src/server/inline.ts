@@ -40,7 +40,11 @@ function readWord(line: string, start: number): { readonly text: string; readonl
   return { text, end: at };
 }
 
-function readQuoted(line: string, start: number, quote: string): { readonly text: string; readonly end: number } | null {
+function readQuoted(
+  line: string,
+  start: number,
+  quote: string,
+): { readonly text: string; readonly end: number } | null {
   let text = "";
   for (let at = start; at < line.length; at++) {
     const char = line[at] as string;

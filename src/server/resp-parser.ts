@@ -180,7 +180,13 @@ export class RespParser {
       value = value * 10 + digit;
     }
     const digits = end - start;
-    if (digits > 0 && digits < 10 && buffer[end] === carriageReturn && end + 1 < buffer.length && (digits === 1 || buffer[start] !== 48)) {
+    if (
+      digits > 0 &&
+      digits < 10 &&
+      buffer[end] === carriageReturn &&
+      end + 1 < buffer.length &&
+      (digits === 1 || buffer[start] !== 48)
+    ) {
       this.#at = end + 2;
       this.#need = 1;
       return value;

@@ -61,11 +61,17 @@ async function listen({ sockets, options }: ServerParts, server: Server): Promis
     const code = (error as { code?: string }).code ?? "";
     const reasons: Record<string, readonly [string, string]> = {
       EADDRINUSE: [`port ${port} on ${host} is taken by another process`, "choose another with --port"],
-      EACCES: [`port ${port} on ${host} needs more rights than this process has`, "choose one from 1024 on with --port"],
+      EACCES: [
+        `port ${port} on ${host} needs more rights than this process has`,
+        "choose one from 1024 on with --port",
+      ],
       EADDRNOTAVAIL: [`${host} is not an address of this machine`, "choose another with --host"],
       ENOTFOUND: [`${host} is not a known name`, "choose another with --host"],
     };
-    const [text, hint] = reasons[code] ?? [`cannot listen on ${host} port ${port}: ${String(error)}`, "see --host and --port"];
+    const [text, hint] = reasons[code] ?? [
+      `cannot listen on ${host} port ${port}: ${String(error)}`,
+      "see --host and --port",
+    ];
     throw new WriteBehindError("CONFIG", text, { hint, cause: error });
   }
 }
