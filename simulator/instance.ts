@@ -95,7 +95,7 @@ export class Instance {
     this.#working = invocation;
     invocation.at = workspace.now;
     invocation.outcome = expected(operation, model.newest, workspace.now);
-    invocation.shows = Math.max(0, ...recordsOf(operation).map((record) => model.sequenceOf(record)));
+    invocation.shows = Math.max(0, ...recordsOf(operation).map((record) => model.shownBy(record)));
     return perform(operation, workspace);
   }
 

@@ -17,6 +17,8 @@ export interface ModelFrame {
 interface Version {
   readonly sequence: number;
   readonly value: RecordValue | null;
+  /** Whether a reader can tell it from the one before. */
+  readonly shows: boolean;
 }
 
 /** The truth. */
@@ -41,9 +43,11 @@ export class Model {
     const frame: ModelFrame = { sequence, at, effects };
     this.#frames.push(frame);
     for (const [record, value] of effects) {
-      const versions = this.#versions.get(record);
-      if (versions === undefined) this.#versions.set(record, [{ sequence, value }]);
-      else versions.push({ sequence, value });
+      const versions = this.#versions.get(record) ?? [];
+      this.#versions.set(record, versions);
+      const before = versions.at(-1)?.value ?? null;
+      if (isSame(value, before)) continue;
+      versions.push({ sequence, value, shows: isLive(value, at) || isLive(before, at) });
     }
     return frame;
   }
@@ -52,7 +56,10 @@ export class Model {
   truncate(sequence: number): void {
     while (this.#frames.length > sequence) {
       const frame = this.#frames.pop() as ModelFrame;
-      for (const record of frame.effects.keys()) this.#versions.get(record)?.pop();
+      for (const record of frame.effects.keys()) {
+        const versions = this.#versions.get(record);
+        if (versions?.at(-1)?.sequence === frame.sequence) versions.pop();
+      }
     }
   }
 
@@ -64,9 +71,9 @@ export class Model {
   /** The newest value of a record. */
   readonly newest = (record: Bytes): RecordValue | null => this.#versions.get(record)?.at(-1)?.value ?? null;
 
-  /** The sequence of the newest change of a record; 0 where there was none. */
-  sequenceOf(record: Bytes): number {
-    return this.#versions.get(record)?.at(-1)?.sequence ?? 0;
+  /** The sequence of the frame that a reader of this record sees the effect of; 0 where there is none. */
+  shownBy(record: Bytes): number {
+    return this.versions(record).findLast((version) => version.shows)?.sequence ?? 0;
   }
 
   /** The value of a record after a frame. */
@@ -78,4 +85,16 @@ export class Model {
   versions(record: Bytes): readonly Version[] {
     return this.#versions.get(record) ?? [];
   }
+}
+
+function isLive(value: RecordValue | null, now: number): boolean {
+  return value !== null && (value.expiresAt === null || value.expiresAt > now);
+}
+
+function isSame(a: RecordValue | null, b: RecordValue | null): boolean {
+  if (a === null || b === null) return a === b;
+  if (a.expiresAt !== b.expiresAt) return false;
+  const { content } = b;
+  if (typeof a.content === "string" || typeof content === "string") return a.content === content;
+  return a.content.size === content.size && [...a.content].every(([field, value]) => content.get(field) === value);
 }

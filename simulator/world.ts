@@ -296,8 +296,9 @@ class World implements Surroundings, Town, Fate {
   }
 
   /** Waits for something in virtual time. With a name it must come within the limit. */
-  #until(condition: () => boolean, what: string | null): Promise<void> {
-    return new Promise((resolve) => {
+  async #until(condition: () => boolean, what: string | null): Promise<void> {
+    if (condition()) return;
+    await new Promise<void>((resolve) => {
       const came = (): void => {
         limit?.cancel();
         resolve();

@@ -32,6 +32,7 @@ export class OrderPerRecord implements Checker {
   #follow(record: Bytes, holds: string): void {
     const versions = this.#parts.model.versions(record);
     const from = this.#reached.get(record) ?? 0;
+    if (from === 0 && holds === textOf(null)) return;
     // What has ended may be swept; when it may, promise 4 knows.
     const fits = (value: RecordValue | null): boolean =>
       textOf(value) === holds || (holds === textOf(null) && value?.expiresAt != null);

@@ -21,15 +21,15 @@ export class PastMoment implements Checker {
   committed({ batch, rows }: Commit): void {
     const { model } = this.#parts;
     const { sequence } = batch.to;
-    const frame = model.frame(sequence);
-    if (frame === undefined) {
+    const at = model.frame(sequence)?.at ?? 0;
+    if (sequence > model.last) {
       throw new Violation(
         promise,
         `the database is ahead of the queue: at ${sequence}, the last frame is ${model.last}`,
       );
     }
-    if (batch.sweepUpTo !== null && batch.sweepUpTo > frame.at) {
-      throw new Violation(promise, `swept up to ${batch.sweepUpTo}, but the log time of ${sequence} is ${frame.at}`);
+    if (batch.sweepUpTo !== null && batch.sweepUpTo > at) {
+      throw new Violation(promise, `swept up to ${batch.sweepUpTo}, but the log time of ${sequence} is ${at}`);
     }
     this.#sweptUpTo = Math.max(this.#sweptUpTo, batch.sweepUpTo ?? 0);
     for (const record of new Set([...model.records, ...rows.keys()])) {
