@@ -63,6 +63,21 @@ describe("batches", () => {
     await stop(world, writer);
   });
 
+  it("reads only up to the durable mark, also where more has come in since", async () => {
+    const world = new World();
+    const writer = world.start();
+    await world.advance(10);
+    const { marks } = world.queue;
+    world.write(put("a", "1"));
+    await world.until(() => world.queue.marks > marks);
+    world.write(put("a", "2"));
+    await world.until(() => world.queue.acknowledged > 0);
+    expect(world.queue.acknowledged).toBe(1);
+    await world.stored();
+    expect(world.store.batches.map(({ to }) => to.sequence)).toEqual([1, 2]);
+    await stop(world, writer);
+  });
+
   it("clears in a run of its own", async () => {
     const world = new World();
     world.write(put("a", "1"));
@@ -640,4 +655,56 @@ describe("beats and sweeps", () => {
     expect(world.told("warning")).toHaveLength(1);
     await stop(world, writer);
   });
+});
+
+describe("everything at once", () => {
+  it("whatever fails, the store is at a past moment after every commit, and in the end has it all", async () => {
+    for (let seed = 1; seed <= 150; seed++) await trouble(seed);
+  });
+
+  async function trouble(seed: number): Promise<void> {
+    const world = new World(seed);
+    const { dice, store, queue } = world;
+    const options = { delayMs: dice.below(50), batchRecords: 1 + dice.below(5), batchBytes: 100 + dice.below(1000) };
+    let writer = world.start(options);
+    let committed = 0;
+    const backups = [{ rows: new Map(store.rows), position: store.position }];
+    const happenings: (() => void | Promise<void>)[] = [
+      () => void world.write(put(`k${dice.below(6)}`, String(dice.below(1000))), put("last", String(queue.accepted))),
+      () => void world.write({ record: "k1" as Bytes, change: { kind: "remove" } }),
+      () => void queue.append({ kind: "clear" }),
+      () => void (store.fates = dice.pick([[down], ["lost"], ["lost", down], [refused], [new Error("fault")]])),
+      () => void (store.openFates = [down, down]),
+      () => void (store.commitMs = dice.below(40)),
+      () => void store.generation++,
+      () => writer.hurry(queue.accepted),
+      () => void writer.step().catch(() => {}),
+      () => void writer.pause(),
+      () => writer.resume(),
+      () => {
+        const backup = dice.pick(backups);
+        store.restore(backup.rows, backup.position);
+      },
+      () => void backups.push({ rows: new Map(store.rows), position: store.position }),
+      async () => {
+        await world.over(writer.stop());
+        writer = world.start(options, dice.chance(0.3));
+      },
+    ];
+    for (let i = 0; i < 60; i++) {
+      await dice.pick([...happenings, ...Array.from({ length: 14 }, () => happenings[0] as () => void)])();
+      await world.advance(dice.below(200));
+      expectPastMoment(world);
+      expect(store.batches.length).toBeGreaterThanOrEqual(committed);
+      committed = store.batches.length;
+    }
+    store.fates = [];
+    store.openFates = [];
+    writer.resume();
+    await world.until(() => store.position?.sequence === queue.accepted || queue.accepted === 0);
+    await world.advance(2 * retryMaxMs);
+    expectPastMoment(world);
+    expect(store.position?.sequence ?? 0, `seed ${seed}`).toBe(queue.accepted);
+    await stop(world, writer);
+  }
 });
