@@ -25,7 +25,10 @@ export interface WriterReports extends QueueSide {
 
 /** The writer, held. */
 export interface WriterHandle {
-  /** Does not wait for company until this sequence is stored. Call it, too, when a client waits for room in the queue. */
+  /**
+   * Does not wait for company until this sequence is stored. To be called, too, when a client waits for room in the
+   * queue.
+   */
   hurry(upTo: number): void;
   /** Resolves when the writer stands still: the run in hand was committed, or has failed. */
   pause(): Promise<void>;
