@@ -29,6 +29,8 @@ export interface Events {
   readonly full: { readonly pendingBytes: number };
   /** The writer stands still although there is work. */
   readonly stalled: { readonly reason: string };
+  /** What an operator must know although no write is hurt: the database went back, a clock jumped. */
+  readonly warning: { readonly text: string };
   /** Nothing is pending any more. */
   readonly drained: { readonly sequence: number };
 }

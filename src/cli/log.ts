@@ -37,6 +37,7 @@ export function logEvents(heart: Heart, log: Log, clock: Clock): void {
     log.info({ event: "storeUp", downMs }, `the database is up again after ${duration(downMs)}`),
   );
   events.on("stalled", ({ reason }) => log.error({ event: "stalled" }, `the writer stands still: ${reason}`));
+  events.on("warning", ({ text }) => log.warn({ event: "warning" }, text));
   events.on("deadLetter", ({ position, error }) =>
     log.error({ event: "deadLetter", position, code: error.code }, `the database refuses a change: ${error.message}`),
   );

@@ -9,6 +9,7 @@ import type { Reached } from "../heart.js";
 import type { Clock } from "../host/host.js";
 import type { Journal } from "../queue/journal/journal.js";
 import { positionText, type Position, type Waiting } from "../queue/queue.js";
+import { ChangeCount } from "./change-count.js";
 import { Waits } from "./waits.js";
 import type { WriterReports } from "../writer/writer-link.js";
 
@@ -36,7 +37,7 @@ export class WriterSide implements WriterReports {
   kind = "unknown";
   place = "";
   health: StoreHealth;
-  pendingChanges = 0;
+  readonly #changes = new ChangeCount();
   readonly #clock: Clock;
   readonly #journal: Journal;
   readonly #cache: MemoryCache;
@@ -48,8 +49,6 @@ export class WriterSide implements WriterReports {
   /** Called when the store went back to an older position, with a promise of its being where it was. */
   onWentBack: (healed: Promise<void>) => void = () => {};
   #firstOutcome: ((error: WriteBehindError | null) => void) | null = null;
-  /** Changes in each recovered frame, kept until it is known how far the store is. */
-  #recovered: { readonly sequence: number; readonly changes: number }[] = [];
 
   constructor(clock: Clock, journal: Journal, cache: MemoryCache, events: Emitter) {
     this.#clock = clock;
@@ -62,6 +61,11 @@ export class WriterSide implements WriterReports {
   /** The highest sequence that is in the database; before the store has told it, the log's base. */
   get stored(): number {
     return this.#position?.sequence ?? this.#journal.base.sequence;
+  }
+
+  /** Changes that are not in the database. Where the store has not told yet how far it is: at the most so many. */
+  get pendingChanges(): number {
+    return this.#changes.of(this.#journal.accepted - Math.max(this.stored, this.#journal.oldest() - 1));
   }
 
   get positionText(): string | null {
@@ -84,8 +88,7 @@ export class WriterSide implements WriterReports {
   /** A recovered frame. The store may have opened meanwhile, and may already have it. */
   recovered(sequence: number, changes: number): void {
     if (this.#position !== null && sequence <= this.#position.sequence) return;
-    this.pendingChanges += changes;
-    if (this.#position === null) this.#recovered.push({ sequence, changes });
+    this.#changes.accepted(sequence, changes);
   }
 
   /** Recovery is over: the writer may have what waits. */
@@ -99,7 +102,7 @@ export class WriterSide implements WriterReports {
 
   /** A frame was taken. */
   accepted(sequence: number, changes: number): void {
-    this.pendingChanges += changes;
+    this.#changes.accepted(sequence, changes);
     if (this.#ask !== null) this.#answer();
     if (this.#events.has("accepted")) this.#events.emit("accepted", { sequence, changes });
   }
@@ -130,10 +133,6 @@ export class WriterSide implements WriterReports {
     this.kind = kind;
     this.place = place;
     this.health = { state: "up", since: this.#clock.now(), error: null, nextTryAt: null };
-    for (const { sequence, changes } of this.#recovered) {
-      if (sequence <= position.sequence) this.pendingChanges -= changes;
-    }
-    this.#recovered = [];
     if (position.sequence < this.stored) this.#wentBack(position);
     this.#moveTo(position);
     this.#firstOutcome?.(null);
@@ -145,7 +144,6 @@ export class WriterSide implements WriterReports {
     counters.rows += report.records;
     counters.coalesced += report.changes - report.records;
     counters.lastCommitMs = report.commitMs;
-    this.pendingChanges -= report.changes;
     this.#moveTo(position);
     this.#events.emit("batch", report);
     if (position.sequence === this.#journal.accepted) this.#events.emit("drained", { sequence: position.sequence });
@@ -172,18 +170,22 @@ export class WriterSide implements WriterReports {
     this.#firstOutcome?.(errorOfPlain(error));
   }
 
+  warning(text: string): void {
+    this.#events.emit("warning", { text });
+  }
+
   #moveTo(position: Position): void {
     this.#position = position;
+    this.#changes.stored(position.sequence);
     this.#cache.acknowledge(position.sequence);
     // Until recovery is over nothing may be trimmed: it may be reading from before this position.
     if (this.#begun) this.#journal.acknowledge(position);
     this.#waitsStored.reach(position.sequence);
   }
 
-  /** A failover or a restored backup: the frames since then are pending once more. Each held one change or more. */
+  /** A failover or a restored backup: the frames since then are pending once more, and count for one change each. */
   #wentBack(position: Position): void {
     const before = this.stored;
-    this.pendingChanges += before - position.sequence;
     this.#cache.forgetClean();
     this.#position = position;
     this.onWentBack(new Promise((resolve) => this.#waitsStored.add(before, () => resolve())));
