@@ -4,7 +4,7 @@ import { Redis } from "ioredis";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { commandTable } from "../src/commands/table.js";
 import { startRedis, type RunningServer } from "./servers.js";
-import { command, RawClient, serve, until } from "./server-setup.js";
+import { command, RawClient, serve, serveEngine, testFolder, until } from "./server-setup.js";
 import { describeWith } from "./with-programs.js";
 
 const key = fc.constantFrom("a", "b", "h", "n", "");
@@ -107,6 +107,38 @@ function isComparable(args: readonly string[]): boolean {
     .some((word) => word.length > 15 && word !== "-9223372036854775808" && !word.endsWith("808"));
 }
 
+/** A client of this server and one of redis-server, which speak the same protocol. */
+async function pair(ours: number, theirs: number, protocol: number): Promise<readonly [RawClient, RawClient]> {
+  const clients = [new RawClient(ours), new RawClient(theirs)] as const;
+  for (const client of clients) {
+    client.send(command("HELLO", String(protocol)));
+    await until(() => client.received.length > 100);
+  }
+  return clients;
+}
+
+function streamOf(commands: readonly (readonly string[])[]): string {
+  return commands.map((args) => command(...args)).join("");
+}
+
+/** Sends commands and gives the lines of their replies. */
+async function talk(client: RawClient, stream: string): Promise<string[]> {
+  client.received = "";
+  client.send(stream + command("DISCARD") + command("ECHO", "the end"));
+  while (!client.received.endsWith("$7\r\nthe end\r\n")) {
+    await new Promise((resolve) => client.socket.once("data", resolve));
+  }
+  return client.received.split("\r\n");
+}
+
+function sameReplies(clients: readonly [RawClient, RawClient], pipelines: fc.Arbitrary<string[][]>) {
+  const clean = command("DISCARD") + command("FLUSHALL") + command("CLIENT", "SETNAME", "");
+  return fc.asyncProperty(pipelines, async (commands) => {
+    const [ours, theirs] = await Promise.all(clients.map((client) => talk(client, streamOf(commands) + clean)));
+    expect(ours).toEqual(theirs);
+  });
+}
+
 describeWith(["redis-server"], "the same replies as redis-server", () => {
   let redis: RunningServer;
   beforeAll(async () => {
@@ -114,35 +146,41 @@ describeWith(["redis-server"], "the same replies as redis-server", () => {
   });
   afterAll(() => redis.stop());
 
+  const rounds = Number(process.env["DIFFERENTIAL_RUNS"] ?? 1500);
+  const pipelines = fc.array(one.filter(isComparable), { minLength: 1, maxLength: 30 });
+
   for (const protocol of [2, 3]) {
     test(`RESP${protocol}`, { timeout: 120_000 }, async () => {
       const { port } = await serve({ allowFlush: true });
-      const clients = [new RawClient(port), new RawClient(redis.port)] as const;
-      for (const client of clients) {
-        client.send(command("HELLO", String(protocol)));
-        await until(() => client.received.length > 100);
-      }
-      let round = 0;
-      const replies = async (client: RawClient, stream: string, mark: string) => {
-        client.received = "";
-        client.send(
-          stream + command("DISCARD") + command("FLUSHALL") + command("CLIENT", "SETNAME", "") + command("ECHO", mark),
-        );
-        const end = `$${mark.length}\r\n${mark}\r\n`;
-        while (!client.received.endsWith(end)) await new Promise((resolve) => client.socket.once("data", resolve));
-        return client.received.split("\r\n");
-      };
-      await fc.assert(
-        fc.asyncProperty(fc.array(one.filter(isComparable), { minLength: 1, maxLength: 30 }), async (commands) => {
-          const mark = `end of round ${++round}`;
-          const stream = commands.map((args) => command(...args)).join("");
-          const [ours, theirs] = await Promise.all(clients.map((client) => replies(client, stream, mark)));
-          expect(ours).toEqual(theirs);
-        }),
-        { numRuns: Number(process.env["DIFFERENTIAL_RUNS"] ?? 1500) },
-      );
+      await fc.assert(sameReplies(await pair(port, redis.port, protocol), pipelines), { numRuns: rounds });
     });
   }
+
+  test("with the real engine", { timeout: 120_000 }, async () => {
+    const { port, stop } = await serveEngine(testFolder(), { durability: "os" });
+    await fc.assert(sameReplies(await pair(port, redis.port, 3), pipelines), { numRuns: rounds / 10 });
+    await stop();
+  });
+
+  test(
+    "with the real engine, started again between two pipelines: every record is cold",
+    { timeout: 120_000 },
+    async () => {
+      const folder = testFolder();
+      const check = fc.asyncProperty(pipelines, pipelines, async (before, after) => {
+        for (const commands of [before, after]) {
+          const engine = await serveEngine(folder, { durability: "os" });
+          const clients = await pair(engine.port, redis.port, 2);
+          const stream = streamOf(commands) + (commands === after ? command("DISCARD") + command("FLUSHALL") : "");
+          const [ours, theirs] = await Promise.all(clients.map((client) => talk(client, stream)));
+          expect(ours).toEqual(theirs);
+          for (const client of clients) client.socket.destroy();
+          await engine.stop();
+        }
+      });
+      await fc.assert(check, { numRuns: Math.ceil(rounds / 150) });
+    },
+  );
 
   /** The flags that say something here; Redis has more, for things that do not exist here. */
   const compared = new Set(["write", "readonly", "denyoom", "fast", "admin", "no_auth"]);

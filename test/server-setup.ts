@@ -1,11 +1,55 @@
-/** A server over the fake heart, and a bare client of it. */
+/** A server over the fake heart or the real engine, and a bare client of it. */
+import { mkdtempSync, rmSync } from "node:fs";
 import { connect, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { onTestFinished } from "vitest";
+import type { Heart } from "../src/heart.js";
 import { nodeHost } from "../src/host/node-host.js";
 import { nodeSockets } from "../src/host/sockets.js";
+import { resolveEngineOptions } from "../src/options-resolve.js";
+import type { EngineOptions } from "../src/options.js";
 import { startServer, type RespServer, type ServerParts } from "../src/server/server.js";
+import { sqlite } from "../src/store/sqlite/index.js";
+import { openHeart } from "../src/write-behind.js";
 import { FakeHeart } from "./server-fake-heart.js";
+
+/** A server over the real engine, with SQLite. */
+export interface Engine {
+  readonly heart: Heart;
+  readonly port: number;
+  /** Stops it as SIGTERM does. */
+  stop(): Promise<void>;
+}
+
+/** A folder that goes with the test. */
+export function testFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "write-behind-server-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** Starts a server over the real engine in a folder; `stop` it before the test ends. */
+export async function serveEngine(data: string, engine: Partial<EngineOptions> = {}): Promise<Engine> {
+  const host = nodeHost();
+  const options = resolveEngineOptions({ data, delayMs: 5, ...engine });
+  const heart = await openHeart({ host, store: sqlite({ file: join(data, "write-behind.db") }), options });
+  const server = await startServer({
+    heart,
+    sockets: nodeSockets(),
+    clock: host.clock,
+    random: host.random,
+    version: "0.0.0",
+    log: { info: () => undefined, error: (fields) => process.stderr.write(`${JSON.stringify(fields)}\n`) },
+    options: { port: 0, host: "127.0.0.1", password: null, allowFlush: true, maxClients: 100 },
+  });
+  const stop = async () => {
+    await server.close({ deadlineMs: 100 });
+    await heart.close();
+  };
+  return { heart, port: server.port, stop };
+}
 
 /** A server under test. */
 export interface Served {
