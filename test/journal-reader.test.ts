@@ -36,7 +36,8 @@ test("reads run by run beside a journal that appends, rotates, trims and recycle
   }
   await appending;
   expect(seen).toEqual(range(1, last));
-  expect(journal.stats().segments).toBeLessThan(10);
+  // Trimming goes on behind the reader's back; it ends with what must stay.
+  while (journal.stats().segments > 2) await new Promise((resolve) => setImmediate(resolve));
   await reader.close();
   await journal.close();
   await rm(real, { recursive: true });

@@ -47,7 +47,8 @@ export class Supply {
   #readyBytesMax = 0;
   #wantedBytes = 0;
   #number = 0;
-  #tending: Promise<void> | null = null;
+  #busy = false;
+  #tending: Promise<void> = Promise.resolve();
   #again: Timer | null = null;
   #closed = false;
 
@@ -123,16 +124,12 @@ export class Supply {
 
   /** Makes what is missing, in the background. */
   tend(): void {
-    if (this.#closed || this.#tending !== null) return;
-    this.#tending = this.#tend().then(
-      () => {
-        this.#tending = null;
-      },
-      (error: unknown) => {
-        this.#tending = null;
-        this.onFailed(error);
-      },
-    );
+    if (this.#closed || this.#busy) return;
+    this.#busy = true;
+    this.#tending = this.#tend().catch((error: unknown) => {
+      this.#busy = false;
+      this.onFailed(error);
+    });
   }
 
   /** Makes one spare now. Throws a DiskError of the kind `full` where there is no room. */
@@ -162,9 +159,12 @@ export class Supply {
       this.full = true;
       this.#again?.cancel();
       this.#again = this.#host.clock.after(tryAgainMs, () => this.tend());
+      this.#busy = false;
       return;
     }
     this.full = false;
+    // In the same step as the look at what is missing: whoever wants more next must find it idle.
+    this.#busy = false;
   }
 
   /** The size of the next file to be made, or 0. */
