@@ -149,9 +149,7 @@ export class SimulatedDatabase {
       this.#machine.tell(() => `${process.name}: commit to ${batch.to.sequence} is refused: ${String(error)}`);
       throw error;
     }
-    this.#machine.tell(
-      () => `${process.name}: the database commits ${batch.expected?.sequence ?? "nothing"} to ${batch.to.sequence}`,
-    );
+    this.#machine.tell(() => `${process.name}: the database ${doneBy(batch)}`);
     this.#machine.trace.number(batch.to.sequence);
     this.#machine.trace.number(batch.to.tag);
     this.#history.push(batch);
@@ -172,4 +170,10 @@ export class SimulatedDatabase {
     const { dice } = this.#machine;
     return dice.number() * this.temper.latencyMs * (dice.chance(0.02) ? 20 : 1);
   }
+}
+
+function doneBy({ expected, to, rows, clear, sweepUpTo }: Batch): string {
+  if (expected?.sequence === to.sequence) return `sweeps up to ${sweepUpTo}`;
+  const what = clear ? "everything is gone" : [...rows.keys()].join(" ");
+  return `commits ${expected?.sequence ?? "nothing"} to ${to.sequence}: ${what}`;
 }

@@ -120,6 +120,9 @@ class World implements Surroundings, Town, Fate {
     this.later(faultsLimitMs, () => (over = true));
     await this.#until(() => over || this.#clients.every((client) => client.finished), null);
     this.#beCalm();
+    let quiet = false;
+    this.later(20 * this.machine.disk.temper.latencyMs, () => (quiet = true));
+    await this.#until(() => quiet, "what had failed before has been told");
     await this.#until(() => this.serving() !== null, "a process serves");
     await this.#until(() => this.#clients.every((client) => !client.waits), "every client has its replies");
     await this.#settle();
