@@ -1,9 +1,9 @@
 /**
- * Compiles the project into dist/. First it takes away what was compiled from files that are no more; at the end it puts
- * the program where `npx write-behind` finds it in a clone: npm does that for dependencies only.
+ * Compiles the project into dist/. First it takes away what was compiled from files that are no more; at the end it
+ * makes the program executable: npm does that only when it installs, and `npx write-behind` must work after any build.
  */
 import { spawnSync } from "node:child_process";
-import { chmodSync, existsSync, readFileSync, readdirSync, rmSync, symlinkSync } from "node:fs";
+import { chmodSync, existsSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -23,12 +23,7 @@ const typescript = createRequire(import.meta.url).resolve("typescript/package.js
 const tsc = join(dirname(typescript), "bin", "tsc");
 const run = spawnSync(process.execPath, [tsc, "-p", join(root, "tsconfig.json")], { stdio: "inherit" });
 
-const bin = join(root, "node_modules", ".bin");
-for (const [name, target] of Object.entries(JSON.parse(readFileSync(join(root, "package.json"), "utf8")).bin)) {
-  const program = join(root, target);
-  if (!existsSync(program) || !existsSync(bin) || process.platform === "win32") continue;
-  chmodSync(program, 0o755);
-  rmSync(join(bin, name), { force: true });
-  symlinkSync(relative(bin, program), join(bin, name));
+for (const target of Object.values(JSON.parse(readFileSync(join(root, "package.json"), "utf8")).bin)) {
+  if (existsSync(join(root, target))) chmodSync(join(root, target), 0o755);
 }
 process.exit(run.status ?? 1);
