@@ -38,6 +38,8 @@ const meanings: { readonly [code: number]: Meaning } = {
 /** A full code: the file was moved or deleted while it was open. */
 const readonlyDbMoved = 1032;
 const cantOpen = 14;
+/** Input and output failed; the file is damaged; it is no database. */
+const spoiling: readonly number[] = [10, 11, 26];
 /** Of the system: no file descriptor is left, in this process or on this machine. */
 const tooManyFiles: readonly number[] = [23, 24];
 
@@ -52,6 +54,11 @@ export function storeErrorOf(error: unknown, file: string): unknown {
   if (!isDriverError(error)) return error;
   const { kind, what } = meaningOf(error, file);
   return new StoreError(kind, `the database ${file} ${what} (${error.message})`, error);
+}
+
+/** Whether what a connection has cached is not to be trusted after this error. */
+export function spoilsConnection(error: unknown): boolean {
+  return isDriverError(error) && spoiling.includes(error.errcode & 0xff);
 }
 
 /** Whether the driver says that there is no such file. */

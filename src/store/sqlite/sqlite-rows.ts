@@ -19,8 +19,12 @@ export class SqliteRows {
     this.#run = Object.fromEntries(prepared) as Statements;
   }
 
-  /** Brings a change into the record's rows. */
-  write(record: Bytes, change: Change): void {
+  /** Brings every change into its record's rows, in the order of the keys: neighbours lie in the same pages. */
+  writeAll(changes: ReadonlyMap<Bytes, Change>): void {
+    for (const record of [...changes.keys()].toSorted()) this.#write(record, changes.get(record) as Change);
+  }
+
+  #write(record: Bytes, change: Change): void {
     const key = cellOfBytes(record);
     if (change.kind === "replace") this.#replace(key, change);
     else if (change.kind === "merge") this.#merge(key, change);

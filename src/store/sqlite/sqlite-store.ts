@@ -15,15 +15,14 @@ import {
   type StoreOpened,
 } from "../store.js";
 import { SqliteConnection } from "./sqlite-connection.js";
-import { isCannotOpen, isMissingTable, storeErrorOf } from "./sqlite-errors.js";
+import { isCannotOpen, isMissingTable, spoilsConnection, storeErrorOf } from "./sqlite-errors.js";
 import { SqlitePosition } from "./sqlite-position.js";
 import { SqliteReads } from "./sqlite-reads.js";
 import { SqliteRows } from "./sqlite-rows.js";
 import { ownTables } from "./sqlite-statements.js";
 
-/** A connection that commits. */
-interface Writing {
-  readonly connection: SqliteConnection;
+/** What commits are made with. */
+interface Prepared {
   readonly position: SqlitePosition;
   readonly rows: SqliteRows;
 }
@@ -34,26 +33,14 @@ interface Reading {
   readonly reads: SqliteReads;
 }
 
-/**
- * A commit is on the disk when it returns, or the queue would be trimmed too early: WAL with FULL syncs at every
- * commit (fullfsync: on macOS too). The cache holds the pages that a batch touches; the WAL is cut back to its limit.
- */
-const writingPragmas = `
-  PRAGMA journal_mode = WAL;
-  PRAGMA synchronous = FULL;
-  PRAGMA fullfsync = 1;
-  PRAGMA checkpoint_fullfsync = 1;
-  PRAGMA cache_size = -65536;
-  PRAGMA journal_size_limit = 67108864;
-`;
-
 /** A store in an SQLite file. */
 export class SqliteStore implements Store {
   readonly kind = "sqlite";
   readonly place: string;
   readonly limits: StoreLimits = { keyBytesMax: 65_536, valueBytesMax: 2 ** 28 };
   readonly #file: string;
-  #writing: Writing | null = null;
+  #writing: SqliteConnection | null = null;
+  #prepared: Prepared | null = null;
   #reading: Reading | null = null;
   #claim: { readonly logId: string; readonly generation: number } | null = null;
 
@@ -63,9 +50,12 @@ export class SqliteStore implements Store {
   }
 
   async open(claim: StoreClaim): Promise<StoreOpened> {
-    this.#leaveWriting();
     return this.#classified(() => {
-      const { connection, position } = (this.#writing = this.#connect(true));
+      if (this.#writing?.isCurrent() === false) this.#leaveWriting();
+      const connection = (this.#writing ??= SqliteConnection.forWriting(this.#file, true));
+      refuseUtf16(connection, this.#file);
+      connection.transaction("BEGIN IMMEDIATE", () => connection.exec(ownTables));
+      const { position } = (this.#prepared = this.#prepare(connection));
       const opened = connection.transaction("BEGIN IMMEDIATE", () => position.claim(claim));
       this.#claim = { logId: claim.logId, generation: opened.generation };
       return opened;
@@ -74,14 +64,17 @@ export class SqliteStore implements Store {
 
   async commit(batch: Batch): Promise<void> {
     this.#classified(() => {
-      // The claim is in the database, not in the connection: after a failure a new connection goes on with it.
-      const { connection, position, rows } = (this.#writing ??= this.#connect(false));
-      if (!connection.isCurrent())
+      if (this.#writing?.isCurrent() === false) {
+        this.#leaveWriting();
         throw new StoreError("moved", `the database file ${this.#file} was replaced or deleted`);
+      }
+      // The claim is in the database, not in the connection: after a failure a new connection goes on with it.
+      const connection = (this.#writing ??= SqliteConnection.forWriting(this.#file, false));
+      const { position, rows } = (this.#prepared ??= this.#prepare(connection));
       connection.transaction("BEGIN IMMEDIATE", () => {
         position.move(batch);
         if (batch.clear) rows.clear();
-        for (const [record, change] of batch.rows) rows.write(record, change);
+        rows.writeAll(batch.rows);
         if (batch.sweepUpTo !== null) rows.sweep(batch.sweepUpTo);
       });
     });
@@ -96,44 +89,37 @@ export class SqliteStore implements Store {
   }
 
   async close(): Promise<void> {
-    const claim = this.#claim;
-    this.#claim = null;
     try {
-      if (claim !== null) {
-        const { connection, position } = (this.#writing ??= this.#connect(false));
-        connection.transaction("BEGIN IMMEDIATE", () => position.release(claim.logId, claim.generation));
-      }
+      this.#release();
     } catch {
       // A claim that could not be given back goes stale, and the same queue may take it again at once.
     } finally {
+      this.#claim = null;
       this.#leaveWriting();
       this.#leaveReading();
     }
   }
 
-  #connect(create: boolean): Writing {
-    const connection = new SqliteConnection(this.#file, create);
-    try {
-      connection.exec(writingPragmas);
-      if (create) {
-        refuseUtf16(connection, this.#file);
-        connection.transaction("BEGIN IMMEDIATE", () => connection.exec(ownTables));
-      }
-      return { connection, position: new SqlitePosition(connection, this.#file), rows: new SqliteRows(connection) };
-    } catch (error) {
-      connection.close();
-      throw error;
-    }
+  #prepare(connection: SqliteConnection): Prepared {
+    return { position: new SqlitePosition(connection, this.#file), rows: new SqliteRows(connection) };
   }
 
-  /** Runs work of the writing connection. After a failure the next try looks at everything afresh. */
+  #release(): void {
+    const connection = this.#writing;
+    const claim = this.#claim;
+    if (claim === null || connection === null || !connection.isCurrent()) return;
+    const { position } = (this.#prepared ??= this.#prepare(connection));
+    connection.transaction("BEGIN IMMEDIATE", () => position.release(claim.logId, claim.generation));
+    connection.emptyWal();
+  }
+
+  /** Runs work of the writing connection, and classifies what it throws. */
   #classified<T>(work: () => T): T {
     try {
       return work();
     } catch (error) {
-      const classified = storeErrorOf(error, this.#file);
-      if (!(classified instanceof StoreError && classified.kind === "refused")) this.#leaveWriting();
-      throw classified;
+      if (spoilsConnection(error)) this.#leaveWriting();
+      throw storeErrorOf(error, this.#file);
     }
   }
 
@@ -144,7 +130,7 @@ export class SqliteStore implements Store {
       const { connection, reads } = (this.#reading ??= this.#connectForReading());
       return connection.transaction("BEGIN", () => work(reads));
     } catch (error) {
-      this.#leaveReading();
+      if (spoilsConnection(error)) this.#leaveReading();
       // Not "absent": the writer has not been here yet, or the disk is not mounted and the rows are on it.
       if (isCannotOpen(error) || isMissingTable(error)) {
         throw new StoreError("retryable", `there are no tables to read in ${this.#file} yet`, error);
@@ -154,9 +140,8 @@ export class SqliteStore implements Store {
   }
 
   #connectForReading(): Reading {
-    const connection = new SqliteConnection(this.#file, false);
+    const connection = SqliteConnection.forReading(this.#file);
     try {
-      connection.exec("PRAGMA query_only = 1; PRAGMA cache_size = -16384");
       return { connection, reads: new SqliteReads(connection) };
     } catch (error) {
       connection.close();
@@ -165,8 +150,9 @@ export class SqliteStore implements Store {
   }
 
   #leaveWriting(): void {
-    this.#writing?.connection.close();
+    this.#writing?.close();
     this.#writing = null;
+    this.#prepared = null;
   }
 
   #leaveReading(): void {
@@ -178,6 +164,7 @@ export class SqliteStore implements Store {
 /** Pages are in the order of the keys' bytes, which is the order of UTF-8 text and of no other. */
 function refuseUtf16(connection: SqliteConnection, file: string): void {
   const { encoding } = connection.prepare("PRAGMA encoding").get() as { encoding: string };
-  if (encoding !== "UTF-8")
+  if (encoding !== "UTF-8") {
     throw new StoreError("broken", `the database ${file} is in ${encoding}; write-behind needs UTF-8`);
+  }
 }
