@@ -71,6 +71,18 @@ test("a last group whose beginning is lost and whose end is there is cut at its 
   await goesOn(disk, 6);
 });
 
+test("whole frames behind a torn one are zeroed: they never follow a new frame of the same size", async () => {
+  const disk = await killedAfter(3);
+  const first = (await layOf(disk)).get(7) as Laid;
+  disk.bytesOf(first.path).fill(0, first.offset + 4, first.offset + 20);
+  const journal = await openOn(disk);
+  await appendGroups(journal, 1, 1);
+  const killed = disk.copy();
+  await journal.close();
+  expect((await layOf(killed)).get(7)).toEqual(first);
+  await goesOn(killed, 7);
+});
+
 test("a flipped byte in the last group is a torn tail; in an earlier one it is damage, and named", async () => {
   const disk = await killedAfter(4);
   const laid = await layOf(disk);
