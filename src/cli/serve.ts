@@ -4,7 +4,7 @@ import { startAdmin, type Admin } from "../dashboard/admin.js";
 import { commandRunner } from "../dashboard/command.js";
 import type { WriteBehindError } from "../errors.js";
 import type { CloseReport, Heart } from "../heart.js";
-import type { Host } from "../host/host.js";
+import type { Clock, Host } from "../host/host.js";
 import { nodeHost } from "../host/node-host.js";
 import { nodeSockets } from "../host/sockets.js";
 import { resolveEngineOptions } from "../options-resolve.js";
@@ -22,11 +22,14 @@ import { version } from "./version.js";
 
 /** One key press may arrive twice: from the terminal, and once more through npm. */
 const samePressMs = 500;
+/** How long closing may take beyond the time to drain. */
+const hungCloseMs = 5000;
 /** How long a server that cannot go on may take to say so and end. */
 const failedCloseMs = 1000;
 
 /** What runs. */
 interface Running {
+  readonly clock: Clock;
   readonly heart: Heart;
   readonly server: RespServer;
   readonly admin: Admin;
@@ -43,6 +46,10 @@ export async function serve(flags: Flags): Promise<ExitCode> {
   const log = openLog(process.stderr.isTTY && !json);
   const host = nodeHost();
   const signals = new Signals(host);
+  signals.onFirst(() => {
+    log.warn({ event: "stopped" }, `stopped while it started; the queue in ${options.data} is as it was`);
+    process.exit(exitCodes.left);
+  });
   const running = await start(host, options, store.file, log);
   const started: Started = {
     host: running.server.host,
@@ -61,9 +68,7 @@ export async function serve(flags: Flags): Promise<ExitCode> {
     signals.onFirst(() => stopped({ why: "signal" }));
     running.heart.onFailed((error) => stopped({ why: "failed", error }));
   });
-  return stop.why === "signal"
-    ? stopTruthfully(running, options, signals, log)
-    : endFailed(running, stop.error, host, log);
+  return stop.why === "signal" ? stopTruthfully(running, options, signals, log) : endFailed(running, stop.error, log);
 }
 
 async function start(host: Host, options: Options, file: string, log: Log): Promise<Running> {
@@ -85,7 +90,7 @@ async function start(host: Host, options: Options, file: string, log: Log): Prom
         options,
         run: commandRunner(heart, options.allowFlush),
       });
-      return { heart, server, admin };
+      return { clock: host.clock, heart, server, admin };
     } catch (error) {
       await server.close();
       throw error;
@@ -102,29 +107,32 @@ function engineOptions(options: Options): EngineOptions {
 }
 
 /** Takes nothing new, drains within the deadline, says what is left and where it is safe. */
-async function stopTruthfully(
-  { heart, server, admin }: Running,
-  options: Options,
-  signals: Signals,
-  log: Log,
-): Promise<ExitCode> {
+async function stopTruthfully(running: Running, options: Options, signals: Signals, log: Log): Promise<ExitCode> {
+  const { heart } = running;
   const pending = heart.status().queue.pendingChanges;
   const draining =
     pending === 0
       ? ""
       : `: ${counted(pending, "change")} go to the database, for up to ${duration(options.closeMs)} (once more to stop at once)`;
   log.info({ event: "stopping", pendingChanges: pending }, `stopping${draining}`);
-  signals.onSecond(() => {
+  const atOnce = (why: string): never => {
     const left = heart.status().queue.pendingChanges;
-    log.warn(
-      { event: "stopped", pendingChanges: left },
-      `stopped at once: ${counted(left, "change")} not in the database yet; what was answered is in the queue in ${options.data}`,
-    );
+    const safe =
+      options.durability === "memory"
+        ? "with durability memory they may be lost"
+        : `what was answered is in the queue in ${options.data}`;
+    const text = `${why}: ${counted(left, "change")} not in the database yet; ${safe}`;
+    log.warn({ event: "stopped", pendingChanges: left }, text);
     process.exit(left === 0 ? exitCodes.done : exitCodes.left);
-  });
-  await server.close();
+  };
+  signals.onSecond(() => atOnce("stopped at once"));
+  // A disk or a database that hangs must not make the stop hang: what was answered is safe already.
+  running.clock.after(options.closeMs + hungCloseMs, () =>
+    atOnce("stopped at the deadline, without waiting for what hangs"),
+  );
+  await running.server.close();
   const report = await heart.close({ deadlineMs: options.closeMs });
-  await admin.close();
+  await running.admin.close();
   log.info({ event: "stopped", ...report }, stoppedText(report));
   return report.drained ? exitCodes.done : exitCodes.left;
 }
@@ -135,9 +143,8 @@ function stoppedText({ drained, pendingChanges, leftIn }: CloseReport): string {
 }
 
 async function endFailed(
-  { heart, server, admin }: Running,
+  { clock, heart, server, admin }: Running,
   error: WriteBehindError,
-  host: Host,
   log: Log,
 ): Promise<ExitCode> {
   const hint = error.hint === null ? "" : ` (${error.hint})`;
@@ -150,7 +157,7 @@ async function endFailed(
     admin.close(),
     heart.close({ deadlineMs: 0 }),
   ]);
-  await Promise.race([closed, new Promise<void>((done) => host.clock.after(2 * failedCloseMs, done))]);
+  await Promise.race([closed, new Promise<void>((done) => clock.after(2 * failedCloseMs, done))]);
   return exitCodes.failed;
 }
 
@@ -166,10 +173,9 @@ class Signals {
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => this.#came());
   }
 
-  /** Called at the first signal; at once where it has already come, during the start. */
+  /** Called at the first signal; takes the place of the call before. */
   onFirst(call: () => void): void {
     this.#first = call;
-    if (this.#firstAt !== null) call();
   }
 
   onSecond(call: () => void): void {
@@ -181,10 +187,6 @@ class Signals {
     if (this.#firstAt === null) {
       this.#firstAt = now;
       this.#first?.();
-    } else if (now - this.#firstAt > samePressMs) {
-      // A start that hangs has nobody to ask: the second signal ends it.
-      if (this.#second === null) process.exit(exitCodes.left);
-      this.#second();
-    }
+    } else if (now - this.#firstAt > samePressMs) this.#second?.();
   }
 }

@@ -24,7 +24,7 @@ export function statusText({ state, reason, cache, queue, writer, store, deadLet
     ["queue", `${pending}; durability ${queue.durability}`],
     [
       "writer",
-      `${count(writer.batches)} batches, ${count(writer.rows)} rows, ${counted(writer.coalesced, "write")} saved${writer.lastCommitMs === null ? "" : `, last commit ${duration(writer.lastCommitMs)}`}${writer.retries === 0 ? "" : `, ${count(writer.retries)} retries`}`,
+      `${count(writer.batches)} ${writer.batches === 1 ? "batch" : "batches"}, ${counted(writer.rows, "row")}, ${counted(writer.coalesced, "write")} saved${writer.lastCommitMs === null ? "" : `, last commit ${duration(writer.lastCommitMs)}`}${writer.retries === 0 ? "" : `, ${count(writer.retries)} retries`}`,
     ],
     ["database", `${store.kind}, ${store.state}${store.error === null ? "" : `: ${store.error}`}`],
   ];
