@@ -35,6 +35,7 @@ export function buildProgram(end: (code: ExitCode) => void): Command {
   addServe(program, end);
   addClientVerbs(program);
   addSend(program, end);
+  addTrace(program, end);
   return program;
 }
 
@@ -90,5 +91,16 @@ function addSend(program: Command, end: (code: ExitCode) => void): void {
     .action(async (args: string[], flags: Flags) => {
       const { send } = await import("./send.js");
       end(await send(args, flags));
+    });
+}
+
+function addTrace(program: Command, end: (code: ExitCode) => void): void {
+  const description =
+    "show one write's journey step by step, from a real run; or that of your own commands and `step`s";
+  verb(program, "trace [commands...]", description)
+    .option("--quiz", "ask the questions of the lesson one by one")
+    .action(async (commands: string[], flags: Flags) => {
+      const { trace } = await import("./trace.js");
+      end(await trace(commands, flags));
     });
 }
