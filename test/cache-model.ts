@@ -221,13 +221,14 @@ export class World {
       if (this.#kept.has(name)) expect({ name, known: given !== undefined }).toEqual({ name, known: true });
       this.#checkSequence(name);
       for (const watching of this.#watches) {
-        if (watching.record === name && given != null && !watching.marked) watching.end = given.expiresAt;
+        if (watching.record === name && given !== undefined && given !== null && !watching.marked)
+          watching.end = given.expiresAt;
       }
     }
     for (const { watch, marked, end, record: name } of this.#watches) {
       const truth = this.#truth(name);
       if (marked || (end !== null && end <= this.#now)) expect(watch.changed(this.#now)).toBe(true);
-      else if (truth?.expiresAt == null || truth.expiresAt > this.#now) expect(watch.changed(this.#now)).toBe(false);
+      else if ((truth?.expiresAt ?? Number.MAX_VALUE) > this.#now) expect(watch.changed(this.#now)).toBe(false);
     }
     if (this.#pins.length === 0) {
       expect(cache.bytes).toBeLessThanOrEqual(Math.max(cache.bytesMax, cache.pendingBytes));

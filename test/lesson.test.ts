@@ -1,4 +1,4 @@
-/** The lesson is what the engine does: on a whole engine the table of the specification, on a broken one the breakage. */
+/** The lesson is what the engine does: on a sound engine the specified table, on a broken one the breakage. */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";

@@ -98,16 +98,23 @@ class Plain {
       case "setExpiry":
         return row === undefined ? undefined : this.#put(address.record, row.content, one.expiresAt);
       case "setFields":
-      case "unsetFields": {
-        if (typeof row?.content === "string") return "error";
-        if (row === undefined && one.op === "unsetFields") return undefined;
-        const hash = new Map(row?.content ?? []);
-        if (one.op === "setFields") for (const [field, to] of one.fields) hash.set(field, to);
-        else for (const field of one.names) hash.delete(field);
-        if (hash.size === (row?.content.size ?? 0) && hash.size === 0) return undefined;
-        return this.#put(address.record, hash.size === 0 ? null : hash, row?.expiresAt ?? null);
-      }
+      case "unsetFields":
+        return this.#onHash(address.record, row, one);
     }
+  }
+
+  #onHash(
+    name: Bytes,
+    row: RecordValue | undefined,
+    one: Op & { op: "setFields" | "unsetFields" },
+  ): undefined | "error" {
+    if (typeof row?.content === "string") return "error";
+    if (row === undefined && one.op === "unsetFields") return undefined;
+    const hash = new Map(row?.content ?? []);
+    if (one.op === "setFields") for (const [field, to] of one.fields) hash.set(field, to);
+    else for (const field of one.names) hash.delete(field);
+    if (hash.size === (row?.content.size ?? 0) && hash.size === 0) return undefined;
+    return this.#put(name, hash.size === 0 ? null : hash, row?.expiresAt ?? null);
   }
 
   #onField(name: Bytes, field: Bytes, one: Op): Content | null | undefined | "error" {

@@ -367,7 +367,7 @@ export class MemoryCache {
     entry.bytes = bytes;
   }
 
-  /** An entry that lies in no list becomes one that may be evicted. One that would push out all others does not stay. */
+  /** An entry that lies in no list may be evicted from now on. One that would push out all others does not stay. */
   #makeClean(entry: Entry): void {
     if (entry.bytes > this.#bytesMax && !this.#isPinned(entry.record)) this.#forget(entry);
     else this.#clean.add(entry);

@@ -99,6 +99,7 @@ function addTrace(program: Command, end: (code: ExitCode) => void): void {
     "show one write's journey step by step, from a real run; or that of your own commands and `step`s";
   verb(program, "trace [commands...]", description)
     .option("--quiz", "ask the questions of the lesson one by one")
+    .option("--markdown", "print the page docs/lesson.md, which is made this way")
     .action(async (commands: string[], flags: Flags) => {
       const { trace } = await import("./trace.js");
       end(await trace(commands, flags));

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { bytesOfBuffer } from "../bytes.js";
 import { nodeHost } from "../host/node-host.js";
+import { drawMarkdown } from "../lesson/draw-markdown.js";
 import { drawTerminal } from "../lesson/draw-terminal.js";
 import { lessonHolds, type Lesson, type LessonAction } from "../lesson/lesson.js";
 import { askQuiz } from "../lesson/quiz.js";
@@ -28,6 +29,7 @@ export async function trace(commands: readonly string[], flags: Flags): Promise<
     actions.length === 0 ? runLesson(parts) : runOwnCommands(parts, actions),
   );
   if (quiz) await ask(lesson);
+  else if (flags["markdown"] === true) process.stdout.write(drawMarkdown(lesson));
   else print(lesson, flags["json"] === true, () => drawTerminal(lesson));
   return lessonHolds(lesson) ? exitCodes.done : exitCodes.failed;
 }
@@ -69,8 +71,8 @@ async function ask(lesson: Lesson): Promise<void> {
   const say = (text: string): void => void process.stdout.write(text);
   const prompt = async (text: string): Promise<string | null> => {
     say(text);
-    const { done, value } = await lines.next();
-    return done === true ? null : value;
+    const line: IteratorResult<string, unknown> = await lines.next();
+    return line.done === true ? null : line.value;
   };
   const { right, asked } = await askQuiz(lesson.quiz, prompt, say);
   say(`${right} of ${asked} right. npx write-behind trace shows the whole run.\n`);

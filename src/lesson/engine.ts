@@ -83,7 +83,7 @@ function engineOf({ host, patienceMs }: LessonParts, heart: Heart, reader: Store
 }
 
 async function plainStore(store: Store | StoreDescriptor): Promise<Store> {
-  return "module" in store ? await loadStore(store) : store;
+  return "module" in store ? loadStore(store) : store;
 }
 
 async function look(heart: Heart, reader: StoreReader, keys: readonly Bytes[]): Promise<LessonState> {

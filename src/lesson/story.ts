@@ -4,25 +4,36 @@ import { claim, type Lesson, type LessonClaim, type LessonRow, type QuizQuestion
 import type { RowsOfRun } from "./run-rows.js";
 
 /** The concept flow, each stage with what the run showed of it. `value`: what a read must give. */
-export function flowOf({ start, rows }: RowsOfRun, value: string): LessonClaim[] {
+export function flowOf(run: RowsOfRun, value: string): LessonClaim[] {
+  return [...flowToQueue(run, value), ...flowToDatabase(run, value), flowBack(run, value)];
+}
+
+function flowToQueue({ start, rows }: RowsOfRun, value: string): LessonClaim[] {
   const written = rows.find((row) => row.wrote);
   const queued = rows.find((row) => row.kind === "queued");
-  const step = rows.find((row) => row.kind === "step");
-  const read = rows.findLast((row) => row.kind === "command" && !row.wrote);
-  const updated = updateOf({ start, rows });
-  const inCache = written?.cells.cache.includes(value) === true;
+  if (written === undefined || queued === undefined) return [claim("client writes data to cache", "it did not", false)];
+  const { cache, database, output } = written.cells;
   return [
     claim(
       "client writes data to cache",
-      `step ${written?.step}: ${written?.action}, answered ${written?.cells.output}`,
-      written?.cells.output === "OK",
+      `step ${written.step}: ${written.action}, answered ${output}`,
+      output === "OK",
     ),
     claim(
       "cache stores it immediately",
-      `cache ${written?.cells.cache}, database ${written?.cells.database}`,
-      inCache && written?.cells.database === start.database,
+      `cache ${cache}, database ${database}`,
+      cache.includes(value) && database === start.database,
     ),
-    claim("write operation queued", `queue ${queued?.cells.queue}`, queued?.state.queue.length === 1),
+    claim("write operation queued", `queue ${queued.cells.queue}`, queued.state.queue.length === 1),
+  ];
+}
+
+function flowToDatabase(run: RowsOfRun, value: string): LessonClaim[] {
+  const { rows } = run;
+  const step = rows.find((row) => row.kind === "step");
+  const updated = updateOf(run);
+  const answered = `the client was answered in step ${rows.find((row) => row.wrote)?.step}`;
+  return [
     claim(
       "background process writes to the database",
       `step ${step?.step}: queue ${step?.cells.queue}`,
@@ -32,15 +43,19 @@ export function flowOf({ start, rows }: RowsOfRun, value: string): LessonClaim[]
       "database updated asynchronously",
       updated === null
         ? `the database still holds ${rows.at(-1)?.cells.database}`
-        : `the client was answered in step ${written?.step}, the database updated in step ${updated.step}: ${updated.cells.database}`,
+        : `${answered}, the database updated in step ${updated.step}: ${updated.cells.database}`,
       updated !== null && updated === step && updated.cells.database.includes(value),
     ),
-    claim(
-      "client reads the latest from the cache",
-      `step ${read?.step}: ${read?.cells.output}, ${read?.misses} cache misses`,
-      read?.cells.output === value && read.misses === 0,
-    ),
   ];
+}
+
+function flowBack({ rows }: RowsOfRun, value: string): LessonClaim {
+  const read = rows.findLast((row) => row.kind === "command" && !row.wrote);
+  return claim(
+    "client reads the latest from the cache",
+    `step ${read?.step}: ${read?.cells.output}, ${read?.misses} cache misses`,
+    read?.cells.output === value && read.misses === 0,
+  );
 }
 
 /** The quiz, its answers taken from the run and from `readRightAfter`, another run's read before the writer had run. */
