@@ -68,7 +68,7 @@ function rawAppend(file: FileHandle, lines: readonly string[]): Append {
 }
 
 function journalAppend(log: Journal, source: readonly FrameBody[]): Append {
-  let waiting: (() => void)[] = [];
+  const waiting: (() => void)[] = [];
   let first = log.accepted + 1;
   log.onKept = (mark) => {
     const count = mark - first + 1;

@@ -1,6 +1,6 @@
 /**
- * What every host keeps: the real one (src/host) and its simulated twin. Plain async cases without a test runner; a case
- * throws where the promise is broken. Power loss is the simulator's own: no real host can be asked to lose it.
+ * What every host keeps: the real one (src/host) and its simulated twin. Plain async cases without a test runner; a
+ * case throws where the promise is broken. Power loss is the simulator's own: no real host can be asked to lose it.
  */
 import { DiskError, type Disk, type Host } from "../src/host/host.js";
 
@@ -254,7 +254,10 @@ function equal(actual: unknown, expected: unknown): void {
   isTrue(Object.is(actual, expected), `expected ${String(expected)}, got ${String(actual)}`);
 }
 
-async function fails(kind: DiskError["kind"], call: () => ReturnType<Disk["remove"]> | ReturnType<Disk["open"]>): Promise<void> {
+async function fails(
+  kind: DiskError["kind"],
+  call: () => ReturnType<Disk["remove"]> | ReturnType<Disk["open"]>,
+): Promise<void> {
   try {
     await call();
   } catch (error) {

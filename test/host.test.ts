@@ -23,7 +23,9 @@ test("an owner that is killed owns no more", async () => {
     const owner = await nodeHost().disk.own(${JSON.stringify(folder)});
     console.log(owner === null ? "not owned" : "owned");
     setInterval(() => {}, 1000);`;
-  const child = spawn(process.execPath, ["--input-type=module", "-e", script], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.execPath, ["--input-type=module", "-e", script], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   const [said] = (await once(child.stdout, "data")) as [Buffer];
   expect(said.toString().trim()).toBe("owned");
   const { disk } = nodeHost();

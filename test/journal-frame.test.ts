@@ -3,8 +3,21 @@ import { crc32 } from "node:zlib";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { checksum } from "../src/queue/journal/checksum.js";
-import { decodeBody, encodeFrame, frameBytes, frameHeadBytes, lookAtFrame, sealFrame } from "../src/queue/journal/frame.js";
-import { encodeHeader, frameSeed, lookAtHeader, segmentSeed, type SegmentHeader } from "../src/queue/journal/segment.js";
+import {
+  decodeBody,
+  encodeFrame,
+  frameBytes,
+  frameHeadBytes,
+  lookAtFrame,
+  sealFrame,
+} from "../src/queue/journal/frame.js";
+import {
+  encodeHeader,
+  frameSeed,
+  lookAtHeader,
+  segmentSeed,
+  type SegmentHeader,
+} from "../src/queue/journal/segment.js";
 import type { FrameBody } from "../src/queue/queue.js";
 import { bodyArbitrary, set } from "./journal-kit.js";
 
@@ -105,7 +118,12 @@ test("a header comes back as it was; damaged or of another version it is told ap
 });
 
 test("seeds differ by log, segment and place", () => {
-  const seeds = [header, { ...header, index: 4 }, { ...header, firstSequence: 1 }, { ...header, logId: header.base.logId }];
+  const seeds = [
+    header,
+    { ...header, index: 4 },
+    { ...header, firstSequence: 1 },
+    { ...header, logId: header.base.logId },
+  ];
   expect(new Set(seeds.map(segmentSeed)).size).toBe(seeds.length);
   expect(frameSeed(segmentSeed(header), 4096)).not.toBe(frameSeed(segmentSeed(header), 4097));
 });

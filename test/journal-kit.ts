@@ -1,4 +1,4 @@
-/** What the journal's tests share: a disk in memory that can be damaged and made to fail, and short ways to write and read. */
+/** What the journal's tests share: a disk in memory that can be damaged and made to fail, ways to write and read. */
 import fc from "fast-check";
 import { bytesOfText, type Bytes } from "../src/bytes.js";
 import type { Change, Fields } from "../src/change.js";

@@ -1,6 +1,6 @@
 /**
- * The journal alone on a simulated machine: killed and cut off from power at random moments, also while it recovers, on a
- * disk that tears, loses and reorders what was not synced and sometimes fails. What was kept must be there again.
+ * The journal alone on a simulated machine: killed and cut off from power at random moments, also while it recovers,
+ * on a disk that tears, loses and reorders what was not synced and sometimes fails. What was kept must be there again.
  */
 import { expect, test } from "vitest";
 import { Dice } from "../simulator/host/random.js";
@@ -29,7 +29,7 @@ class Life {
   readonly #truth: Truth;
   readonly #durability: Durability;
   /** An error that ends the test, not only the life. */
-  failure: unknown = null;
+  failure: Error | null = null;
 
   constructor(process: Process, dice: Dice, truth: Truth, durability: Durability) {
     this.#process = process;
@@ -40,9 +40,9 @@ class Life {
 
   start(): void {
     this.#run().catch((error: unknown) => {
-      const { name, code } = error as { name?: unknown; code?: unknown };
+      const { name, code } = error as Error & { code?: unknown };
       // A disk that fails ends a life; what it loses is checked in the next one.
-      if (name !== "DiskError" && code !== "JOURNAL_FAILED") this.failure ??= error;
+      if (name !== "DiskError" && code !== "JOURNAL_FAILED") this.failure ??= error as Error;
     });
   }
 

@@ -27,7 +27,9 @@ interface Laid {
 /** Where each frame lies, by sequence. */
 async function layOf(disk: MemoryDisk): Promise<Map<number, Laid>> {
   const laid = new Map<number, Laid>();
-  await walkJournal(disk, folder, ({ sequence, length }, { path, end }) => laid.set(sequence, { path, offset: end, length }));
+  await walkJournal(disk, folder, ({ sequence, length }, { path, end }) =>
+    laid.set(sequence, { path, offset: end, length }),
+  );
   return laid;
 }
 
@@ -155,7 +157,12 @@ test("stale frames of a recycled file are never taken for new ones", async () =>
     const last = killed.segments().at(-1) as string;
     const report = await inspectJournal(killed, folder);
     expect(report?.torn).toBe(false);
-    expect(killed.bytesOf(last).subarray(4096 + (report?.segments.at(-1)?.bytes ?? 0)).every((byte) => byte === 0)).toBe(true);
+    expect(
+      killed
+        .bytesOf(last)
+        .subarray(4096 + (report?.segments.at(-1)?.bytes ?? 0))
+        .every((byte) => byte === 0),
+    ).toBe(true);
     await again.close();
   }
   expect(journal.stats().segments).toBeLessThan(4);

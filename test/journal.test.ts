@@ -11,7 +11,19 @@ import { Milestones } from "../src/queue/journal/milestones.js";
 import { JournalReader } from "../src/queue/journal/reader.js";
 import { beyondRetention, trimmable } from "../src/queue/journal/retention.js";
 import type { Durability } from "../src/queue/queue.js";
-import { appendGroups, appendSome, folder, kb, MemoryDisk, openOn, options, range, readAll, sequencesOn, set } from "./journal-kit.js";
+import {
+  appendGroups,
+  appendSome,
+  folder,
+  kb,
+  MemoryDisk,
+  openOn,
+  options,
+  range,
+  readAll,
+  sequencesOn,
+  set,
+} from "./journal-kit.js";
 
 const levels: readonly Durability[] = ["memory", "os", "disk"];
 
@@ -244,7 +256,9 @@ test("a failed write or sync ends the journal: told once, waits reject, nothing 
     await expect(journal.syncNow()).rejects.toMatchObject({ code: "JOURNAL_FAILED" });
     disk.before = () => {};
     disk.calls = [];
-    expect(() => journal.append(set("k", "v"), 1)).toThrow(expect.objectContaining({ code: "JOURNAL_FAILED" }) as Error);
+    expect(() => journal.append(set("k", "v"), 1)).toThrow(
+      expect.objectContaining({ code: "JOURNAL_FAILED" }) as Error,
+    );
     await expect(journal.syncNow()).rejects.toMatchObject({ code: "JOURNAL_FAILED" });
     await expect(journal.whenRoom(10, { waitMs: 5 })).rejects.toMatchObject({ code: "JOURNAL_FAILED" });
     expect([failures, journal.durable]).toEqual([1, 3]);

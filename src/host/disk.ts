@@ -120,7 +120,8 @@ class SystemFile implements DiskFile {
     fs.write(this.#fd, source, from, length, offset, (error, count) => {
       if (error !== null) reject(diskError(error, `writing ${this.#path} at ${offset}`));
       else if (count === length) resolve();
-      else if (count === 0) reject(new DiskError("failed", "EIO", `writing ${this.#path} at ${offset}: nothing was written`));
+      else if (count === 0)
+        reject(new DiskError("failed", "EIO", `writing ${this.#path} at ${offset}: nothing was written`));
       else this.#writeOn(source, from + count, length - count, offset + count, resolve, reject);
     });
   }

@@ -70,7 +70,7 @@ export interface Ownership {
   release(): Promise<void>;
 }
 
-/** What went wrong on the disk, in the few kinds that make a difference. `code` is the system's own (ENOSPC, EIO …). */
+/** What went wrong on the disk, in the few kinds that make a difference. `code` is the system's own (ENOSPC, EIO). */
 export class DiskError extends Error {
   override readonly name = "DiskError";
   readonly kind: "full" | "missing" | "exists" | "failed";

@@ -1,6 +1,6 @@
 /**
- * Brings the groups of the tail to disk: one write in flight, in order, so the marks never have holes. It knows what was
- * written and what is durable; what is accepted, how much there may be, and what goes, is the journal's.
+ * Brings the groups of the tail to disk: one write in flight, in order, so the marks never have holes. It knows what
+ * was written and what is durable; what is accepted, how much there may be, and what goes, is the journal's.
  *
  * A write or sync that failed is never tried again: the system may hold its pages to be clean and lose them later. The
  * journal has failed then, for good.

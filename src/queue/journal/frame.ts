@@ -16,7 +16,7 @@
  * The body of `clear` is empty. That of `changes` is a count and then the changes; a count or length is a LEB128 number
  * (7 bits a byte, low bits first, the high bit says that more follow), a string is its length and its bytes:
  *
- *     u8       what: 1 replace by a string, 2 replace by a hash, 3 merge of fields, 4 merge of the expiry alone, 5 remove
+ *     u8       what: 1 replace by a string, 2 replace by a hash, 3 merge of fields, 4 merge of the expiry, 5 remove
  *              + 16 replace after a remove    + 32 an expiry follows    + 64 (merge) the expiry is cleared
  *     string   the record
  *     f64      where 32 is set: the expiry, milliseconds since 1970
@@ -141,7 +141,9 @@ function putChange(target: Buffer, start: number, record: Bytes, change: Change)
   if (change.kind === "remove") return at;
   if (typeof change.expiresAt === "number") at = target.writeDoubleLE(change.expiresAt, at);
   if (change.kind === "replace") {
-    return typeof change.content === "string" ? putString(target, at, change.content) : putFields(target, at, change.content);
+    return typeof change.content === "string"
+      ? putString(target, at, change.content)
+      : putFields(target, at, change.content);
   }
   if (change.fields === null) return at;
   at = putFields(target, at, change.fields.set);
@@ -241,7 +243,9 @@ export function lookAtFrame(source: Buffer, start: number, end: number, room: nu
 export function mayBeFrame(source: Buffer, start: number): boolean {
   const version = source[start + 8];
   const kind = source[start + 9];
-  return version === frameVersion && (kind === kindChanges || kind === kindClear) && source.readUInt16LE(start + 22) === 0;
+  return (
+    version === frameVersion && (kind === kindChanges || kind === kindClear) && source.readUInt16LE(start + 22) === 0
+  );
 }
 
 /** The body of a verified frame. Throws where the bytes mean nothing: then whoever wrote them was wrong. */

@@ -1,4 +1,4 @@
-/** Looks at a whole journal and says what is in it, for `check --data`. Reads only: it changes nothing, cuts nothing. */
+/** Looks at a whole journal and says what is in it, for `check --data`. Reads only: it changes nothing. */
 import { WriteBehindError } from "../../errors.js";
 import type { Disk } from "../../host/host.js";
 import type { Position } from "../queue.js";
@@ -67,7 +67,16 @@ export async function inspectJournal(disk: Disk, folder: string): Promise<Journa
   } catch (error) {
     if (!(error instanceof WriteBehindError)) throw error;
     const beyond = segmentNames(await disk.list(folder)).map(({ name }) => name);
-    const nothing = { logId: null, base: null, segments: [], frames: 0, oldest: null, last: null, durable: 0, torn: false };
+    const nothing = {
+      logId: null,
+      base: null,
+      segments: [],
+      frames: 0,
+      oldest: null,
+      last: null,
+      durable: 0,
+      torn: false,
+    };
     return { ...nothing, beyond, damage: error };
   }
 }

@@ -148,7 +148,7 @@ export class Journal {
 
   /**
    * Takes a frame and returns its sequence. `at` is log time; it is moved up to that of the last frame where it is
-   * earlier. Throws TOO_LARGE, QUEUE_FULL or DISK_FULL (see `hasRoom`), JOURNAL_FAILED and CLOSED; nothing is taken then.
+   * earlier. Throws TOO_LARGE, QUEUE_FULL or DISK_FULL (see `hasRoom`), JOURNAL_FAILED, CLOSED; nothing is taken then.
    */
   append(body: FrameBody, at: number): number {
     this.#assertOpen();
@@ -260,13 +260,21 @@ export class Journal {
       );
     }
     if (this.#supply.full) {
-      return new WriteBehindError("DISK_FULL", `the disk has no room for another journal file beside the reserve of ${diskReserve} bytes`, {
-        hint: "free disk space; the queue goes on by itself",
-      });
+      return new WriteBehindError(
+        "DISK_FULL",
+        `the disk has no room for another journal file beside the reserve of ${diskReserve} bytes`,
+        {
+          hint: "free disk space; the queue goes on by itself",
+        },
+      );
     }
-    return new WriteBehindError("QUEUE_FULL", "the next journal file is not ready yet: changes come faster than the disk takes them", {
-      hint: "wait longer (waitMs), or write less at once",
-    });
+    return new WriteBehindError(
+      "QUEUE_FULL",
+      "the next journal file is not ready yet: changes come faster than the disk takes them",
+      {
+        hint: "wait longer (waitMs), or write less at once",
+      },
+    );
   }
 
   #trim(): void {
@@ -308,7 +316,11 @@ function closed(): WriteBehindError {
 }
 
 function tooLarge(bytes: number): WriteBehindError {
-  return new WriteBehindError("TOO_LARGE", `one command or transaction of ${bytes} bytes; the most is ${frameBytesMax}`, {
-    hint: "write less in one transaction",
-  });
+  return new WriteBehindError(
+    "TOO_LARGE",
+    `one command or transaction of ${bytes} bytes; the most is ${frameBytesMax}`,
+    {
+      hint: "write less in one transaction",
+    },
+  );
 }

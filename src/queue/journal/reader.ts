@@ -50,7 +50,7 @@ export class JournalReader {
     this.#base = base;
   }
 
-  /** Opens the journal in a folder. Throws QUEUE_MISMATCH where there is none, or another log than `logId` (if given). */
+  /** Opens the journal in a folder. Throws QUEUE_MISMATCH where there is none, or not the log `logId`. */
   static async open(disk: Disk, folder: string, logId?: string): Promise<JournalReader> {
     for (;;) {
       const [first] = segmentNames(await disk.list(folder));
@@ -78,11 +78,11 @@ export class JournalReader {
   }
 
   /**
-   * Frames after `sequence` up to and including `upTo`, in order, in pieces of some hundreds. `upTo` must not exceed the
-   * durable mark. Throws JOURNAL_DAMAGED, JOURNAL_VERSION, QUEUE_MISMATCH (the frames are trimmed), DiskError.
+   * Frames after `sequence` up to and including `upTo`, in order, in pieces of some hundreds. `upTo` must not exceed
+   * the durable mark. Throws JOURNAL_DAMAGED, JOURNAL_VERSION, QUEUE_MISMATCH (the frames are trimmed), DiskError.
    */
   async *read(sequence: number, upTo: number): AsyncGenerator<readonly FrameOnDisk[], void, undefined> {
-    for (let after = sequence; after < upTo; ) {
+    for (let after = sequence; after < upTo;) {
       const piece = await this.#inTurn(() => this.#piece(after, upTo));
       after += piece.length;
       yield piece;
@@ -117,7 +117,8 @@ export class JournalReader {
         this.#folder,
       );
     }
-    if (found !== tag) throw mismatch(`${theirs}, and the journal has another frame there: they went two ways`, this.#folder);
+    if (found !== tag)
+      throw mismatch(`${theirs}, and the journal has another frame there: they went two ways`, this.#folder);
   }
 
   async close(): Promise<void> {

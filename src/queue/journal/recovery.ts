@@ -23,7 +23,7 @@ export interface Recovered {
 
 const pieceBytes = 1024 * 1024;
 
-/** Recovers the journal in a folder, or null where there is none. Throws JOURNAL_DAMAGED, JOURNAL_VERSION, DiskError. */
+/** Recovers the journal in a folder; null where there is none. Throws JOURNAL_DAMAGED, JOURNAL_VERSION, DiskError. */
 export async function recoverJournal(disk: Disk, folder: string): Promise<Recovered | null> {
   const milestones = new Milestones();
   const walk = await walkJournal(disk, folder, (head, segment) => {
@@ -74,7 +74,7 @@ type Target = Awaited<ReturnType<typeof openSegment>>["file"];
 
 /** Where the first frame after a sequence begins. */
 async function offsetAfter(window: Window, sequence: number): Promise<number> {
-  for (let at = firstFrameOffset; ; ) {
+  for (let at = firstFrameOffset; ;) {
     const looked = await window.find(at);
     if (looked.state !== "frame" || looked.head.sequence > sequence) return at;
     at += looked.head.length;

@@ -26,7 +26,7 @@ export function trimmable(segments: readonly HeldSegment[], committed: number): 
   return count;
 }
 
-/** How many of the trimmable ones are beyond what is retained. `committedOffset` is where `committed` ends in the log. */
+/** How many of the trimmable ones are beyond what is retained. `committedOffset`: where `committed` ends in the log. */
 export function beyondRetention(
   segments: readonly HeldSegment[],
   committed: number,

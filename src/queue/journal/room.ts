@@ -2,7 +2,7 @@
  * Waiting for room in the queue. Only clients wait here, and only the writer and the supply of segments free them; each
  * wait has an end (promise 8: nothing hangs).
  */
-import { WriteBehindError } from "../../errors.js";
+import type { WriteBehindError } from "../../errors.js";
 import type { Clock, Timer } from "../../host/host.js";
 
 /** How a wait for room ends without room. */
@@ -15,7 +15,7 @@ export interface RoomWait {
 
 interface Waiter {
   readonly bytes: number;
-  readonly settle: (error: unknown) => void;
+  readonly settle: (error: Error | null) => void;
 }
 
 /** Those who wait for room, in order. */
@@ -36,7 +36,7 @@ export class Room {
     if (signal?.aborted === true) return Promise.reject(signal.reason as Error);
     return new Promise((resolve, reject) => {
       let timer: Timer | null = null;
-      const aborted = (): void => waiter.settle(signal?.reason ?? new Error("aborted"));
+      const aborted = (): void => waiter.settle((signal?.reason as Error | undefined) ?? new Error("aborted"));
       const waiter: Waiter = {
         bytes,
         settle: (error) => {
@@ -44,7 +44,7 @@ export class Room {
           timer?.cancel();
           signal?.removeEventListener("abort", aborted);
           if (error === null) resolve();
-          else reject(error as Error);
+          else reject(error);
         },
       };
       this.#waiters.add(waiter);

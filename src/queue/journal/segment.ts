@@ -159,7 +159,12 @@ export interface OpenSegment {
 }
 
 /** Opens a segment and reads its header. Throws JOURNAL_DAMAGED, JOURNAL_VERSION or a DiskError. */
-export async function openSegment(disk: Disk, folder: string, segment: SegmentName, write: boolean): Promise<OpenSegment> {
+export async function openSegment(
+  disk: Disk,
+  folder: string,
+  segment: SegmentName,
+  write: boolean,
+): Promise<OpenSegment> {
   const path = `${folder}/${segment.name}`;
   const file = await disk.open(path, { write, create: false, dsync: false });
   try {

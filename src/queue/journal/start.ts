@@ -1,4 +1,4 @@
-/** How a journal begins to take frames: in a new log, in one that goes on, or in one that starts at a foreign position. */
+/** How a journal begins to take frames: in a new log, in one that goes on, or in one that starts at a database. */
 import { WriteBehindError } from "../../errors.js";
 import { DiskError, type Host } from "../../host/host.js";
 import type { Durability, Position } from "../queue.js";

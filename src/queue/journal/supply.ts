@@ -135,7 +135,11 @@ export class Supply {
   /** Makes one spare now. Throws a DiskError of the kind `full` where there is no room. */
   async makeFirst(): Promise<void> {
     if (!(await this.#make(this.#options.segmentBytes))) {
-      throw new DiskError("full", "ENOSPC", `no room for a journal of ${this.#options.segmentBytes} bytes in ${this.#folder}`);
+      throw new DiskError(
+        "full",
+        "ENOSPC",
+        `no room for a journal of ${this.#options.segmentBytes} bytes in ${this.#folder}`,
+      );
     }
   }
 
