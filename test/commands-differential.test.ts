@@ -107,6 +107,16 @@ function isComparable(args: readonly string[]): boolean {
     .some((word) => word.length > 15 && word !== "-9223372036854775808" && !word.endsWith("808"));
 }
 
+/**
+ * Whether a command says the same when it comes half a second later, from the database: no short expiry, no look at the
+ * clock, no order of fields.
+ */
+function isUnhurried(args: readonly string[]): boolean {
+  const [name = "", , time] = args.map((arg) => arg.toUpperCase());
+  if (["TTL", "HGETALL", "HKEYS", "HVALS"].includes(name) || name.startsWith("PEXPIRE")) return false;
+  return !(name === "EXPIRE" && time === "1") && !(name === "SET" && args.slice(3).some((arg) => /^px$/i.test(arg)));
+}
+
 /** A client of this server and one of redis-server, which speak the same protocol. */
 async function pair(ours: number, theirs: number, protocol: number): Promise<readonly [RawClient, RawClient]> {
   const clients = [new RawClient(ours), new RawClient(theirs)] as const;
@@ -149,6 +159,8 @@ describeWith(["redis-server"], "the same replies as redis-server", () => {
   const rounds = Number(process.env["DIFFERENTIAL_RUNS"] ?? 1500);
   const pipelines = fc.array(one.filter(isComparable), { minLength: 1, maxLength: 30 });
 
+  const slow = fc.array(one.filter(isComparable).filter(isUnhurried), { minLength: 1, maxLength: 30 });
+
   for (const protocol of [2, 3]) {
     test(`RESP${protocol}`, { timeout: 120_000 }, async () => {
       const { port } = await serve({ allowFlush: true });
@@ -167,15 +179,17 @@ describeWith(["redis-server"], "the same replies as redis-server", () => {
     { timeout: 120_000 },
     async () => {
       const folder = testFolder();
-      const check = fc.asyncProperty(pipelines, pipelines, async (before, after) => {
-        for (const commands of [before, after]) {
+      const check = fc.asyncProperty(slow, slow, async (before, after) => {
+        for (const stream of [command("FLUSHALL") + streamOf(before), streamOf(after)]) {
           const engine = await serveEngine(folder, { durability: "os" });
-          const clients = await pair(engine.port, redis.port, 2);
-          const stream = streamOf(commands) + (commands === after ? command("DISCARD") + command("FLUSHALL") : "");
-          const [ours, theirs] = await Promise.all(clients.map((client) => talk(client, stream)));
-          expect(ours).toEqual(theirs);
-          for (const client of clients) client.socket.destroy();
-          await engine.stop();
+          try {
+            const clients = await pair(engine.port, redis.port, 2);
+            const [ours, theirs] = await Promise.all(clients.map((client) => talk(client, stream)));
+            expect(ours).toEqual(theirs);
+            for (const client of clients) client.socket.destroy();
+          } finally {
+            await engine.stop();
+          }
         }
       });
       await fc.assert(check, { numRuns: Math.ceil(rounds / 150) });

@@ -23,8 +23,8 @@ const top = `<!-- Made from the table in src/commands (test/commands-reference.t
 # Commands
 
 What \`write-behind serve\` answers over the Redis protocol: RESP2, RESP3 (after \`HELLO 3\`) and inline commands. Replies
-and error texts are those of Redis ${redisVersion.split(".")[0]}. A command that is not here is answered with Redis' error for an
-unknown command.
+and error texts are those of Redis ${redisVersion.split(".")[0]}.
+A command that is not here is answered with Redis' error for an unknown command.
 
 A write is answered when it is as durable as \`--durability\` asks. The errors that Redis does not have:
 
