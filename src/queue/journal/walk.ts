@@ -43,7 +43,7 @@ export interface Walk {
 /** Called for each frame in order. */
 export type OnFrame = (head: FrameHead, segment: WalkedSegment) => void;
 
-/** Walks the journal in a folder; null where there is none. Throws DiskError, and for a header as `openSegment` does. */
+/** Walks the journal in a folder; null where there is none. Throws DiskError, for a header as `openSegment` does. */
 export async function walkJournal(disk: Disk, folder: string, onFrame: OnFrame = () => {}): Promise<Walk | null> {
   const names = segmentNames(await disk.list(folder));
   if (names.length === 0) return null;
