@@ -64,7 +64,7 @@ async function writeAll(server: Server, records: readonly PackageRecord[], killA
       try {
         await client.hset(bytes(key), ...[...fields].flat().map(bytes));
       } catch (error) {
-        if (killing.length === 0) throw error;
+        if (killing.length === 0) throw new Error(`HSET ${key}: ${String(error)}`);
         return;
       }
       answered.add(index);
