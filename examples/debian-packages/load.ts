@@ -64,7 +64,7 @@ async function writeAll(server: Server, records: readonly PackageRecord[], killA
       try {
         await client.hset(bytes(key), ...[...fields].flat().map(bytes));
       } catch (error) {
-        if (killing.length === 0) throw new Error(`HSET ${key}: ${String(error)}`);
+        if (killing.length === 0) throw new Error(`HSET ${key} failed`, { cause: error });
         return;
       }
       answered.add(index);
