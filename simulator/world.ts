@@ -45,7 +45,10 @@ export async function runWorld(seed: number, telling = false): Promise<Result> {
 const calmLimitMs = 120_000;
 
 /** How long the faults go on at the most. */
-const faultsLimitMs = 60_000;
+const faultsLimitMs = 20_000;
+
+/** After so many ends of processes there are only other faults: a world that never gets up shows nothing. */
+const endsMax = 30;
 
 class World implements Surroundings, Town, Fate {
   readonly seed: number;
@@ -60,6 +63,7 @@ class World implements Surroundings, Town, Fate {
   readonly #checkers: readonly Checker[];
   readonly #clients: Client[];
   #left: number;
+  #ends = 0;
   #calm = false;
   #done = false;
   #awaited: { readonly condition: () => boolean; readonly came: () => void } | null = null;
@@ -187,12 +191,14 @@ class World implements Surroundings, Town, Fate {
   }
 
   kill(instance: Instance): void {
+    if (this.#ends++ > endsMax) return;
     if (instance.heart !== null) this.#worst("kill");
     this.machine.kill(instance.process);
     this.#forget(instance);
   }
 
   losePower(): void {
+    if (this.#ends++ > endsMax) return;
     this.#worst("power");
     this.machine.losePower();
     for (const instance of this.instances.slice()) this.#forget(instance);
