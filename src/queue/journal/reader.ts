@@ -140,7 +140,8 @@ export class JournalReader {
     let bytes = 0;
     let offset = await this.#seek(after + 1);
     while (piece.length < pieceFrames && bytes < pieceBytes && after + piece.length < upTo) {
-      const seen = await this.#frame(offset, after + piece.length + 1);
+      const sequence = after + piece.length + 1;
+      const seen = this.#frameNow(offset, sequence) ?? (await this.#frame(offset, sequence));
       if (seen === null) {
         if (piece.length > 0) return piece;
         throw await this.#lost(after + 1, offset);
@@ -158,6 +159,13 @@ export class JournalReader {
     const { sequence, tag, at, length } = head;
     const body = decodeBody(buffer, start, length);
     return { frame: { position: { logId: this.logId, sequence, tag }, at, body }, bytes: length };
+  }
+
+  /** The frame at an offset of the open segment where it is in the window already: the usual case, without a wait. */
+  #frameNow(offset: number, sequence: number): Seen | null {
+    const { window } = this.#open as ReadSegment;
+    const looked = window.look(offset);
+    return looked.state === "frame" && looked.head.sequence === sequence ? window.seen(offset, looked.head) : null;
   }
 
   /** The frame at an offset of the open segment, or the first one of the next segment; null where there is none. */
