@@ -7,7 +7,6 @@
 import { keyIsRecord, type Resolve } from "./address.js";
 import type { Bytes } from "./bytes.js";
 import { MemoryCache } from "./cache/memory-cache.js";
-import type { RecordChange } from "./change.js";
 import { WriteBehindError } from "./errors.js";
 import { Emitter } from "./events.js";
 import type {
@@ -28,6 +27,7 @@ import { Inspector } from "./heart/inspector.js";
 import { Loads } from "./heart/loads.js";
 import type { EngineOptions } from "./options.js";
 import { ownFolder, type OwnedFolder } from "./heart/owned-folder.js";
+import { frameBytes } from "./queue/journal/frame.js";
 import { Journal } from "./queue/journal/journal.js";
 import { JournalReader } from "./queue/journal/reader.js";
 import type { Durability, FrameBody } from "./queue/queue.js";
@@ -35,13 +35,15 @@ import { describeStatus } from "./heart/status.js";
 import type { Store, StoreDescriptor, StoreReader } from "./store/store.js";
 import { openReader } from "./store/thread-reader.js";
 import { Waits } from "./heart/waits.js";
-import { Workspace } from "./workspace.js";
+import { Workspace, type Lookup, type Written } from "./workspace.js";
 import { WriterSide } from "./heart/writer-side.js";
 import { startWriter, type WriterHandle } from "./writer/writer-link.js";
 
 /** How often ended records are looked for, and among how many at a time. */
 const tickMs = 500;
 const expiredPerTickMax = 2000;
+
+const nothing: readonly Written[] = [];
 
 /** What a heart is made of. */
 export interface HeartParts {
@@ -93,7 +95,8 @@ class Engine implements Heart {
   #timer: Timer | null = null;
   #paused = false;
   #now = 0;
-  readonly #lookup = (record: Bytes) => this.#cache.lookup(record, this.#now);
+  readonly #lookup: Lookup = (record, reads) =>
+    reads ? this.#cache.lookup(record, this.#now) : this.#cache.peek(record, this.#now);
 
   constructor(parts: HeartParts, folder: OwnedFolder, journal: Journal, reader: StoreReader) {
     this.#host = parts.host;
@@ -173,11 +176,12 @@ class Engine implements Heart {
       throw error;
     }
     if (workspace.missing.length > 0) return new NotYet(workspace, 0);
-    const body = write ? bodyOf(workspace) : null;
+    const changes = write ? workspace.changes() : nothing;
+    const body = bodyOf(changes, write && workspace.cleared);
     if (body === null) return { value, sequence: this.#cache.seen, frame: 0 };
-    const bytes = bytesOfBody(body);
+    const bytes = frameBytes(body);
     if (!this.#journal.hasRoom(bytes)) return new NotYet(workspace, bytes);
-    const frame = this.#take(body);
+    const frame = this.#take(body, changes);
     return { value, sequence: frame, frame };
   }
 
@@ -189,6 +193,8 @@ class Engine implements Heart {
     options: WaitOptions,
   ): Promise<Executed<T>> {
     const pinned = new Set<Bytes>();
+    // One deadline for all waits: where many write, others may take the room that this one was woken for.
+    const deadline = this.#host.clock.monotonic() + this.#options.waitMs;
     try {
       for (let notYet = first; ; ) {
         for (const record of notYet.workspace.records) {
@@ -196,7 +202,7 @@ class Engine implements Heart {
           pinned.add(record);
         }
         if (notYet.bytes === 0) await abortable(this.#loads.load(notYet.workspace.missing), options.signal);
-        else await this.#whenRoom(notYet.bytes, options.signal);
+        else await this.#whenRoom(notYet.bytes, deadline, options.signal);
         this.#assertOpen();
         const done = this.#attempt(work, write);
         if (!(done instanceof NotYet)) return done;
@@ -208,19 +214,19 @@ class Engine implements Heart {
   }
 
   /** The one place where a change enters: queue and cache, in one synchronous step. */
-  #take(body: FrameBody): number {
+  #take(body: FrameBody, changes: readonly Written[]): number {
     const sequence = this.#journal.append(body, this.#now);
-    const changes = body.kind === "clear" ? 1 : body.changes.length;
     if (body.kind === "clear") this.#cache.clear(sequence);
-    else for (const { record, change } of body.changes) this.#cache.write(record, change, sequence);
-    this.#side.accepted(sequence, changes);
+    for (const { record, change, value } of changes) this.#cache.write(record, change, sequence, value);
+    this.#side.accepted(sequence, body.kind === "clear" ? 1 : changes.length);
     return sequence;
   }
 
-  async #whenRoom(bytes: number, signal: AbortSignal | undefined): Promise<void> {
+  async #whenRoom(bytes: number, deadline: number, signal: AbortSignal | undefined): Promise<void> {
     if (this.events.has("full")) this.events.emit("full", { pendingBytes: this.#journal.stats().pendingBytes });
     this.#writer?.hurry(this.#journal.accepted);
-    await this.#journal.whenRoom(bytes, { waitMs: this.#options.waitMs, signal });
+    const waitMs = Math.max(0, deadline - this.#host.clock.monotonic());
+    await this.#journal.whenRoom(bytes, { waitMs, signal });
   }
 
   watch(key: Bytes): Watch {
@@ -416,31 +422,9 @@ class NotYet {
   }
 }
 
-function bodyOf(workspace: Workspace): FrameBody | null {
-  const changes = workspace.changes();
-  if (!workspace.cleared) return changes.length === 0 ? null : { kind: "changes", changes };
-  if (changes.length === 0) return { kind: "clear" };
-  throw new WriteBehindError("BAD_VALUE", "FLUSHALL cannot share a transaction with other writes", {
-    hint: "send it by itself",
-  });
-}
-
-function bytesOfBody(body: FrameBody): number {
-  let bytes = 64;
-  if (body.kind === "changes") for (const change of body.changes) bytes += bytesOfChange(change);
-  return bytes;
-}
-
-function bytesOfChange({ record, change }: RecordChange): number {
-  if (change.kind === "remove") return record.length + 32;
-  if (change.kind === "replace" && typeof change.content === "string") return record.length + change.content.length + 32;
-  let bytes = record.length + 32;
-  const fields = change.kind === "replace" ? change.content : change.fields?.set;
-  if (fields !== undefined && typeof fields !== "string") {
-    for (const [field, value] of fields) bytes += field.length + value.length + 16;
-  }
-  if (change.kind === "merge") for (const field of change.fields?.unset ?? []) bytes += field.length + 16;
-  return bytes;
+function bodyOf(changes: readonly Written[], cleared: boolean): FrameBody | null {
+  if (cleared) return { kind: "clear" };
+  return changes.length === 0 ? null : { kind: "changes", changes };
 }
 
 function abortable(promise: Promise<void>, signal: AbortSignal | undefined): Promise<void> {

@@ -54,9 +54,13 @@ export class Loads {
       await this.#turn(records.length);
       await this.#held;
       const places = records.map((record) => this.#cache.place(record));
-      const values = await this.#reader.read(records);
-      const now = this.#now();
-      places.forEach((place, index) => this.#cache.fill(place, values[index] ?? null, now));
+      try {
+        const values = await this.#reader.read(records);
+        const now = this.#now();
+        places.forEach((place, index) => this.#cache.fill(place, values[index] ?? null, now));
+      } finally {
+        for (const place of places) this.#cache.leave(place);
+      }
     } catch (error) {
       throw storeDown(error);
     } finally {

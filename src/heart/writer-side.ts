@@ -13,6 +13,9 @@ import { ChangeCount } from "./change-count.js";
 import { Waits } from "./waits.js";
 import type { WriterReports } from "../writer/writer-link.js";
 
+/** Records that become clean in one turn of the event loop. */
+const acknowledgedAtOnceMax = 2000;
+
 /** How the store is, as status shows it. */
 export interface StoreHealth {
   readonly state: "up" | "down" | "broken";
@@ -177,10 +180,16 @@ export class WriterSide implements WriterReports {
   #moveTo(position: Position): void {
     this.#position = position;
     this.#changes.stored(position.sequence);
-    this.#cache.acknowledge(position.sequence);
+    this.#acknowledgeSome(position.sequence);
     // Until recovery is over nothing may be trimmed: it may be reading from before this position.
     if (this.#begun) this.#journal.acknowledge(position);
     this.#waitsStored.reach(position.sequence);
+  }
+
+  /** In pieces, so that no client waits for all the records of a large run; one is clean a little late, never early. */
+  #acknowledgeSome(sequence: number): void {
+    if (this.#cache.acknowledge(sequence, acknowledgedAtOnceMax)) return;
+    this.#clock.soon(() => this.#acknowledgeSome(sequence));
   }
 
   /** A failover or a restored backup: the frames since then are pending once more, and count for one change each. */
