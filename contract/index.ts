@@ -1,2 +1,3 @@
-/** The exported suites: what every store must do. */
+/** The exported suites: what every host and every store must do. */
+export { hostContract, type ContractCase, type HostUnderTest } from "./host.js";
 export { storeContract, type StoreCase, type StoreWorld } from "./store.js";
