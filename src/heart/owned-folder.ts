@@ -30,17 +30,19 @@ export async function ownFolder(host: Host, path: string, waitMs: number): Promi
 
 function ownedFolder(host: Host, path: string, ownership: Ownership): OwnedFolder {
   const file = `${path}/${pauseFile}`;
-  const isPaused = async (): Promise<boolean> => (await host.disk.list(path)).includes(pauseFile);
   return {
     release: () => ownership.release(),
-    isPaused,
+    isPaused: async () => {
+      // What a process that was killed has left may not be on disk yet, and status will show it.
+      await host.disk.syncFolder(path);
+      return (await host.disk.list(path)).includes(pauseFile);
+    },
     rememberPause: async (paused) => {
-      if (paused === (await isPaused())) return;
       try {
         if (paused) await (await host.disk.open(file, { write: true, create: true, dsync: false })).close();
         else await host.disk.remove(file);
       } catch (error) {
-        // Two calls at once: the other one has done it.
+        // It is so already, or another call has just done it.
         if (!(error instanceof DiskError && (error.kind === "exists" || error.kind === "missing"))) throw error;
       }
       await host.disk.syncFolder(path);
