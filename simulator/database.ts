@@ -51,6 +51,10 @@ export class SimulatedDatabase {
   #inner: MemoryStore;
   /** Connections that processes have. */
   #connections = new Map<Process, MemoryStore>();
+  /** After it has gone back nobody can read until somebody has opened it anew: connections were cut. */
+  #readable = true;
+  /** Grows when it goes back. */
+  #moment = 0;
   /** What was committed, in order: an earlier moment is made by committing it again. */
   #history: Batch[] = [];
 
@@ -70,16 +74,20 @@ export class SimulatedDatabase {
       kind: "memory",
       place: "the simulated database",
       limits: this.#inner.limits,
-      open: (claim) =>
-        this.#call(process, "store opens", async () => {
+      open: async (claim) => {
+        const { opened, moment } = await this.#call(process, "store opens", async () => {
           const opened = await this.#of(process).open(claim);
           this.#machine.tell(() => `${process.name} opens the store at ${opened.position?.sequence ?? "nothing"}`);
-          return opened;
-        }),
+          return { opened, moment: this.#moment };
+        });
+        if (moment === this.#moment) this.#readable = true;
+        return opened;
+      },
       commit: (batch) => this.#call(process, "commit", () => this.#commit(process, batch), true),
       read: (records) =>
         this.#call(process, "store reads", async () => {
-          if (this.#machine.dice.chance(this.temper.readFails)) throw new StoreError("retryable", "the read failed");
+          if (!this.#readable || this.#machine.dice.chance(this.temper.readFails))
+            throw new StoreError("retryable", "the read failed");
           return this.#of(process).read(records);
         }),
       scan: (after, limit, nowMs) =>
@@ -93,12 +101,9 @@ export class SimulatedDatabase {
     return this.#inner.rows();
   }
 
-  /** Goes back by some commits, but not before this sequence. */
-  async goBack(commits: number, sequenceMin: number): Promise<void> {
-    const kept = this.#history.slice(0, Math.max(0, this.#history.length - commits));
-    for (let next = kept.length; (kept.at(-1)?.to.sequence ?? 0) < sequenceMin && next < this.#history.length; next++) {
-      kept.push(this.#history[next] as Batch);
-    }
+  /** Goes back by some commits, but not before the first one. */
+  async goBack(commits: number): Promise<void> {
+    const kept = this.#history.slice(0, Math.max(1, this.#history.length - commits));
     if (kept.length === this.#history.length || kept.length === 0) return;
     const inner = this.#make();
     const opened = await inner.open({ logId: (kept[0] as Batch).to.logId });
@@ -106,6 +111,8 @@ export class SimulatedDatabase {
     this.#inner = inner;
     this.#connections.clear();
     this.#history = kept;
+    this.#readable = false;
+    this.#moment++;
     this.#machine.tell(() => `the database goes back to ${this.sequence}`);
     this.onWentBack(this.sequence);
   }

@@ -17,8 +17,6 @@ export interface Fate {
   start(): void;
   kill(instance: Instance): void;
   losePower(): void;
-  /** The oldest sequence that the queue certainly still holds. */
-  oldestRetained(): number;
   later(delayMs: number, call: () => void): void;
   observe(look: (checker: Checker) => void): void;
   tell(words: () => string): void;
@@ -50,8 +48,17 @@ const databaseDown: Incident = (world) => {
 };
 
 const databaseGoesBack: Incident = (world) => {
-  const least = world.oldestRetained();
-  void world.database.goBack(world.dice.between(1, 5), least);
+  world.database.goBack(world.dice.between(1, 5)).catch((error: unknown) => world.fail(error));
+};
+
+const diskFull: Incident = (world) => {
+  const { disk } = world.machine;
+  disk.temper.capacityBytes = disk.usedBytes() + world.dice.below(20_000);
+  world.tell(() => "the disk is full");
+  world.later(world.dice.number() * 500, () => {
+    disk.temper.capacityBytes = 2 ** 40;
+    world.tell(() => "the disk has room");
+  });
 };
 
 const clockJumps: Incident = (world) => {
@@ -64,14 +71,22 @@ const pause: Incident = (world) => {
   const heart = world.serving()?.heart;
   if (heart == null) return;
   world.tell(() => "an operator pauses the writer");
-  ignore(world, heart.pause());
+  setPaused(world, heart.pause(), true);
   world.later(world.dice.number() * 200, () => {
     const now = world.serving()?.heart;
     if (now == null) return;
     ignore(world, now.step());
-    if (world.dice.chance(0.7)) ignore(world, now.resume());
+    if (world.dice.chance(0.7)) setPaused(world, now.resume(), false);
   });
 };
+
+function setPaused(world: Fate, done: Promise<void>, paused: boolean): void {
+  world.observe((checker) => checker.pausing?.());
+  ignore(
+    world,
+    done.then(() => world.observe((checker) => checker.paused?.(paused))),
+  );
+}
 
 const flush: Incident = (world) => {
   const heart = world.serving()?.heart;
@@ -105,6 +120,7 @@ export const incidents = {
   databaseDown,
   databaseGoesBack,
   clockJumps,
+  diskFull,
   pause,
   flush,
 };

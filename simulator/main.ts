@@ -45,6 +45,8 @@ function count(text: string | undefined, otherwise: number): number {
 }
 
 async function campaign(first: number, seeds: number, seconds: number): Promise<Campaign> {
+  // Words for what goes wrong are made when the seed is told.
+  Error.stackTraceLimit = 0;
   const started = performance.now();
   const elapsed = (): number => (performance.now() - started) / 1000;
   let worlds = 0;
@@ -59,6 +61,8 @@ async function campaign(first: number, seeds: number, seconds: number): Promise<
 
 function say({ worlds, events, seconds, failed }: Campaign, first: number): void {
   const perMinute = Math.round((worlds / seconds) * 60);
+  const busy = process.cpuUsage();
+  const perCore = Math.round((worlds / (busy.user + busy.system)) * 60e6);
   if (values.json) {
     const seed = failed?.seed ?? null;
     const { promise = null, message = null } = failed?.failure ?? {};
@@ -66,14 +70,15 @@ function say({ worlds, events, seconds, failed }: Campaign, first: number): void
     return;
   }
   console.log(
-    `${worlds} worlds, ${events} events in ${seconds.toFixed(1)} s: ${perMinute} worlds a minute, seeds from ${first}`,
+    `${worlds} worlds, ${events} events in ${seconds.toFixed(1)} s: ${perMinute} worlds a minute (${perCore} for each minute of processor time), seeds from ${first}`,
   );
 }
 
 async function tell(failed: Result): Promise<void> {
+  Error.stackTraceLimit = 20;
   const told = await withoutRealWorld(() => runWorld(failed.seed, true));
   console.log(
-    `\nseed ${failed.seed} breaks promise ${failed.failure?.promise}\n  ${withoutFilling(failed.failure?.message ?? "")}\n`,
+    `\nseed ${failed.seed} breaks promise ${failed.failure?.promise}\n  ${withoutFilling(told.failure?.message ?? "")}\n`,
   );
   const lines = count(values.story, 60);
   if (told.story.length > lines) console.log(`${told.story[0]}\n…`);
@@ -84,7 +89,13 @@ async function tell(failed: Result): Promise<void> {
 }
 
 if (values.mutants || values.mutant !== undefined) {
-  process.exitCode = (await runMutants(values.mutant ?? null, values.json)) ? 0 : 1;
+  process.exitCode = (await runMutants({
+    name: values.mutant ?? null,
+    seconds: count(values.seconds, Number.POSITIVE_INFINITY),
+    json: values.json,
+  }))
+    ? 0
+    : 1;
 } else {
   const first = count(values.seed, 1);
   const seconds = count(values.seconds, Number.POSITIVE_INFINITY);

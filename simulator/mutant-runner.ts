@@ -17,15 +17,29 @@ interface Outcome {
 const dist = fileURLToPath(new URL("..", import.meta.url));
 const project = fileURLToPath(new URL("../..", import.meta.url));
 
-/** Runs one mutant, or all. Says whether each was caught in time. */
-export async function runMutants(name: string | null, json: boolean): Promise<boolean> {
+/** What to run. */
+export interface MutantOptions {
+  /** One of them; null for all. */
+  readonly name: string | null;
+  /** No further mutant is begun after this. */
+  readonly seconds: number;
+  readonly json: boolean;
+}
+
+/** Runs mutants. Says whether each was caught in time. */
+export async function runMutants({ name, seconds, json }: MutantOptions): Promise<boolean> {
   const chosen = mutants.filter((mutant) => name === null || mutant.name === name);
   if (chosen.length === 0)
     throw new Error(`no mutant ${name}; there are ${mutants.map((mutant) => mutant.name).join(", ")}`);
   const queue = [...chosen];
+  const end = performance.now() + seconds * 1000;
   const outcomes: Outcome[] = [];
   const work = async (): Promise<void> => {
-    for (let mutant = queue.shift(); mutant !== undefined; mutant = queue.shift()) {
+    for (
+      let mutant = queue.shift();
+      mutant !== undefined;
+      mutant = performance.now() < end ? queue.shift() : undefined
+    ) {
       const outcome = await runMutant(mutant);
       outcomes.push(outcome);
       if (!json) console.log(sentence(outcome));
@@ -34,7 +48,10 @@ export async function runMutants(name: string | null, json: boolean): Promise<bo
   await Promise.all(Array.from({ length: Math.min(availableParallelism(), chosen.length) }, work));
   const caught = outcomes.filter((outcome) => outcome.seeds !== null).length;
   if (json) console.log(JSON.stringify(outcomes.map(({ mutant, ...rest }) => ({ name: mutant.name, ...rest }))));
-  else console.log(`${caught} of ${outcomes.length} mutants caught`);
+  else
+    console.log(
+      `${caught} of ${outcomes.length} mutants caught${queue.length > 0 ? `, ${queue.length} not tried` : ""}`,
+    );
   return caught === outcomes.length;
 }
 

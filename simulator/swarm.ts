@@ -17,6 +17,7 @@ export interface IncidentWeights {
   readonly databaseDown: number;
   readonly databaseGoesBack: number;
   readonly clockJumps: number;
+  readonly diskFull: number;
   readonly pause: number;
   readonly flush: number;
 }
@@ -49,14 +50,19 @@ export interface WorldOptions {
 /** Throws the dice for a world. */
 export function swarm(dice: Dice): WorldOptions {
   const often = (weight: number): number => (dice.chance(0.5) ? weight : 0);
+  const engine = engineOptions(dice);
+  const valueBytes = dice.pick([4, 40, 400, 3000]);
+  // Only what the queue has kept can heal a database that went back, and a full disk makes it give that up.
+  const fills = dice.chance(0.2);
+  const keepsAll = !fills && engine.retainBytes > 500_000 && engine.retainMs > 1_000_000 && valueBytes <= 400;
   return {
-    engine: engineOptions(dice),
+    engine,
     operations: dice.between(20, 300),
     clients: dice.between(1, 6),
     keys: dice.pick([1, 3, 8, 30]),
     thinkMs: dice.pick([0.2, 2, 20]),
     burst: dice.pick([1, 1, 3, 8]),
-    valueBytes: dice.pick([4, 40, 400, 3000]),
+    valueBytes,
     ttlMs: dice.pick([10, 100, 5000]),
     transactions: dice.pick([0, 0.1, 0.5]),
     steps: [5, 5, often(2), often(3), often(3), often(1), often(1), dice.chance(0.1) ? 0.2 : 0],
@@ -67,8 +73,9 @@ export function swarm(dice: Dice): WorldOptions {
       close: often(1),
       newcomer: often(0.5),
       databaseDown: often(2),
-      databaseGoesBack: 0,
+      databaseGoesBack: keepsAll ? often(1) : 0,
       clockJumps: often(1),
+      diskFull: fills ? 1 : 0,
       pause: often(1),
       flush: 1,
     },
@@ -102,7 +109,7 @@ function engineOptions(dice: Dice): EngineOptions {
     batchBytes: dice.pick([1, 2000, 100_000]),
     batchRecords: dice.pick([1, 3, 20_000]),
     cacheBytes: dice.pick([1, 2000, 20_000, 1_000_000]),
-    queueBytes: 1_000_000_000,
+    queueBytes: dice.pick([5000, 1_000_000_000, 1_000_000_000, 1_000_000_000]),
     waitMs: dice.pick([0, 50, 1000]),
     segmentBytes,
     retainBytes: dice.pick([0, segmentBytes, 1_000_000]),

@@ -53,9 +53,12 @@ export interface Checker {
   /** The database is as it was at an earlier sequence. */
   wentBack?(sequence: number): void;
   /** A process has opened the queue. `recovered` is its last frame; the model still holds what was lost. */
-  opened?(recovered: number, ending: Ending): void;
+  opened?(recovered: number, ending: Ending, status: Status): void;
   /** After the model has forgotten what was lost. */
   resumed?(recovered: number): void;
+  /** An operator asks for a pause or its end; and has been told that it is done. */
+  pausing?(): void;
+  paused?(paused: boolean): void;
   atRest?(rest: Rest): void;
 }
 
