@@ -143,3 +143,16 @@ const lines: readonly (readonly [string, readonly string[] | null])[] = [
 test.each(lines)("words of %j", (line, words) => {
   expect(splitWords(line)).toEqual(words);
 });
+
+test("chunks are read in the order in which they came, however far reading was when they did", () => {
+  const parser = new RespParser();
+  const push = (name: string): void => parser.push(Buffer.from(command(name)));
+  push("a");
+  expect(parser.next()).toEqual(["a"]);
+  push("b");
+  push("c");
+  // The first chunk is read to its end while the second one waits, and then a third one comes.
+  expect(parser.next()).toEqual(["b"]);
+  push("d");
+  expect([parser.next(), parser.next(), parser.next()]).toEqual([["c"], ["d"], null]);
+});
