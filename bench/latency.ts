@@ -41,7 +41,7 @@ export const latency: Question = {
     const wb = await open(setting.folder);
     await wb.pause();
     const backlog = uniformWrites(1);
-    await manyCallers(callers, setting.quick ? 200_000 : 3_000_000, () => {
+    await manyCallers(callers, setting.quick ? 200_000 : 1_000_000, () => {
       const { key, value } = backlog();
       return wb.set(key, value);
     });
