@@ -1,6 +1,6 @@
 /** The library's `set`, durability disk, many callers at once: the side that three questions share. */
 import { join } from "node:path";
-import { sqlite, writeBehind, type WriteBehind } from "../src/index.js";
+import { sqlite, writeBehind, type WriteBehind, type WriteBehindOptions } from "../src/index.js";
 import { manyCallers, uniformWrites, type Write } from "./load.js";
 import { secondsOf, type Setting } from "./question.js";
 
@@ -15,9 +15,9 @@ export function writesOf(setting: Setting): number {
   return setting.quick ? 40_000 : 400_000;
 }
 
-/** Opens the library as its users do, with every option at its default. */
-export function open(folder: string): Promise<WriteBehind> {
-  return writeBehind({ data: join(folder, "data"), store: sqlite({ file: join(folder, "app.db") }) });
+/** Opens the library as its users do, with every option at its default but those given. */
+export function open(folder: string, options: Partial<WriteBehindOptions> = {}): Promise<WriteBehind> {
+  return writeBehind({ data: join(folder, "data"), store: sqlite({ file: join(folder, "app.db") }), ...options });
 }
 
 /** Answered writes a second of `call`, from many callers. */
