@@ -70,6 +70,17 @@ describe("transactions", () => {
     expect(heart.accepted).toBe(0);
   });
 
+  test("a client that queues without end is cut off", async () => {
+    const { server, port } = await serve();
+    const client = new RawClient(port);
+    client.socket.resume();
+    client.send(command("MULTI"));
+    const large = command("SET", "a", "x".repeat(30 * 1024 * 1024));
+    for (let i = 0; i < 10; i++) client.send(large);
+    await until(() => server.counters.commands > 1 && server.counters.clients === 0);
+    expect(server.counters.commands).toBeLessThan(11);
+  });
+
   test("DISCARD, nesting, and an empty transaction", async () => {
     const { heart, port } = await serve();
     const client = new RawClient(port);

@@ -173,9 +173,11 @@ export class ClientConnection implements Session, ConnectionEvents {
     const finish = (executed: Executed<(Reply | undefined)[]> | null): Reply => {
       if (executed !== null) this.#note(executed);
       this.executing = true;
-      const replies = transaction.runOnSession(this, executed?.value ?? []);
-      this.executing = false;
-      return replies;
+      try {
+        return transaction.runOnSession(this, executed?.value ?? []);
+      } finally {
+        this.executing = false;
+      }
     };
     if (!transaction.needsWorkspace) return finish(null);
     const executed = this.server.heart.execute((workspace) => transaction.runOnKeys(workspace));

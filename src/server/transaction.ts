@@ -8,17 +8,21 @@ import { failure, isError, replyOfError, type Reply } from "../commands/reply.js
 import { WriteBehindError } from "../errors.js";
 import type { Workspace } from "../workspace.js";
 
+/** What an argument or a command costs in memory beside its bytes, roughly: a million empty ones are not free. */
+const overheadBytes = 48;
+
 /** The queued commands of one transaction. */
 export class Transaction {
   /** A command was refused when it was queued: EXEC will refuse all. */
   broken = false;
-  /** Bytes of the queued arguments. */
+  /** Memory of the queued arguments. */
   bytes = 0;
   readonly #queue: { readonly command: Command; readonly args: readonly Bytes[] }[] = [];
 
   add(command: Command, args: readonly Bytes[]): void {
     this.#queue.push({ command, args });
-    for (const arg of args) this.bytes += arg.length;
+    this.bytes += overheadBytes;
+    for (const arg of args) this.bytes += overheadBytes + arg.length;
   }
 
   /** Whether any of the commands is about keys. */
