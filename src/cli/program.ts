@@ -35,6 +35,7 @@ export function buildProgram(end: (code: ExitCode) => void): Command {
   addServe(program, end);
   addClientVerbs(program);
   addSend(program, end);
+  addJournalVerbs(program, end);
   addTrace(program, end);
   return program;
 }
@@ -91,6 +92,25 @@ function addSend(program: Command, end: (code: ExitCode) => void): void {
     .action(async (args: string[], flags: Flags) => {
       const { send } = await import("./send.js");
       end(await send(args, flags));
+    });
+}
+
+function addJournalVerbs(program: Command, end: (code: ExitCode) => void): void {
+  const dataFlag = { data: "the folder (default ./write-behind-data)" };
+  addSomeFlags(
+    verb(program, "check", "read a journal from end to end and say what is in it; changes nothing"),
+    dataFlag,
+  ).action(async (flags: Flags) => {
+    const { check } = await import("./check.js");
+    end(await check(flags));
+  });
+  const storeFlag = { store: "the database: sqlite:FILE (default write-behind.db in the folder)" };
+  const description = "start a folder anew at the database's position, and say what is given up";
+  addSomeFlags(verb(program, "adopt", description), { ...dataFlag, ...storeFlag })
+    .option("--accept-gap", "go on over a damaged or missing stretch")
+    .action(async (flags: Flags) => {
+      const { adopt } = await import("./adopt.js");
+      await adopt(flags);
     });
 }
 

@@ -97,8 +97,9 @@ export class JournalReader {
 
   /** Throws QUEUE_MISMATCH unless the frame at `position` is still there and the same. */
   async check(position: Position): Promise<void> {
-    if (samePosition(position, this.#base)) return;
     const { logId, sequence, tag } = position;
+    // A log that began at a foreign position: an adopted database calls that place by this log's name.
+    if (samePosition({ ...position, logId: logId === this.logId ? this.#base.logId : logId }, this.#base)) return;
     const [ours, theirs] = [`the journal's log ${this.logId}`, `the database is at ${sequence} of the log ${logId}`];
     if (logId !== this.logId) throw mismatch(`${theirs}, which is not ${ours}: one of them is foreign`, this.#folder);
     const oldest = await this.oldest();
