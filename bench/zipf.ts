@@ -1,6 +1,6 @@
 /**
  * Question: how many rows does coalescing save when some keys are hotter than others? It depends on how many writes
- * fall into one run: about 60,000 make the goal, 25,000 do not. So it is asked with the default delay, and a longer one.
+ * fall into one run: about 60,000 make the goal, 25,000 do not. So it is asked with the default delay and a longer one.
  */
 import { join } from "node:path";
 import { manyCallers, zipfWrites } from "./load.js";
