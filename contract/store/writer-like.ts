@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { bytesOfText, type Bytes } from "../../src/bytes.js";
 import type { Change, Content, Fields, RecordValue, Replace } from "../../src/change.js";
 import type { Position } from "../../src/queue/queue.js";
-import { StoreError, type Batch, type Store, type StoreErrorKind } from "../../src/store/store.js";
+import { StoreError, type Batch, type Page, type Store, type StoreErrorKind } from "../../src/store/store.js";
 import type { StoreWorld } from "./world.js";
 
 /** The log ids of two queues. */
@@ -101,9 +101,11 @@ export async function everyKey(store: Store, limit: number, nowMs: number): Prom
   const keys: Bytes[] = [];
   let after: Bytes | null = null;
   do {
-    const page = await store.scan(after, limit, nowMs);
+    const page: Page = await store.scan(after, limit, nowMs);
     assert.ok(page.records.length <= limit, "a page is not longer than its limit");
     assert.ok(page.next === null || page.next === page.records.at(-1), "the next page starts after the last key");
+    const before = after;
+    assert.ok(before === null || page.records.every((key) => key > before), "a page starts after the one before");
     keys.push(...page.records);
     after = page.next;
   } while (after !== null);
