@@ -138,3 +138,11 @@ export function contentBytes(content: Content): number {
   for (const [field, value] of content) bytes += field.length + value.length;
   return bytes;
 }
+
+/**
+ * The fields in the order of their bytes: how a whole hash is shown. Its order in memory is that of its writes and its
+ * order in the database is the index's, and nobody must see which of the two answered.
+ */
+export function inFieldOrder(fields: Fields): Fields {
+  return new Map([...fields].sort(([a], [b]) => (a < b ? -1 : 1)));
+}

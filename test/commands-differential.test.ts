@@ -101,6 +101,8 @@ const one: fc.Arbitrary<string[]> = fc.oneof(
 /** The moments of our limit (2^53 ms) and of theirs (2^63 ms) differ: what lies between is not compared. */
 function isComparable(args: readonly string[]): boolean {
   const name = (args[0] as string).toUpperCase();
+  // Redis gives fields in the order of their writes while a hash is small; here they come in the order of their bytes.
+  if (["HGETALL", "HKEYS", "HVALS"].includes(name)) return false;
   if (!name.includes("EXPIRE") && name !== "SET") return true;
   return !args
     .slice(name === "SET" ? 3 : 2)
@@ -109,11 +111,11 @@ function isComparable(args: readonly string[]): boolean {
 
 /**
  * Whether a command says the same when it comes half a second later, from the database: no short expiry, no look at the
- * clock, no order of fields.
+ * clock.
  */
 function isUnhurried(args: readonly string[]): boolean {
   const [name = "", , time] = args.map((arg) => arg.toUpperCase());
-  if (["TTL", "HGETALL", "HKEYS", "HVALS"].includes(name) || name.startsWith("PEXPIRE")) return false;
+  if (name === "TTL" || name.startsWith("PEXPIRE")) return false;
   return !(name === "EXPIRE" && time === "1") && !(name === "SET" && args.slice(3).some((arg) => /^px$/i.test(arg)));
 }
 
@@ -167,6 +169,30 @@ describeWith(["redis-server"], "the same replies as redis-server", () => {
       await fc.assert(sameReplies(await pair(port, redis.port, protocol), pipelines), { numRuns: rounds });
     });
   }
+
+  test("whole hashes, whatever the order of their fields", { timeout: 120_000 }, async () => {
+    const { port } = await serve({ allowFlush: true });
+    const clients = [port, redis.port].map((one) => new Redis({ port: one, host: "127.0.0.1" }));
+    onTestFinished(() => clients.forEach((client) => client.disconnect()));
+    const field = fc.constantFrom("a", "b", "c", "10", "9", "\u00e9");
+    const write = fc.oneof(
+      fc.tuple(fc.constant("hset"), field, fc.string()),
+      fc.tuple(fc.constant("hdel"), field),
+      fc.tuple(fc.constant("hincrby"), field, fc.integer().map(String)),
+    );
+    const check = fc.asyncProperty(fc.array(write, { maxLength: 20 }), async (writes) => {
+      const seen = await Promise.all(
+        clients.map(async (client) => {
+          for (const [name, ...args] of writes) await client.call(name as string, "h", ...args).catch(() => {});
+          const all = [await client.hgetall("h"), (await client.hkeys("h")).toSorted(), (await client.hvals("h")).toSorted()];
+          await client.del("h");
+          return all;
+        }),
+      );
+      expect(seen[0]).toEqual(seen[1]);
+    });
+    await fc.assert(check, { numRuns: rounds / 15 });
+  });
 
   test("with the real engine", { timeout: 120_000 }, async () => {
     const { port, stop } = await serveEngine(testFolder(), { durability: "os" });

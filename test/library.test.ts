@@ -279,3 +279,12 @@ describe("opening and closing", () => {
 async function until(check: () => Promise<boolean>): Promise<void> {
   while (!(await check())) await new Promise((resolve) => setImmediate(resolve));
 }
+
+test("a hash shows its fields in one order, from memory and from the database", async () => {
+  const first = await setup();
+  await first.wb.hash("h").set({ g: 1, f: 2, "\u00e9": 3, "10": 4 });
+  const inMemory = Object.keys((await first.wb.hash("h").getAll()) ?? {});
+  await first.wb.close();
+  const { wb } = await setup({}, first.data);
+  expect(Object.keys((await wb.hash("h").getAll()) ?? {})).toEqual(inMemory);
+});

@@ -1,6 +1,6 @@
 /** Commands on hashes. */
 import type { Bytes } from "../bytes.js";
-import type { Fields } from "../change.js";
+import { inFieldOrder, type Fields } from "../change.js";
 import type { Workspace } from "../workspace.js";
 import { oneKey, type DataCommand } from "./command.js";
 import { addIntegers, bytesOfInteger, parseInteger } from "./integer.js";
@@ -93,7 +93,7 @@ export const hashCommands: readonly DataCommand[] = [
     flags: ["readonly"],
     syntax: "key",
     summary: "Returns every field of a hash with its value.",
-    run: hash,
+    run: (workspace, args) => inFieldOrder(hash(workspace, args)),
   }),
   command({
     name: "hdel",
@@ -133,7 +133,7 @@ export const hashCommands: readonly DataCommand[] = [
     flags: ["readonly"],
     syntax: "key",
     summary: "Returns the names of every field of a hash.",
-    run: (workspace, args) => [...hash(workspace, args).keys()],
+    run: (workspace, args) => [...inFieldOrder(hash(workspace, args)).keys()],
   }),
   command({
     name: "hvals",
@@ -141,6 +141,6 @@ export const hashCommands: readonly DataCommand[] = [
     flags: ["readonly"],
     syntax: "key",
     summary: "Returns the values of every field of a hash.",
-    run: (workspace, args) => [...hash(workspace, args).values()],
+    run: (workspace, args) => [...inFieldOrder(hash(workspace, args)).values()],
   }),
 ];

@@ -1,6 +1,6 @@
 /** Records and changes as the admin API, inspect and the lesson show them. Pure. */
 import { jsonOfBytes } from "../bytes.js";
-import type { Change, Content, RecordChange, RecordValue } from "../change.js";
+import { inFieldOrder, type Change, type Content, type RecordChange, type RecordValue } from "../change.js";
 import type { JsonChange, JsonValue } from "../heart.js";
 import { positionText, type Frame } from "../queue/queue.js";
 
@@ -11,7 +11,7 @@ export function jsonOfValue(value: RecordValue | null): JsonValue | null {
 
 function jsonOfContent(content: Content, expiresAt: number | null): JsonValue {
   if (typeof content === "string") return { type: "string", value: jsonOfBytes(content), expiresAt };
-  const fields = [...content].map(([field, value]) => [jsonOfBytes(field), jsonOfBytes(value)] as const);
+  const fields = [...inFieldOrder(content)].map(([field, value]) => [jsonOfBytes(field), jsonOfBytes(value)] as const);
   return { type: "hash", fields, expiresAt };
 }
 

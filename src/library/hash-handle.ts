@@ -1,5 +1,6 @@
 /** One hash record of the library: fields that are set, read and merged by name. */
 import { bytesOfText, textOfBytes, type Bytes } from "../bytes.js";
+import { inFieldOrder } from "../change.js";
 import type { WaitOptions } from "../heart.js";
 import type { Receipt, Verbs } from "./receipt.js";
 import { bytesOfValue, incremented, integerStep, safeNumber, type Value } from "./values.js";
@@ -25,7 +26,7 @@ export class HashHandle {
   async getAll(options?: WaitOptions): Promise<Record<string, string> | null> {
     const fields = await this.#wb.read((workspace) => workspace.getHash(this.#key), options);
     if (fields === null) return null;
-    return Object.fromEntries([...fields].map(([field, value]) => [textOfBytes(field), textOfBytes(value)]));
+    return Object.fromEntries([...inFieldOrder(fields)].map(([field, value]) => [textOfBytes(field), textOfBytes(value)]));
   }
 
   /** Sets one field, or several at once; the others stay. */

@@ -1,5 +1,6 @@
 /** Optimistic transactions of the library: reads remembered, writes held back, one check-and-apply at the end. */
 import { textOfBytes, type Bytes } from "../bytes.js";
+import { inFieldOrder } from "../change.js";
 import { WriteBehindError } from "../errors.js";
 import type { Executed, Heart, WaitOptions, Watch } from "../heart.js";
 import type { SetOptions } from "./receipt.js";
@@ -34,7 +35,7 @@ export class Transaction {
     const keyBytes = bytesOfKey(key);
     const fields = await this.#read(keyBytes, (workspace) => workspace.getHash(keyBytes));
     if (fields === null) return null;
-    return Object.fromEntries([...fields].map(([field, value]) => [textOfBytes(field), textOfBytes(value)]));
+    return Object.fromEntries([...inFieldOrder(fields)].map(([field, value]) => [textOfBytes(field), textOfBytes(value)]));
   }
 
   set(key: Key, value: Value, options: SetOptions = {}): void {
