@@ -51,7 +51,7 @@ export function resolveOptions(sources: readonly OptionSource[]): Options {
   return resolveFrom(sources, "serve");
 }
 
-/** Only these options, for those who talk to a server. What else is given, and how it fits together, is its business. */
+/** Only these options, for those who talk to a server. What else is given, and how it all fits, is its business. */
 export function resolveNames<Name extends OptionName>(
   sources: readonly OptionSource[],
   names: readonly Name[],

@@ -97,7 +97,7 @@ export class History {
     return found;
   }
 
-  /** The server as it was found after a start: nothing answered may be missing. What was lost unanswered is forgotten. */
+  /** The server as it was found after a start: nothing answered may be missing. What was lost is forgotten. */
   sawServer(sight: Sight): number {
     const found = this.#search(this.#server, Math.max(this.answered, this.stored), sight, "the server");
     this.#advance(this.#server, found);
