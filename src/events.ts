@@ -49,8 +49,8 @@ export class Emitter {
   on<Name extends EventName>(name: Name, listener: Listener<Name>): () => void {
     const listeners = this.#listeners.get(name) ?? new Set();
     this.#listeners.set(name, listeners);
-    listeners.add(listener as Listener<never>);
-    return () => listeners.delete(listener as Listener<never>);
+    listeners.add(listener);
+    return () => listeners.delete(listener);
   }
 
   /** Whether anybody listens: hot paths ask before they make an event. */

@@ -83,7 +83,13 @@ export interface FlushReport {
 
 /** What a step did; null where there was nothing to do. */
 export interface StepReport {
-  readonly batch: { readonly changes: number; readonly records: number; readonly from: string; readonly to: string; readonly commitMs: number } | null;
+  readonly batch: {
+    readonly changes: number;
+    readonly records: number;
+    readonly from: string;
+    readonly to: string;
+    readonly commitMs: number;
+  } | null;
 }
 
 /** What stopping left behind. */
@@ -143,7 +149,11 @@ export interface Status {
 /** A record's value as JSON. */
 export type JsonValue =
   | { readonly type: "string"; readonly value: JsonBytes; readonly expiresAt: number | null }
-  | { readonly type: "hash"; readonly fields: readonly (readonly [JsonBytes, JsonBytes])[]; readonly expiresAt: number | null };
+  | {
+      readonly type: "hash";
+      readonly fields: readonly (readonly [JsonBytes, JsonBytes])[];
+      readonly expiresAt: number | null;
+    };
 
 /** A pending change as JSON. */
 export interface JsonChange {

@@ -3,7 +3,16 @@ export type { JsonBytes } from "./bytes.js";
 export { WriteBehindError, errorCodes, type ErrorCode } from "./errors.js";
 export type { BatchReport, EventName, Events, Listener } from "./events.js";
 export type { HashHandle } from "./library/hash-handle.js";
-export type { CloseReport, FlushReport, Inspection, JsonChange, JsonValue, Status, StepReport, WaitOptions } from "./heart.js";
+export type {
+  CloseReport,
+  FlushReport,
+  Inspection,
+  JsonChange,
+  JsonValue,
+  Status,
+  StepReport,
+  WaitOptions,
+} from "./heart.js";
 export type { JsonHandle } from "./library/json-handle.js";
 export type { WriteBehind } from "./library/library.js";
 export type { Receipt, SetOptions } from "./library/receipt.js";

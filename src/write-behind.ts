@@ -7,7 +7,7 @@
 import { keyIsRecord, type Resolve } from "./address.js";
 import type { Bytes } from "./bytes.js";
 import { MemoryCache } from "./cache/memory-cache.js";
-import { WriteBehindError } from "./errors.js";
+import type { WriteBehindError } from "./errors.js";
 import { Emitter } from "./events.js";
 import type {
   CloseReport,
@@ -23,9 +23,13 @@ import type {
   Watch,
 } from "./heart.js";
 import type { Host, Timer } from "./host/host.js";
+import { abortable, bodyOf, NotYet } from "./heart/attempt.js";
+import { closed, closedBeforeStored, journalFailed, paused } from "./heart/failures.js";
+import { Flushes } from "./heart/flushes.js";
 import { Inspector } from "./heart/inspector.js";
 import { Loads } from "./heart/loads.js";
 import type { EngineOptions } from "./options.js";
+import { Marks } from "./heart/marks.js";
 import { ownFolder, type OwnedFolder } from "./heart/owned-folder.js";
 import { frameBytes } from "./queue/journal/frame.js";
 import { Journal } from "./queue/journal/journal.js";
@@ -34,7 +38,6 @@ import type { Durability, FrameBody } from "./queue/queue.js";
 import { describeStatus } from "./heart/status.js";
 import type { Store, StoreDescriptor, StoreReader } from "./store/store.js";
 import { openReader } from "./store/thread-reader.js";
-import { Waits } from "./heart/waits.js";
 import { Workspace, type Lookup, type Written } from "./workspace.js";
 import { WriterSide } from "./heart/writer-side.js";
 import { startWriter, type WriterHandle } from "./writer/writer-link.js";
@@ -42,6 +45,9 @@ import { startWriter, type WriterHandle } from "./writer/writer-link.js";
 /** How often ended records are looked for, and among how many at a time. */
 const tickMs = 500;
 const expiredPerTickMax = 2000;
+
+/** Stopping may take so long, at the least, where a commit is in hand. */
+const stopMsMin = 1000;
 
 const nothing: readonly Written[] = [];
 
@@ -84,9 +90,8 @@ class Engine implements Heart {
   readonly #loads: Loads;
   readonly #side: WriterSide;
   readonly #resolve: Resolve = keyIsRecord;
-  readonly #waitsKept = new Waits();
-  readonly #waitsDurable = new Waits();
-  readonly #flushes = new Set<(error: WriteBehindError) => void>();
+  readonly #marks: Marks;
+  readonly #flushes = new Flushes((sequence, reached) => this.whenStored(sequence, reached));
   readonly #failureCalls: ((error: WriteBehindError) => void)[] = [];
   #writer: WriterHandle | null = null;
   #inspector: Inspector | null = null;
@@ -109,8 +114,7 @@ class Engine implements Heart {
     this.#loads = new Loads(reader, this.#cache, parts.options.loadsMax, () => this.#logTime());
     this.#side = new WriterSide(parts.host.clock, journal, this.#cache, this.events);
     this.#side.onWentBack = (healed) => this.#loads.hold(healed);
-    journal.onKept = (mark) => this.#waitsKept.reach(mark);
-    journal.onDurable = (mark) => this.#waitsDurable.reach(mark);
+    this.#marks = new Marks(journal);
     journal.onFailed = (error) => this.#fail(error);
   }
 
@@ -196,7 +200,7 @@ class Engine implements Heart {
     // One deadline for all waits: where many write, others may take the room that this one was woken for.
     const deadline = this.#host.clock.monotonic() + this.#options.waitMs;
     try {
-      for (let notYet = first; ; ) {
+      for (let notYet = first; ;) {
         for (const record of notYet.workspace.records) {
           if (!pinned.has(record)) this.#cache.pin(record);
           pinned.add(record);
@@ -234,18 +238,11 @@ class Engine implements Heart {
   }
 
   whenKept(sequence: number, reached: Reached): void {
-    if (sequence <= this.#journal.kept) reached(null);
-    else if (this.#failure !== null) reached(unknown(this.#failure));
-    // Nobody overtakes: a wait for less than the last one costs nothing but the rest of the same group.
-    else this.#waitsKept.add(Math.max(sequence, this.#waitsKept.last), reached);
+    this.#marks.whenKept(sequence, reached);
   }
 
   whenDurable(sequence: number, reached: Reached): void {
-    if (sequence <= this.#journal.durable) return reached(null);
-    if (this.#failure !== null) return reached(unknown(this.#failure));
-    this.#waitsDurable.add(sequence, reached);
-    // A failed sync fails the journal, and the journal's failure answers every wait.
-    this.#journal.syncNow().catch(() => {});
+    this.#marks.whenDurable(sequence, reached);
   }
 
   whenStored(sequence: number, reached: Reached): () => void {
@@ -266,34 +263,17 @@ class Engine implements Heart {
         ? this.#journal.accepted
         : Math.max(0, ...options.keys.map((key) => this.#cache.sequenceOf(this.#resolve(key).record)));
     if (upTo > this.#side.stored) {
-      if (this.#paused) throw pausedError();
-      await this.#untilStored(upTo, options.signal);
+      if (this.#paused) throw paused();
+      await this.#flushes.until(upTo, options.signal);
     }
     return { stored: this.#side.positionText, parked: [] };
-  }
-
-  #untilStored(upTo: number, signal: AbortSignal | undefined): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const end = (error: unknown): void => {
-        this.#flushes.delete(end);
-        signal?.removeEventListener("abort", aborted);
-        cancel();
-        if (error === null) resolve();
-        else reject(error as Error);
-      };
-      const aborted = (): void => end(signal?.reason);
-      const cancel = this.whenStored(upTo, end);
-      this.#flushes.add(end);
-      if (signal?.aborted === true) aborted();
-      else signal?.addEventListener("abort", aborted);
-    });
   }
 
   async pause(): Promise<void> {
     this.#assertOpen();
     this.#paused = true;
     const stands = this.#writer?.pause();
-    for (const end of this.#flushes) end(pausedError());
+    this.#flushes.endAll(paused());
     await this.#folder.rememberPause(true);
     await stands;
   }
@@ -337,14 +317,15 @@ class Engine implements Heart {
   }
 
   async #close(deadlineMs: number): Promise<CloseReport> {
+    const startedAt = this.#host.clock.monotonic();
     const willDrain = !this.#paused && this.#failure === null;
     if (willDrain && this.#journal.accepted > this.#side.stored) await this.#drain(deadlineMs);
-    await this.#stopParts();
-    this.#waitsKept.fail(closed());
-    this.#waitsDurable.fail(closed());
-    this.#side.fail(new WriteBehindError("CLOSED", "closed before the change was in the database; the journal has it"));
+    await this.#stopParts(Math.max(stopMsMin, deadlineMs - (this.#host.clock.monotonic() - startedAt)));
+    this.#marks.end(closed());
+    this.#side.fail(closedBeforeStored());
     const left = this.#side.pendingChanges;
-    const leftIn = left === 0 ? null : `${left} changes are in the journal in ${this.#options.data} and go on at the next start`;
+    const leftIn =
+      left === 0 ? null : `${left} changes are in the journal in ${this.#options.data} and go on at the next start`;
     return { drained: left === 0, pendingChanges: left, leftIn };
   }
 
@@ -361,13 +342,16 @@ class Engine implements Heart {
     });
   }
 
-  async #stopParts(): Promise<void> {
+  /** Stops every part, whatever another one fails of: the folder must be free for the next owner. */
+  async #stopParts(deadlineMs = stopMsMin): Promise<void> {
     this.#timer?.cancel();
-    await this.#writer?.stop();
-    await this.#reader.close();
-    await this.#inspector?.close();
-    await this.#journal.close();
+    await this.#writer?.stop(deadlineMs);
+    const inspector = this.#inspector?.close() ?? Promise.resolve();
+    const results = await Promise.allSettled([this.#reader.close(), inspector, this.#journal.close()]);
     await this.#folder.release();
+    // That the journal has failed was said when it failed.
+    const failed = results.find((result) => result.status === "rejected");
+    if (failed !== undefined && this.#failure === null) throw failed.reason;
   }
 
   async #recover(log: JournalReader, from: number): Promise<void> {
@@ -395,59 +379,13 @@ class Engine implements Heart {
   }
 
   #assertOpen(): void {
-    if (this.#failure !== null) {
-      throw new WriteBehindError("JOURNAL_FAILED", `the journal has failed: ${this.#failure.message}`, {
-        hint: "start again; what was answered is in the journal",
-      });
-    }
+    if (this.#failure !== null) throw journalFailed(this.#failure);
     if (this.#closing !== null) throw closed();
   }
 
   #fail(error: WriteBehindError): void {
     this.#failure = error;
-    this.#waitsKept.fail(unknown(error));
-    this.#waitsDurable.fail(unknown(error));
+    this.#marks.fail(error);
     for (const call of this.#failureCalls) call(error);
   }
-}
-
-/** Why a try could not be finished: records are missing, or (`bytes` > 0) there is no room for that many bytes. */
-class NotYet {
-  readonly workspace: Workspace;
-  readonly bytes: number;
-
-  constructor(workspace: Workspace, bytes: number) {
-    this.workspace = workspace;
-    this.bytes = bytes;
-  }
-}
-
-function bodyOf(changes: readonly Written[], cleared: boolean): FrameBody | null {
-  if (cleared) return { kind: "clear" };
-  return changes.length === 0 ? null : { kind: "changes", changes };
-}
-
-function abortable(promise: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
-  if (signal === undefined) return promise;
-  signal.throwIfAborted();
-  return new Promise((resolve, reject) => {
-    const aborted = (): void => reject(signal.reason as Error);
-    signal.addEventListener("abort", aborted, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", aborted));
-  });
-}
-
-function closed(): WriteBehindError {
-  return new WriteBehindError("CLOSED", "this instance is closing or closed; nothing was written");
-}
-
-function unknown(cause: WriteBehindError): WriteBehindError {
-  return new WriteBehindError("UNKNOWN", `the journal failed before the change was known to be kept: ${cause.message}`, {
-    hint: "read the record after the next start to see whether the change was kept",
-    cause,
-  });
-}
-
-function pausedError(): WriteBehindError {
-  return new WriteBehindError("CLOSED", "the writer is paused, so nothing reaches the database", { hint: "resume" });
 }

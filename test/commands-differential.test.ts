@@ -184,7 +184,11 @@ describeWith(["redis-server"], "the same replies as redis-server", () => {
       const seen = await Promise.all(
         clients.map(async (client) => {
           for (const [name, ...args] of writes) await client.call(name as string, "h", ...args).catch(() => {});
-          const all = [await client.hgetall("h"), (await client.hkeys("h")).toSorted(), (await client.hvals("h")).toSorted()];
+          const all = [
+            await client.hgetall("h"),
+            (await client.hkeys("h")).toSorted(),
+            (await client.hvals("h")).toSorted(),
+          ];
           await client.del("h");
           return all;
         }),

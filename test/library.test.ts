@@ -76,7 +76,11 @@ describe("set and get", () => {
   test("many values set together are one frame", async () => {
     const { wb } = await setup();
     await wb.pause();
-    await wb.setMany([["a", 1], ["b", 2], ["c", 3]]);
+    await wb.setMany([
+      ["a", 1],
+      ["b", 2],
+      ["c", 3],
+    ]);
     const step = await wb.step();
     expect(step.batch).toMatchObject({ changes: 3, records: 3 });
     expect(await wb.step()).toEqual({ batch: null });
@@ -139,7 +143,10 @@ describe("expiry", () => {
 describe("transactions", () => {
   test("what is read and written in one is applied as one frame", async () => {
     const { wb } = await setup();
-    await wb.setMany([["from", 100], ["to", 0]]);
+    await wb.setMany([
+      ["from", 100],
+      ["to", 0],
+    ]);
     await wb.flush();
     await wb.pause();
     await wb.transaction(async (tx) => {

@@ -1,7 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { bufferOfBytes, bytesOfText, textOfBytes, type Bytes } from "../src/bytes.js";
-import { bytesOfKey, bytesOfValue, checkedTtl, incremented, integerOfBytes, safeNumber } from "../src/library/values.js";
+import {
+  bytesOfKey,
+  bytesOfValue,
+  checkedTtl,
+  incremented,
+  integerOfBytes,
+  safeNumber,
+} from "../src/library/values.js";
 
 describe("values at the edge", () => {
   test("text and bytes come back as they were", () => {
@@ -32,7 +39,18 @@ describe("counters", () => {
         expect(integerOfBytes(bytesOfText(String(n)))).toBe(n);
       }),
     );
-    for (const none of ["", "01", "+1", "-0", " 1", "1 ", "1.0", "0x1", "9223372036854775808", "-9223372036854775809"]) {
+    for (const none of [
+      "",
+      "01",
+      "+1",
+      "-0",
+      " 1",
+      "1 ",
+      "1.0",
+      "0x1",
+      "9223372036854775808",
+      "-9223372036854775809",
+    ]) {
       expect(integerOfBytes(none as Bytes)).toBeNull();
     }
   });

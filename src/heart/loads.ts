@@ -85,8 +85,12 @@ export class Loads {
 
 function storeDown(error: unknown): unknown {
   if (!(error instanceof StoreError)) return error;
-  return new WriteBehindError("STORE_DOWN", `the record is not in memory and the database does not answer: ${error.message}`, {
-    hint: "writes of whole values go on; see write-behind status",
-    cause: error,
-  });
+  return new WriteBehindError(
+    "STORE_DOWN",
+    `the record is not in memory and the database does not answer: ${error.message}`,
+    {
+      hint: "writes of whole values go on; see write-behind status",
+      cause: error,
+    },
+  );
 }

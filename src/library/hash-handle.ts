@@ -26,7 +26,9 @@ export class HashHandle {
   async getAll(options?: WaitOptions): Promise<Record<string, string> | null> {
     const fields = await this.#wb.read((workspace) => workspace.getHash(this.#key), options);
     if (fields === null) return null;
-    return Object.fromEntries([...inFieldOrder(fields)].map(([field, value]) => [textOfBytes(field), textOfBytes(value)]));
+    return Object.fromEntries(
+      [...inFieldOrder(fields)].map(([field, value]) => [textOfBytes(field), textOfBytes(value)]),
+    );
   }
 
   /** Sets one field, or several at once; the others stay. */

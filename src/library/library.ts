@@ -2,11 +2,29 @@
 import { bufferOfBytes, textOfBytes, type Bytes } from "../bytes.js";
 import type { EventName, Listener } from "../events.js";
 import { HashHandle } from "./hash-handle.js";
-import type { CloseReport, Executed, FlushReport, Heart, Inspection, Status, StepReport, WaitOptions } from "../heart.js";
+import type {
+  CloseReport,
+  Executed,
+  FlushReport,
+  Heart,
+  Inspection,
+  Status,
+  StepReport,
+  WaitOptions,
+} from "../heart.js";
 import { JsonHandle } from "./json-handle.js";
 import { QueuedReceipt, type Receipt, type SetOptions } from "./receipt.js";
 import { runTransaction, type Transaction } from "./transaction.js";
-import { bytesOfKey, bytesOfValue, checkedTtl, incremented, integerStep, safeNumber, type Key, type Value } from "./values.js";
+import {
+  bytesOfKey,
+  bytesOfValue,
+  checkedTtl,
+  incremented,
+  integerStep,
+  safeNumber,
+  type Key,
+  type Value,
+} from "./values.js";
 import type { Workspace } from "../workspace.js";
 
 /** An open write-behind. Make one with `writeBehind(…)`. */
@@ -28,7 +46,7 @@ export class WriteBehind {
         workspace.setString(keyBytes, valueBytes, ttlMs === null ? null : workspace.now + ttlMs);
       }, options);
     } catch (error) {
-      return Promise.reject(error as Error);
+      return Promise.reject(error);
     }
   }
 

@@ -4,7 +4,16 @@ import { inFieldOrder } from "../change.js";
 import { WriteBehindError } from "../errors.js";
 import type { Executed, Heart, WaitOptions, Watch } from "../heart.js";
 import type { SetOptions } from "./receipt.js";
-import { bytesOfKey, bytesOfValue, checkedTtl, incremented, integerStep, safeNumber, type Key, type Value } from "./values.js";
+import {
+  bytesOfKey,
+  bytesOfValue,
+  checkedTtl,
+  incremented,
+  integerStep,
+  safeNumber,
+  type Key,
+  type Value,
+} from "./values.js";
 import type { Workspace } from "../workspace.js";
 
 /** Tries of one transaction before it gives up: a record that changes faster than it can be read and written. */
@@ -35,7 +44,9 @@ export class Transaction {
     const keyBytes = bytesOfKey(key);
     const fields = await this.#read(keyBytes, (workspace) => workspace.getHash(keyBytes));
     if (fields === null) return null;
-    return Object.fromEntries([...inFieldOrder(fields)].map(([field, value]) => [textOfBytes(field), textOfBytes(value)]));
+    return Object.fromEntries(
+      [...inFieldOrder(fields)].map(([field, value]) => [textOfBytes(field), textOfBytes(value)]),
+    );
   }
 
   set(key: Key, value: Value, options: SetOptions = {}): void {

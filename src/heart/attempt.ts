@@ -1,0 +1,31 @@
+/** Small pieces of doing work on a workspace: what it makes, why it could not be done yet, waiting with a signal. Pure. */
+import type { FrameBody } from "../queue/queue.js";
+import type { Workspace, Written } from "../workspace.js";
+
+/** Why a try could not be finished: records are missing, or (`bytes` > 0) there is no room for that many bytes. */
+export class NotYet {
+  readonly workspace: Workspace;
+  readonly bytes: number;
+
+  constructor(workspace: Workspace, bytes: number) {
+    this.workspace = workspace;
+    this.bytes = bytes;
+  }
+}
+
+/** The frame that changes make; null where there is nothing to queue. */
+export function bodyOf(changes: readonly Written[], cleared: boolean): FrameBody | null {
+  if (cleared) return { kind: "clear" };
+  return changes.length === 0 ? null : { kind: "changes", changes };
+}
+
+/** The promise, or the rejection that a signal brings first. */
+export function abortable(promise: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+  if (signal === undefined) return promise;
+  signal.throwIfAborted();
+  return new Promise((resolve, reject) => {
+    const aborted = (): void => reject(signal.reason as Error);
+    signal.addEventListener("abort", aborted, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", aborted));
+  });
+}

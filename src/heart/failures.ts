@@ -1,0 +1,33 @@
+/** The errors that the heart itself raises. */
+import { WriteBehindError } from "../errors.js";
+
+export function closed(): WriteBehindError {
+  return new WriteBehindError("CLOSED", "this instance is closing or closed; nothing was written");
+}
+
+export function closedBeforeStored(): WriteBehindError {
+  return new WriteBehindError("CLOSED", "closed before the change was in the database; the journal has it");
+}
+
+/** What was answered is safe; what was not may be kept or not, and nobody can know. */
+export function unknown(cause: WriteBehindError): WriteBehindError {
+  return new WriteBehindError(
+    "UNKNOWN",
+    `the journal failed before the change was known to be kept: ${cause.message}`,
+    {
+      hint: "read the record after the next start to see whether the change was kept",
+      cause,
+    },
+  );
+}
+
+export function journalFailed(cause: WriteBehindError): WriteBehindError {
+  return new WriteBehindError("JOURNAL_FAILED", `the journal has failed: ${cause.message}`, {
+    hint: "start again; what was answered is in the journal",
+    cause,
+  });
+}
+
+export function paused(): WriteBehindError {
+  return new WriteBehindError("CLOSED", "the writer is paused, so nothing reaches the database", { hint: "resume" });
+}
