@@ -51,7 +51,7 @@ export class SimulatedDatabase {
   #inner: MemoryStore;
   /** Connections that processes have. */
   #connections = new Map<Process, MemoryStore>();
-  /** After it has gone back nobody can read until somebody has opened it anew: connections were cut. */
+  /** After it has gone back nobody can read for a while, until somebody has opened it anew: connections were cut. */
   #readable = true;
   /** Grows when it goes back. */
   #moment = 0;
@@ -80,7 +80,11 @@ export class SimulatedDatabase {
           this.#machine.tell(() => `${process.name} opens the store at ${opened.position?.sequence ?? "nothing"}`);
           return { opened, moment: this.#moment };
         });
-        if (moment === this.#moment) this.#readable = true;
+        // Nobody can know before the queue has been compared with the position; that takes a few calls of the disk.
+        const { loop, disk } = this.#machine;
+        loop.after(50 * disk.temper.latencyMs, "readable", null, () => {
+          if (moment === this.#moment) this.#readable = true;
+        });
         return opened;
       },
       commit: (batch) => this.#call(process, "commit", () => this.#commit(process, batch), true),
@@ -142,7 +146,7 @@ export class SimulatedDatabase {
             else answer(total * 0.3, () => resolve(value));
           },
           (error: unknown) => {
-            if (!late) answer(total * 0.3, () => reject(error as Error));
+            if (!late) answer(total * 0.3, () => reject(error));
           },
         );
       });

@@ -74,7 +74,7 @@ export class EventLoop {
         try {
           resolve(make());
         } catch (error) {
-          reject(error as Error);
+          reject(error);
         }
       });
     });

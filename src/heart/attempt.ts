@@ -1,4 +1,4 @@
-/** Small pieces of doing work on a workspace: what it makes, why it could not be done yet, waiting with a signal. Pure. */
+/** Doing work on a workspace, the small pieces: what it makes, why it could not be done yet, waiting with a signal. */
 import type { FrameBody } from "../queue/queue.js";
 import type { Workspace, Written } from "../workspace.js";
 

@@ -1,4 +1,4 @@
-/** Who waits for a flush: until everything up to a sequence is in the database, or a pause or a signal ends the wait. */
+/** Who waits for a flush: until everything up to a sequence is stored, or a pause or a signal ends the wait. */
 import type { WriteBehindError } from "../errors.js";
 import type { Reached } from "../heart.js";
 

@@ -1,4 +1,4 @@
-/** The library: what a program calls. Typed verbs over the heart; every write resolves when it is as durable as asked. */
+/** The library: what a program calls. Every write resolves when it is as durable as was asked. */
 import { bufferOfBytes, textOfBytes, type Bytes } from "../bytes.js";
 import type { EventName, Listener } from "../events.js";
 import { HashHandle } from "./hash-handle.js";
