@@ -68,13 +68,13 @@ const clockJumps: Incident = (world) => {
 };
 
 const pause: Incident = (world) => {
-  const heart = world.serving()?.heart;
-  if (heart == null) return;
+  const heart = world.serving()?.heart ?? null;
+  if (heart === null) return;
   world.tell(() => "an operator pauses the writer");
   setPaused(world, heart.pause(), true);
   world.later(world.dice.number() * 200, () => {
-    const now = world.serving()?.heart;
-    if (now == null) return;
+    const now = world.serving()?.heart ?? null;
+    if (now === null) return;
     ignore(world, now.step());
     if (world.dice.chance(0.7)) setPaused(world, now.resume(), false);
   });
@@ -89,19 +89,23 @@ function setPaused(world: Fate, done: Promise<void>, paused: boolean): void {
 }
 
 const flush: Incident = (world) => {
-  const heart = world.serving()?.heart;
-  if (heart == null) return;
+  const heart = world.serving()?.heart ?? null;
+  if (heart === null) return;
   const upTo = heart.accepted;
   const told = (error: WriteBehindError | null, what: "toldStored" | "toldDurable"): void => {
     if (error === null) world.observe((checker) => checker[what]?.(upTo));
   };
-  if (world.dice.chance(0.5)) heart.whenDurable(upTo, (error) => told(error, "toldDurable"));
-  else if (world.dice.chance(0.5)) heart.whenStored(upTo, (error) => told(error, "toldStored"));
-  else
-    ignore(
-      world,
-      heart.flush().then(() => told(null, "toldStored")),
-    );
+  switch (world.dice.below(3)) {
+    case 0:
+      return heart.whenDurable(upTo, (error) => told(error, "toldDurable"));
+    case 1:
+      return void heart.whenStored(upTo, (error) => told(error, "toldStored"));
+    default:
+      ignore(
+        world,
+        heart.flush().then(() => told(null, "toldStored")),
+      );
+  }
 };
 
 /** What an operator asks for may be refused; but only with an error of ours. */

@@ -65,7 +65,7 @@ export class Machine {
 
   /** The power goes, and comes back: no process is left, and the disk holds what it holds. */
   losePower(): void {
-    for (const life of [...this.#processes]) this.kill(life);
+    for (const life of this.#processes) this.kill(life);
     this.disk.losePower();
     this.tell(() => "power is lost");
   }

@@ -1,4 +1,4 @@
-/** Plants each bug of mutants.ts in a copy of the compiled tree, under .mutants/, and simulates there until it is caught. */
+/** Plants each bug of mutants.ts in a copy of the compiled tree (.mutants/), and simulates there until it is caught. */
 import { spawn } from "node:child_process";
 import { cp, readFile, rm, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
@@ -62,7 +62,7 @@ function sentence({ mutant, seeds, promise, error }: Outcome): string {
 }
 
 async function runMutant(mutant: Mutant): Promise<Outcome> {
-  const folder = `${project}.mutants/${mutant.name}`;
+  const folder = `${project}.mutants/${mutant.name}-${process.pid}`;
   try {
     await plant(mutant, folder);
     const output = await simulate(folder, mutant.seeds);

@@ -30,7 +30,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: "answer-early",
     promise: 1,
-    file: "src/write-behind.js",
+    file: "src/heart/marks.js",
     find: "if (sequence <= this.#journal.kept)",
     replace: "if (sequence <= this.#journal.accepted)",
     seeds: 300,
@@ -38,9 +38,9 @@ export const mutants: readonly Mutant[] = [
   {
     name: "answer-one-too-many",
     promise: 1,
-    file: "src/write-behind.js",
-    find: "this.#waitsKept.reach(mark)",
-    replace: "this.#waitsKept.reach(mark + 1)",
+    file: "src/heart/marks.js",
+    find: "journal.onKept = (mark) => this.#kept.reach(mark);",
+    replace: "journal.onKept = (mark) => this.#kept.reach(mark + 1);",
     seeds: 1000,
   },
   {
@@ -111,8 +111,8 @@ export const mutants: readonly Mutant[] = [
     name: "clean-before-it-is-stored",
     promise: 2,
     file: "src/heart/writer-side.js",
-    find: "this.#cache.acknowledge(position.sequence);",
-    replace: "this.#cache.acknowledge(position.sequence + 1);",
+    find: "this.#acknowledgeSome(position.sequence);",
+    replace: "this.#acknowledgeSome(position.sequence + 1);",
     seeds: 300,
   },
   {
@@ -128,8 +128,7 @@ export const mutants: readonly Mutant[] = [
     promise: 3,
     file: "src/writer/run.js",
     find: "if (older === undefined) {",
-    replace:
-      'if (older === undefined || (newer.kind === "replace" && this.rows.size > 1 && older !== newer)) {\n            newer = older ?? newer;',
+    replace: "if (older === undefined || this.rows.size > 1) {\n            newer = older ?? newer;",
     seeds: 300,
   },
   {
@@ -186,7 +185,7 @@ export const mutants: readonly Mutant[] = [
     file: "src/heart/writer-side.js",
     find: "if (this.#begun)",
     replace: "",
-    seeds: 3000,
+    seeds: 10000,
   },
   {
     name: "sweep-by-the-wall-clock",
@@ -248,9 +247,9 @@ export const mutants: readonly Mutant[] = [
   {
     name: "ended-records-live",
     promise: 2,
-    file: "src/workspace.js",
-    find: "isLive(found, this.now)",
-    replace: "true",
+    file: "src/change.js",
+    find: "value.expiresAt > nowMs",
+    replace: "value.expiresAt + 5 > nowMs",
     seeds: 300,
   },
   {
@@ -267,7 +266,7 @@ export const mutants: readonly Mutant[] = [
     file: "src/cache/memory-cache.js",
     find: "entry.overlay = entry.overlay === null ? change : compose(entry.overlay, change);",
     replace: "entry.overlay = change;",
-    seeds: 3000,
+    seeds: 10000,
   },
   {
     name: "merge-forgets-fields",
@@ -284,13 +283,5 @@ export const mutants: readonly Mutant[] = [
     find: "return Math.max(1, dice *",
     replace: "return attempt > 3 ? 1e9 : Math.max(1, dice *",
     seeds: 300,
-  },
-  {
-    name: "spare-before-its-name-is-gone",
-    promise: 1,
-    file: "src/queue/journal/supply.js",
-    find: "// Before its header is overwritten the old name must be gone for good.\n        await this.#disk.syncFolder(this.#folder);",
-    replace: "",
-    seeds: 3000,
   },
 ];

@@ -35,16 +35,19 @@ function round(files: readonly string[], seed: number): Promise<{ readonly passe
   });
 }
 
-const files = await propertyTests();
-const started = performance.now();
-const first = Number(values.seed);
-let rounds = 0;
-while (rounds < Number(values.rounds) && (performance.now() - started) / 1000 < Number(values.seconds)) {
-  const { passed, output } = await round(files, first + rounds);
-  rounds++;
-  if (passed) continue;
-  console.log(`${output}\nagain: node dist/simulator/properties.js --rounds 1 --seed ${first + rounds - 1}`);
-  process.exitCode = 1;
-  break;
+async function rounds(files: readonly string[], first: number): Promise<number> {
+  const started = performance.now();
+  let done = 0;
+  while (done < Number(values.rounds) && (performance.now() - started) / 1000 < Number(values.seconds)) {
+    const { passed, output } = await round(files, first + done);
+    done++;
+    if (passed) continue;
+    console.log(`${output}\nagain: node dist/simulator/properties.js --rounds 1 --seed ${first + done - 1}`);
+    process.exitCode = 1;
+    break;
+  }
+  return done;
 }
-console.log(`${rounds} rounds of ${files.length} files of properties`);
+
+const files = await propertyTests();
+console.log(`${await rounds(files, Number(values.seed))} rounds of ${files.length} files of properties`);

@@ -183,8 +183,8 @@ class World implements Surroundings, Town, Fate {
   }
 
   #heart(): NonNullable<Instance["heart"]> {
-    const heart = this.serving()?.heart;
-    if (heart == null) throw new Error("nobody serves");
+    const heart = this.serving()?.heart ?? null;
+    if (heart === null) throw new Error("nobody serves");
     return heart;
   }
 

@@ -39,7 +39,7 @@ export class KeptUntilItSucceeds implements Checker {
     for (const record of model.records) {
       const should = model.newest(record);
       const is = rows.get(record) ?? null;
-      const ended = is === null && should?.expiresAt != null;
+      const ended = is === null && (should?.expiresAt ?? null) !== null;
       if (ended || textOf(is) === textOf(should)) continue;
       throw new Violation(
         promise,

@@ -35,7 +35,7 @@ export class OrderPerRecord implements Checker {
     if (from === 0 && holds === textOf(null)) return;
     // What has ended may be swept; when it may, promise 4 knows.
     const fits = (value: RecordValue | null): boolean =>
-      textOf(value) === holds || (holds === textOf(null) && value?.expiresAt != null);
+      textOf(value) === holds || (holds === textOf(null) && (value?.expiresAt ?? null) !== null);
     const at = versions.findIndex((version, index) => index >= from && fits(version.value));
     if (at === -1) {
       const older = versions.findLast((version) => textOf(version.value) === holds);

@@ -36,7 +36,8 @@ export class PastMoment implements Checker {
       const should = model.valueAt(record, sequence);
       const is = rows.get(record) ?? null;
       if (textOf(is) === textOf(should)) continue;
-      const mayBeSwept = is === null && should?.expiresAt != null && should.expiresAt <= this.#sweptUpTo;
+      const endsAt = should?.expiresAt ?? null;
+      const mayBeSwept = is === null && endsAt !== null && endsAt <= this.#sweptUpTo;
       if (mayBeSwept) continue;
       throw new Violation(
         promise,

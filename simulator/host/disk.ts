@@ -13,7 +13,7 @@
  *  - The system may write any dirty sector back at any time.
  *  - Killing a process (SIGKILL) keeps all that is live. A write in flight is there, or not, or a prefix of it.
  *  - Power loss keeps what is durable and any subset of the dirty sectors of 512 bytes, in any combination: unsynced
- *    writes are torn, lost and reordered. A grown length may be there without its bytes (zeros). A sector is never torn.
+ *    writes are torn, lost and reordered. A grown length may be there without its bytes (zeros). No sector is torn.
  *  - Folder operations that are not durable are kept up to any one of them.
  *  - Faults, when the world turns them on: a write fails with EIO or ENOSPC and has written any part; a sync fails and
  *    its sectors will never be durable although they can be read (as on Linux); a read or a folder call fails.

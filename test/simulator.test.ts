@@ -1,0 +1,59 @@
+/** The simulator itself: worlds hold, a seed is a world, and planted bugs are noticed. */
+import { fileURLToPath } from "node:url";
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { mutants } from "../simulator/mutants.js";
+import { runWorld } from "../simulator/world.js";
+
+const main = fileURLToPath(new URL("../simulator/main.js", import.meta.url));
+
+/** One for each of promises 1 to 5, quickly caught. */
+const planted = [
+  "answer-early",
+  "forget-what-is-pending-at-start",
+  "older-wins",
+  "drop-a-tombstone",
+  "rows-without-the-position",
+];
+
+describe("the simulator", () => {
+  it("finds no broken promise in worlds full of faults", () => {
+    const run = spawnSync(process.execPath, [main, "--seeds", "5000", "--seconds", "8"], { encoding: "utf8" });
+    expect(run.stdout + run.stderr).toMatch(/^\d+ worlds/);
+    expect(run.status, run.stdout).toBe(0);
+  });
+
+  it("makes the same world of the same seed, event by event", async () => {
+    for (const seed of [3, 11, 42, 77]) {
+      const first = await runWorld(seed);
+      const again = await runWorld(seed, true);
+      expect(again.hash).toBe(first.hash);
+      expect(again.events).toBe(first.events);
+      expect(again.story.length).toBeGreaterThan(5);
+      expect((await runWorld(seed + 1000)).hash).not.toBe(first.hash);
+    }
+  });
+
+  it("tells what happened and how to repeat it where a promise is broken", () => {
+    const run = spawnSync(process.execPath, [main, "--mutant", "drop-a-tombstone", "--json"], { encoding: "utf8" });
+    expect(JSON.parse(run.stdout)).toMatchObject([
+      { name: "drop-a-tombstone", promise: "4 a past moment", error: null },
+    ]);
+  });
+
+  it.each(planted)("notices the planted bug %s", (name) => {
+    const run = spawnSync(process.execPath, [main, "--mutant", name], { encoding: "utf8" });
+    expect(run.stdout).toMatch(/caught at seed/);
+    expect(run.status).toBe(0);
+  });
+
+  it("has planted bugs of different names, each of which can be planted", () => {
+    expect(new Set(mutants.map((mutant) => mutant.name)).size).toBe(mutants.length);
+    for (const { name, file, find, replace } of mutants) {
+      const text = readFileSync(new URL(`../${file}`, import.meta.url), "utf8");
+      expect(text.split(find).length - 1, `${name}: its text in ${file}: ${find}`).toBe(1);
+      expect(replace).not.toBe(find);
+    }
+  });
+});
