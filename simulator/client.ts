@@ -113,6 +113,7 @@ export class Client {
   #value(): Bytes {
     const { dice, options } = this.#town;
     const number = `${++this.#written}${this.name.slice(1).padStart(3, "0")}`;
+    if (options.sameLength) return `${this.name}-${number}-`.padEnd(options.valueBytes + 12, "x") as Bytes;
     if (dice.chance(0.3)) return number as Bytes;
     return `${this.name}-${number}-${"x".repeat(dice.below(options.valueBytes))}` as Bytes;
   }

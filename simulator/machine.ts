@@ -1,5 +1,5 @@
 /** One simulated machine: time, a disk, and processes that come and go on it. */
-import type { Host } from "../src/host/host.js";
+import type { Host, ThreadMain } from "../src/host/host.js";
 import { EventLoop, processClock, type Owner } from "./host/clock.js";
 import { SimulatedDisk } from "./host/disk.js";
 import type { Dice } from "./host/random.js";
@@ -24,7 +24,7 @@ class Life implements Process {
       clock: processClock(machine.loop, this),
       random: machine.dice,
       disk: machine.disk.of(this),
-      threads: new SimulatedThreads(machine.loop, this),
+      threads: new SimulatedThreads(machine.loop, this, machine.threadMains),
     };
   }
 }
@@ -35,6 +35,8 @@ export class Machine {
   readonly trace: Trace;
   readonly loop: EventLoop;
   readonly disk: SimulatedDisk;
+  /** What runs in threads, by the URL of the module. */
+  readonly threadMains = new Map<string, ThreadMain>();
   readonly #processes = new Set<Life>();
   #started = 0;
 

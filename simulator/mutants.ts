@@ -65,7 +65,7 @@ export const mutants: readonly Mutant[] = [
     file: "src/queue/journal/recovery.js",
     find: "await file.sync();",
     replace: "",
-    seeds: 3000,
+    seeds: 10_000,
   },
   {
     name: "torn-tail-stays",
@@ -73,7 +73,7 @@ export const mutants: readonly Mutant[] = [
     file: "src/queue/journal/recovery.js",
     find: "await zero(segment.end, header.size, file);",
     replace: "",
-    seeds: 3000,
+    seeds: 10_000,
   },
   {
     name: "stale-frames",
@@ -81,7 +81,7 @@ export const mutants: readonly Mutant[] = [
     file: "src/queue/journal/segment.js",
     find: "return (seed ^ offset) >>> 0;",
     replace: "return 1;",
-    seeds: 3000,
+    seeds: 10_000,
   },
   {
     name: "answer-what-is-not-durable",
@@ -185,7 +185,7 @@ export const mutants: readonly Mutant[] = [
     file: "src/heart/writer-side.js",
     find: "if (this.#begun)",
     replace: "",
-    seeds: 10000,
+    seeds: 10_000,
   },
   {
     name: "sweep-by-the-wall-clock",
@@ -266,7 +266,7 @@ export const mutants: readonly Mutant[] = [
     file: "src/cache/memory-cache.js",
     find: "entry.overlay = entry.overlay === null ? change : compose(entry.overlay, change);",
     replace: "entry.overlay = change;",
-    seeds: 10000,
+    seeds: 10_000,
   },
   {
     name: "merge-forgets-fields",

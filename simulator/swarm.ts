@@ -36,6 +36,8 @@ export interface WorldOptions {
   /** Operations that a client sends before it looks at replies. */
   readonly burst: number;
   readonly valueBytes: number;
+  /** All values are equally long, so that old frames of the journal fit between new ones. */
+  readonly sameLength: boolean;
   readonly ttlMs: number;
   /** Share of operations with several steps. */
   readonly transactions: number;
@@ -63,6 +65,7 @@ export function swarm(dice: Dice): WorldOptions {
     thinkMs: dice.pick([0.2, 2, 20]),
     burst: dice.pick([1, 1, 3, 8]),
     valueBytes,
+    sameLength: dice.chance(0.3),
     ttlMs: dice.pick([10, 100, 5000]),
     transactions: dice.pick([0, 0.1, 0.5]),
     steps: [5, 5, often(2), often(3), often(3), often(1), often(1), dice.chance(0.1) ? 0.2 : 0],

@@ -1,5 +1,7 @@
 /** The twins of the host: what a simulated crash keeps, loses and tears, and that the dead stay dead. */
 import { describe, expect, it } from "vitest";
+import { main } from "../contract/host-thread.js";
+import { hostContract, type HostUnderTest } from "../contract/host.js";
 import type { DiskFile, FileMode } from "../src/host/host.js";
 import { Dice } from "../simulator/host/random.js";
 import { Machine, type Process } from "../simulator/machine.js";
@@ -7,6 +9,30 @@ import { Trace } from "../simulator/trace.js";
 
 const sector = 512;
 const plain: FileMode = { write: true, create: true, dsync: false };
+
+/** A twin for the contract: its world goes on by itself until it is closed. */
+async function twin(): Promise<HostUnderTest> {
+  const { machine, process } = setup();
+  let closed = false;
+  const running = (async () => {
+    while (!closed) {
+      await machine.loop.run(() => closed);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  })();
+  const threadUrl = "contract/host-thread.js";
+  machine.threadMains.set(threadUrl, main);
+  await process.host.disk.makeFolder("contract");
+  const close = async (): Promise<void> => {
+    closed = true;
+    await running;
+  };
+  return { host: process.host, folder: "contract", threadUrl, close };
+}
+
+describe("the twins keep the contract of every host", () => {
+  it.each(hostContract(twin))("$name", ({ run }) => run());
+});
 
 interface Bundle {
   readonly machine: Machine;

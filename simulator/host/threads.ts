@@ -5,11 +5,8 @@
  *
  * Worlds with a plain store need none: the writer runs on the caller's thread then.
  */
-import type { Channel, Thread, Threads } from "../../src/host/host.js";
+import type { Channel, Thread, ThreadMain, Threads } from "../../src/host/host.js";
 import type { EventLoop, Owner } from "./clock.js";
-
-/** What runs in a simulated thread. */
-export type ThreadMain = (channel: Channel<unknown, unknown>, data: unknown) => void;
 
 /** The threads of one process. */
 export class SimulatedThreads implements Threads {
@@ -17,7 +14,7 @@ export class SimulatedThreads implements Threads {
   readonly #process: Owner;
   readonly #mains: ReadonlyMap<string, ThreadMain>;
 
-  constructor(loop: EventLoop, process: Owner, mains: ReadonlyMap<string, ThreadMain> = new Map()) {
+  constructor(loop: EventLoop, process: Owner, mains: ReadonlyMap<string, ThreadMain>) {
     this.#loop = loop;
     this.#process = process;
     this.#mains = mains;
@@ -35,16 +32,19 @@ export class SimulatedThreads implements Threads {
       },
     };
     let tellEnded: (error: Error | null) => void = () => {};
-    const inside = new End<unknown, unknown>(loop, parent);
-    const outside = new End<Out, In>(loop, thread);
-    inside.other = outside as End<unknown, unknown>;
-    outside.other = inside as unknown as End<In, Out>;
-    const copy = structuredClone(data);
     const end = (error: Error | null): void => {
       if (!running) return;
       running = false;
       loop.after(0, "thread ended", parent, () => tellEnded(error));
     };
+    const inside = new End<unknown, unknown>(loop, parent, end);
+    // A fault of the parent is the parent's: it goes up to whoever runs the loop.
+    const outside = new End<Out, In>(loop, thread, (error) => {
+      throw error;
+    });
+    inside.other = outside as End<unknown, unknown>;
+    outside.other = inside as unknown as End<In, Out>;
+    const copy = structuredClone(data);
     loop.after(0, "thread starts", thread, () => {
       try {
         main(inside, copy);
@@ -71,12 +71,15 @@ class End<Out, In> implements Channel<Out, In> {
   other: End<In, Out> | null = null;
   readonly #loop: EventLoop;
   readonly #receiver: Owner;
+  readonly #failed: (error: Error) => void;
   #receive: ((message: In) => void) | null = null;
   #last = 0;
 
-  constructor(loop: EventLoop, receiver: Owner) {
+  /** `receiver` runs what is posted here; `failed` gets what the code at this end throws. */
+  constructor(loop: EventLoop, receiver: Owner, failed: (error: Error) => void) {
     this.#loop = loop;
     this.#receiver = receiver;
+    this.#failed = failed;
   }
 
   post(message: Out): void {
@@ -91,6 +94,10 @@ class End<Out, In> implements Channel<Out, In> {
   }
 
   deliver(message: In): void {
-    this.#receive?.(message);
+    try {
+      this.#receive?.(message);
+    } catch (error) {
+      this.#failed(error as Error);
+    }
   }
 }
