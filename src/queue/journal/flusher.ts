@@ -26,6 +26,9 @@ export interface FlusherParts {
   readonly last: { readonly sequence: number; readonly tag: number };
 }
 
+/** So many bytes are worth a write of their own while more are coming. */
+const enoughBytes = 64 * 1024;
+
 interface WrittenWait {
   readonly sequence: number;
   readonly settle: (error: WriteBehindError | null) => void;
@@ -50,8 +53,9 @@ export class Flusher {
   readonly #open = new Set<TailSegment>();
   readonly #waits = new Set<WrittenWait>();
   #lastTag: number;
-  #state: "idle" | "scheduled" | "writing" = "idle";
-  #pumping: Promise<void> = Promise.resolve();
+  #state: "idle" | "gathering" | "writing" = "idle";
+  #turn = 0;
+  #inFlight: Promise<void> = Promise.resolve();
   #syncing: Promise<void> | null = null;
 
   constructor(parts: FlusherParts) {
@@ -62,16 +66,14 @@ export class Flusher {
   }
 
   /**
-   * There are frames to write. In the idle state the write starts when this turn of the event loop is over, so that all
-   * that arrives in one turn travels together; else it follows the one in flight.
+   * There are frames to write. From rest the write starts when this turn of the event loop is over, so that all that
+   * arrives in one turn travels together; or in this very call, once there is enough for a write to be worth its trip:
+   * then the disk works while the rest of the turn goes on.
    */
   schedule(): void {
-    if (this.#state !== "idle" || this.failure !== null) return;
-    this.#state = "scheduled";
-    this.#parts.clock.soon(() => {
-      this.#state = "writing";
-      this.#pumping = this.#pump();
-    });
+    if (this.#state === "writing" || this.failure !== null) return;
+    if (this.#parts.tail.waitingBytes >= enoughBytes) this.#next();
+    else if (this.#state === "idle") this.#gather();
   }
 
   /** Resolves when everything up to `target`, which was accepted, is durable. Rejects JOURNAL_FAILED. */
@@ -87,7 +89,7 @@ export class Flusher {
 
   /** Waits for what is under way, and closes every file. */
   async close(): Promise<void> {
-    await this.#pumping;
+    await this.#inFlight;
     await this.#syncing;
     for (const segment of this.#open) await segment.spare.file.close();
     this.#open.clear();
@@ -106,29 +108,33 @@ export class Flusher {
     this.onFailed(this.failure);
   }
 
-  async #pump(): Promise<void> {
-    for (;;) {
-      // Said again for each group: only then is it known what was durable when it was written.
-      const group = this.failure === null ? this.#parts.tail.next(this.durable) : null;
-      if (group === null) {
-        // In the same step as the look: whoever appends next must find it idle.
-        this.#state = "idle";
-        return;
-      }
-      try {
-        if (!group.segment.begun) await this.#begin(group.segment);
-        await group.segment.spare.file.write(group.buffer, 0, group.length, group.offset);
-      } catch (error) {
-        return this.fail(error);
-      }
-      this.#wrote(group);
-      // Whoever was answered just now may write again in this turn: one large write is cheaper than two.
-      if (!this.#parts.tail.hasFullGroup) await this.#turn();
-    }
+  /** Waits for the end of the turn: who was answered just now may write again in it, and one large write is cheaper. */
+  #gather(): void {
+    this.#state = "gathering";
+    const turn = ++this.#turn;
+    this.#parts.clock.soon(() => {
+      if (this.#state === "gathering" && this.#turn === turn) this.#next();
+    });
   }
 
-  #turn(): Promise<void> {
-    return new Promise((resolve) => this.#parts.clock.soon(resolve));
+  /** Starts the next write, or rests. */
+  #next(): void {
+    // Said again for each group: only then is it known what was durable when it was written.
+    const group = this.failure === null ? this.#parts.tail.next(this.durable) : null;
+    this.#state = group === null ? "idle" : "writing";
+    if (group !== null) this.#inFlight = this.#write(group);
+  }
+
+  async #write(group: Group): Promise<void> {
+    try {
+      if (!group.segment.begun) await this.#begin(group.segment);
+      await group.segment.spare.file.write(group.buffer, 0, group.length, group.offset);
+    } catch (error) {
+      return this.fail(error);
+    }
+    this.#gather();
+    this.#wrote(group);
+    if (this.#state === "gathering" && this.#parts.tail.hasFullGroup) this.#next();
   }
 
   #wrote(group: Group): void {

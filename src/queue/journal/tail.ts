@@ -62,6 +62,11 @@ export class Tail {
     return this.#closed.length > 0;
   }
 
+  /** Bytes in the group that is being filled. */
+  get waitingBytes(): number {
+    return this.#open?.length ?? 0;
+  }
+
   /** Whether a frame fits into the segment that is being filled. */
   fits(bytes: number): boolean {
     return this.#offset + bytes <= this.#segment.spare.size;
