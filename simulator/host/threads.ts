@@ -73,6 +73,8 @@ class End<Out, In> implements Channel<Out, In> {
   readonly #receiver: Owner;
   readonly #failed: (error: Error) => void;
   #receive: ((message: In) => void) | null = null;
+  /** What came before the module had begun to listen. */
+  readonly #early: In[] = [];
   #last = 0;
 
   /** `receiver` runs what is posted here; `failed` gets what the code at this end throws. */
@@ -91,11 +93,13 @@ class End<Out, In> implements Channel<Out, In> {
 
   receive(call: (message: In) => void): void {
     this.#receive = call;
+    for (const message of this.#early.splice(0)) this.deliver(message);
   }
 
   deliver(message: In): void {
+    if (this.#receive === null) return void this.#early.push(message);
     try {
-      this.#receive?.(message);
+      this.#receive(message);
     } catch (error) {
       this.#failed(error as Error);
     }
