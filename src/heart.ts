@@ -83,13 +83,7 @@ export interface FlushReport {
 
 /** What a step did; null where there was nothing to do. */
 export interface StepReport {
-  readonly batch: {
-    readonly changes: number;
-    readonly records: number;
-    readonly from: string;
-    readonly to: string;
-    readonly commitMs: number;
-  } | null;
+  readonly batch: BatchReport | null;
 }
 
 /** What stopping left behind. */
@@ -187,7 +181,9 @@ export interface Inspection {
   readonly deadLetters: readonly string[];
 }
 
-/** The step report of a committed run. */
-export function stepReport(report: BatchReport | null): StepReport {
-  return { batch: report };
+/** Resolves once everything up to a sequence is as durable as was asked. Rejects UNKNOWN, CLOSED. */
+export function kept(heart: Heart, sequence: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    heart.whenKept(sequence, (error) => (error === null ? resolve() : reject(error)));
+  });
 }

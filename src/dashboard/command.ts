@@ -4,7 +4,7 @@ import type { DataCommand } from "../commands/command.js";
 import { failure, replyOfError, simple, wrongArity, type Reply } from "../commands/reply.js";
 import { findCommand, unknownCommand } from "../commands/table.js";
 import { WriteBehindError } from "../errors.js";
-import type { Executed, Heart } from "../heart.js";
+import { kept, type Executed, type Heart } from "../heart.js";
 import type { RunCommand } from "./routes.js";
 
 /** A reply as JSON: its type of the protocol, and its value. */
@@ -46,9 +46,7 @@ async function answered(heart: Heart, command: DataCommand, args: readonly Bytes
   const work = (workspace: Parameters<DataCommand["run"]>[0]): Reply => command.run(workspace, args);
   const done: Executed<Reply> = await (command.flags.includes("write") ? heart.execute(work) : heart.view(work));
   // Answered means kept, and a reply never shows what is less durable than was asked.
-  await new Promise<void>((resolve, reject) => {
-    heart.whenKept(done.sequence, (error) => (error === null ? resolve() : reject(error)));
-  });
+  await kept(heart, done.sequence);
   return done.value;
 }
 

@@ -17,6 +17,7 @@ const direct = [
   "deadLetter",
   "full",
   "stalled",
+  "warning",
   "drained",
 ] as const satisfies readonly EventName[];
 

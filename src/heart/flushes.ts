@@ -18,14 +18,14 @@ export class Flushes {
   until(sequence: number, signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
       let cancel = (): void => {};
-      const end = (error: unknown): void => {
+      const end = (error: Error | null): void => {
         this.#ends.delete(end);
         signal?.removeEventListener("abort", aborted);
         cancel();
         if (error === null) resolve();
         else reject(error);
       };
-      const aborted = (): void => end(signal?.reason);
+      const aborted = (): void => end(signal?.reason as Error);
       this.#ends.add(end);
       cancel = this.#whenStored(sequence, end);
       if (signal?.aborted === true) aborted();

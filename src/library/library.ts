@@ -2,15 +2,16 @@
 import { bufferOfBytes, textOfBytes, type Bytes } from "../bytes.js";
 import type { EventName, Listener } from "../events.js";
 import { HashHandle } from "./hash-handle.js";
-import type {
-  CloseReport,
-  Executed,
-  FlushReport,
-  Heart,
-  Inspection,
-  Status,
-  StepReport,
-  WaitOptions,
+import {
+  kept,
+  type CloseReport,
+  type Executed,
+  type FlushReport,
+  type Heart,
+  type Inspection,
+  type Status,
+  type StepReport,
+  type WaitOptions,
 } from "../heart.js";
 import { JsonHandle } from "./json-handle.js";
 import { QueuedReceipt, type Receipt, type SetOptions } from "./receipt.js";
@@ -180,7 +181,7 @@ export class WriteBehind {
   async run<T>(work: (workspace: Workspace) => T, options?: WaitOptions): Promise<T> {
     const done = this.heart.execute(work, options);
     const executed = done instanceof Promise ? await done : done;
-    await this.#kept(executed.sequence);
+    await kept(this.heart, executed.sequence);
     return executed.value;
   }
 
@@ -188,7 +189,7 @@ export class WriteBehind {
   async read<T>(work: (workspace: Workspace) => T, options?: WaitOptions): Promise<T> {
     const done = this.heart.view(work, options);
     const executed = done instanceof Promise ? await done : done;
-    if (executed.sequence > this.heart.kept) await this.#kept(executed.sequence);
+    if (executed.sequence > this.heart.kept) await kept(this.heart, executed.sequence);
     return executed.value;
   }
 
@@ -202,12 +203,6 @@ export class WriteBehind {
         if (error === null) resolve(new QueuedReceipt(this.heart, frame));
         else reject(error);
       });
-    });
-  }
-
-  #kept(sequence: number): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.heart.whenKept(sequence, (error) => (error === null ? resolve() : reject(error)));
     });
   }
 }

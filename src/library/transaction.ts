@@ -2,7 +2,7 @@
 import { textOfBytes, type Bytes } from "../bytes.js";
 import { inFieldOrder } from "../change.js";
 import { WriteBehindError } from "../errors.js";
-import type { Executed, Heart, WaitOptions, Watch } from "../heart.js";
+import { kept, type Executed, type Heart, type WaitOptions, type Watch } from "../heart.js";
 import type { SetOptions } from "./receipt.js";
 import {
   bytesOfKey,
@@ -127,11 +127,5 @@ export async function runTransaction<T>(
   }
   throw new WriteBehindError("UNKNOWN", `the transaction met a conflict ${triesMax} times; nothing was written`, {
     hint: "make it shorter, or use increment and hash fields, which need no transaction",
-  });
-}
-
-function kept(heart: Heart, sequence: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    heart.whenKept(sequence, (error) => (error === null ? resolve() : reject(error)));
   });
 }
