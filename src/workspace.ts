@@ -76,6 +76,11 @@ export class Workspace {
     return this.#missing === null ? [] : [...this.#missing];
   }
 
+  /** Whether there are any. */
+  get hasMissing(): boolean {
+    return this.#missing !== null;
+  }
+
   /** Everything is gone (FLUSHALL). Then there are no changes. */
   get cleared(): boolean {
     return this.#cleared;

@@ -176,10 +176,10 @@ class Engine implements Heart {
     try {
       value = work(workspace);
     } catch (error) {
-      if (workspace.missing.length > 0) return new NotYet(workspace, 0);
+      if (workspace.hasMissing) return new NotYet(workspace, 0);
       throw error;
     }
-    if (workspace.missing.length > 0) return new NotYet(workspace, 0);
+    if (workspace.hasMissing) return new NotYet(workspace, 0);
     const changes = write ? workspace.changes() : nothing;
     const body = bodyOf(changes, write && workspace.cleared);
     if (body === null) return { value, sequence: this.#cache.seen, frame: 0 };

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { WriteBehindError } from "../src/errors.js";
-import { Waits } from "../src/heart/waits.js";
+import { Waits, type Wait } from "../src/heart/waits.js";
 
 const step = fc.oneof(
   fc.record({ add: fc.integer({ min: 1, max: 50 }) }),
@@ -14,15 +14,16 @@ test("every wait is called once its mark is there, and not before, in order of s
     fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
       const waits = new Waits();
       const waiting = new Map<number, number>();
-      const cancels: (() => void)[] = [];
+      const added: Wait[] = [];
       let called: number[] = [];
       for (const one of steps) {
         if ("add" in one) {
-          const id = cancels.length;
+          const id = added.length;
           waiting.set(id, one.add);
-          cancels.push(waits.add(one.add, () => called.push(id)));
+          added.push(waits.add(one.add, () => called.push(id)));
         } else if ("cancel" in one) {
-          cancels[one.cancel]?.();
+          const wait = added[one.cancel];
+          if (wait !== undefined) waits.cancel(wait);
           waiting.delete(one.cancel);
         } else {
           called = [];

@@ -1,19 +1,21 @@
 /** One record in memory, and the intrusive lists that it lies in: nothing is allocated when it moves. */
 import type { Bytes } from "../bytes.js";
-import { contentBytes, type Change, type RecordValue } from "../change.js";
+import { contentBytes, type Change, type Content, type RecordValue } from "../change.js";
 
 /** What is known in memory of one record. */
 export class Entry {
   readonly record: Bytes;
-  /** The value, null for known absence, undefined where only `overlay` is known. */
-  value: RecordValue | null | undefined = undefined;
-  /** Pending merges, composed, of a record whose base is not in memory. Only where `value` is undefined. */
+  /** What the record holds, null for known absence, undefined where only `overlay` is known. */
+  content: Content | null | undefined = undefined;
+  /** When it ends; null for never. Beside the content, not in an object of its own: a write makes nothing that stays. */
+  expiresAt: number | null = null;
+  /** Pending merges, composed, of a record whose base is not in memory. Only where `content` is undefined. */
   overlay: Change | null = null;
   /** The sequence of the last change, 0 where there was none. */
   sequence = 0;
   /** While pending: the highest sequence there was when it was put into the list. */
   queuedAt = 0;
-  /** When known absence ends. Counts only where `value` is null and nothing is pending. */
+  /** When known absence ends. Counts only where `content` is null and nothing is pending. */
   absentUntil = 0;
   /** What it costs in memory, in bytes. */
   bytes = 0;
@@ -29,6 +31,23 @@ export class Entry {
 
   constructor(record: Bytes) {
     this.record = record;
+  }
+
+  /** The record's value, null for known absence, undefined where it is not known. */
+  get value(): RecordValue | null | undefined {
+    const { content } = this;
+    return content === undefined || content === null ? content : { content, expiresAt: this.expiresAt };
+  }
+
+  set value(value: RecordValue | null | undefined) {
+    const there = value !== undefined && value !== null;
+    this.content = there ? value.content : value;
+    this.expiresAt = there ? value.expiresAt : null;
+  }
+
+  /** Whether it holds something that has not ended. */
+  isLive(now: number): boolean {
+    return this.content !== undefined && this.content !== null && (this.expiresAt === null || this.expiresAt > now);
   }
 }
 
@@ -78,11 +97,11 @@ const fieldBytes = 72;
 /** What a record costs in memory: its bytes, and the objects around them. */
 export function costOf(entry: Entry): number {
   let bytes = entryBytes + entry.record.length;
-  const value = entry.value;
-  if (value === undefined) return bytes + costOfOverlay(entry.overlay);
-  if (value === null) return bytes;
-  bytes += contentBytes(value.content);
-  if (typeof value.content !== "string") bytes += hashBytes + fieldBytes * value.content.size;
+  const { content } = entry;
+  if (content === undefined) return bytes + costOfOverlay(entry.overlay);
+  if (content === null) return bytes;
+  bytes += contentBytes(content);
+  if (typeof content !== "string") bytes += hashBytes + fieldBytes * content.size;
   return bytes;
 }
 

@@ -6,7 +6,7 @@
  * and every change since. A pending record is never evicted, because the row in the database is older (promise 2).
  */
 import type { Bytes } from "../bytes.js";
-import { apply, compose, isLive, type Change, type RecordValue } from "../change.js";
+import { apply, compose, type Change, type RecordValue } from "../change.js";
 import { CleanSet, usesMax } from "./clean-set.js";
 import { costOf, Entry, EntryList } from "./entry.js";
 import { WatchTable, type Watch } from "./watch.js";
@@ -214,7 +214,7 @@ export class MemoryCache {
       entry = new Entry(place.record);
       this.#entries.set(place.record, entry);
     } else if (entry.list === this.#pending) {
-      if (entry.value === undefined) this.#giveBase(entry, value);
+      if (entry.content === undefined) this.#giveBase(entry, value);
       return true;
     } else {
       entry.list?.remove(entry);
@@ -290,8 +290,8 @@ export class MemoryCache {
         break;
       }
       const entry = next.value;
-      if (entry.list === this.#pending || entry.value === undefined || this.#isPinned(entry.record)) continue;
-      if (entry.value === null ? entry.absentUntil > now : isLive(entry.value, now)) continue;
+      if (entry.list === this.#pending || entry.content === undefined || this.#isPinned(entry.record)) continue;
+      if (entry.content === null ? entry.absentUntil > now : entry.isLive(now)) continue;
       entry.list?.remove(entry);
       this.#forget(entry);
       forgotten += 1;
@@ -311,10 +311,9 @@ export class MemoryCache {
       return null;
     }
     if (entry.sequence > this.seen) this.seen = entry.sequence;
-    const value = entry.value;
-    if (value === undefined) return undefined;
-    if (value === null) return this.#absenceEnded(entry) ? undefined : null;
-    return isLive(value, now) ? value : null;
+    if (entry.content === undefined) return undefined;
+    if (entry.content === null) return this.#absenceEnded(entry) ? undefined : null;
+    return entry.isLive(now) ? entry.value : null;
   }
 
   /** A pending tombstone never ends, and what a command has pinned stays as it was loaded. */
@@ -328,12 +327,12 @@ export class MemoryCache {
       entry.value = value === undefined ? apply(null, change) : value;
       entry.overlay = null;
       entry.stale = false;
-    } else if (entry.value === undefined || (entry.value === null && !based)) {
+    } else if (entry.content === undefined || (entry.content === null && !based)) {
       // Remembered absence is no base: whoever merged did not rely on it, and the row may be there again.
       entry.value = undefined;
       entry.overlay = entry.overlay === null ? change : compose(entry.overlay, change);
     } else {
-      entry.value = value === undefined ? apply(entry.value, change) : value;
+      entry.value = value === undefined ? apply(entry.value ?? null, change) : value;
     }
     this.#recost(entry);
   }
@@ -348,8 +347,8 @@ export class MemoryCache {
   #settle(entry: Entry): void {
     // A row read before the commit must not come in after the change has left the overlay.
     if (this.#places.size !== 0) this.#closePlace(entry.record);
-    if (entry.value === undefined || entry.stale) return this.#forget(entry);
-    if (entry.value === null) entry.absentUntil = this.#now + this.#absentMs;
+    if (entry.content === undefined || entry.stale) return this.#forget(entry);
+    if (entry.content === null) entry.absentUntil = this.#now + this.#absentMs;
     this.#makeClean(entry);
   }
 

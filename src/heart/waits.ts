@@ -2,7 +2,8 @@
 import type { WriteBehindError } from "../errors.js";
 import type { Reached } from "../heart.js";
 
-interface Wait {
+/** One call that waits. */
+export interface Wait {
   readonly sequence: number;
   readonly reached: Reached;
 }
@@ -21,15 +22,18 @@ export class Waits {
     return this.size === 0 ? 0 : (this.#waits[this.#waits.length - 1] as Wait).sequence;
   }
 
-  /** Adds a wait. The returned function calls it off. */
-  add(sequence: number, reached: Reached): () => void {
+  /** Adds a wait. */
+  add(sequence: number, reached: Reached): Wait {
     const wait: Wait = { sequence, reached };
     if (sequence >= this.last) this.#waits.push(wait);
     else this.#waits.splice(this.#placeOf(sequence), 0, wait);
-    return () => {
-      const at = this.#waits.indexOf(wait, this.#first);
-      if (at !== -1) this.#waits.splice(at, 1);
-    };
+    return wait;
+  }
+
+  /** Calls a wait off. */
+  cancel(wait: Wait): void {
+    const at = this.#waits.indexOf(wait, this.#first);
+    if (at !== -1) this.#waits.splice(at, 1);
   }
 
   /** The mark is here now: everything that waited for less or as much is called. */

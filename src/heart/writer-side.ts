@@ -111,7 +111,10 @@ export class WriterSide implements WriterReports {
   }
 
   whenStored(sequence: number, reached: Reached): () => void {
-    if (sequence > this.stored) return this.#waitsStored.add(sequence, reached);
+    if (sequence > this.stored) {
+      const wait = this.#waitsStored.add(sequence, reached);
+      return () => this.#waitsStored.cancel(wait);
+    }
     reached(null);
     return () => {};
   }
