@@ -2,24 +2,78 @@
 
 /** The codes, one for each thing that a program may want to tell apart. docs/reference/errors.md is made from this. */
 export const errorCodes = {
-  QUEUE_FULL: "the write queue has reached its limit; nothing was written",
-  DISK_FULL: "the disk has no room for the change; nothing was written",
-  STORE_DOWN: "the database is needed for this reply and cannot be reached; nothing was changed",
-  REFUSED: "the database refused the change for what it is",
-  CLOSED: "the instance is closing or closed; nothing was written",
-  UNKNOWN: "it is not known whether the change was kept",
-  FOLDER_IN_USE: "another process owns the data folder",
-  TABLES_IN_USE: "another queue writes to these tables",
-  JOURNAL_DAMAGED: "the journal is damaged before its end",
-  JOURNAL_VERSION: "the journal was written in a format that this version does not know",
-  JOURNAL_FAILED: "the journal could not be written; the instance takes no more writes",
-  QUEUE_MISMATCH: "queue and database do not belong together",
-  ROUTE_MISMATCH: "a route does not fit the schema or the pending changes",
-  WRONG_TYPE: "the record holds another type of value",
-  BAD_VALUE: "the value is not what the operation needs",
-  TOO_LARGE: "a key, value or frame is over its limit",
-  CONFIG: "an option is unknown or out of its limits",
-  DRIVER_MISSING: "the driver package is not installed",
+  QUEUE_FULL: {
+    means: "the write queue has reached its limit; nothing was written",
+    todo: "write again later; see why the database does not keep up, or raise `queueBytes`",
+  },
+  DISK_FULL: {
+    means: "the disk has no room for the change; nothing was written",
+    todo: "make room; it goes on by itself",
+  },
+  STORE_DOWN: {
+    means: "the database is needed for this reply and cannot be reached; nothing was changed",
+    todo: "ask again later; writes of whole values go on",
+  },
+  REFUSED: {
+    means: "the database refused the change for what it is",
+    todo: "let the database take it, for example by changing the constraint; the queue keeps it and what came after it",
+  },
+  CLOSED: {
+    means: "the instance is closing or closed, or its writer is paused",
+    todo: "start again, or `resume`; what was answered is kept as `durability` says",
+  },
+  UNKNOWN: {
+    means: "it is not known whether the change was kept, or what went wrong",
+    todo: "read the record after the next start",
+  },
+  FOLDER_IN_USE: {
+    means: "another process owns the data folder",
+    todo: "stop it, or use another folder",
+  },
+  TABLES_IN_USE: {
+    means: "another queue writes to these tables",
+    todo: "stop it, or use another database; its claim ends 30 s after its last commit",
+  },
+  JOURNAL_DAMAGED: {
+    means: "the journal is damaged before its end: something that was answered is lost",
+    todo: "`write-behind check` says where; `write-behind adopt --accept-gap` goes on without it",
+  },
+  JOURNAL_VERSION: {
+    means: "the journal was written by a newer version, in a format that this one does not know; nothing was changed",
+    todo: "start that version again",
+  },
+  JOURNAL_FAILED: {
+    means: "the journal could not be written or synced; the instance takes no more writes",
+    todo: "mend the disk and start again; what was answered is kept as `durability` says",
+  },
+  QUEUE_MISMATCH: {
+    means: "queue and database do not belong together",
+    todo: "bring back the right folder or database, or go on at the database's position: `write-behind adopt`",
+  },
+  ROUTE_MISMATCH: {
+    means: "a route does not fit the schema or the pending changes",
+    todo: "correct the route (this version has none)",
+  },
+  WRONG_TYPE: {
+    means: "the record holds a hash where a string is needed, or the other way round; nothing was changed",
+    todo: "use another key, or delete the record first",
+  },
+  BAD_VALUE: {
+    means: "the value is not what the operation needs; nothing was changed",
+    todo: "correct it",
+  },
+  TOO_LARGE: {
+    means: "a key, value or frame is over its limit; nothing was written",
+    todo: "split it",
+  },
+  CONFIG: {
+    means: "options are unknown, out of their limits, or do not fit together",
+    todo: "the message names all of them",
+  },
+  DRIVER_MISSING: {
+    means: "the package of the database's driver is not installed",
+    todo: "install it",
+  },
 } as const;
 
 /** A literal union of every code. */

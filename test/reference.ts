@@ -1,7 +1,10 @@
-/** docs/reference/options.md and cli.md, made from the tables that the program itself uses. */
+/** docs/reference/options.md, cli.md and errors.md, made from the tables that the program itself uses. */
 import type { Command } from "commander";
 import { buildProgram } from "../src/cli/program.js";
+import { replyOfError } from "../src/commands/reply.js";
+import { statusOf } from "../src/dashboard/admin.js";
 import { routes } from "../src/dashboard/routes.js";
+import { errorCodes, WriteBehindError, type ErrorCode } from "../src/errors.js";
 import { formatNumber, formatOption, type OptionSpec } from "../src/options-parse.js";
 import { flagOf, optionEntries, variableOf } from "../src/options-resolve.js";
 
@@ -119,5 +122,47 @@ export function cliPage(): string {
     "|---|---|---|",
     ...routes.map(({ method, path, takes, doc }) => `| \`${method} ${path}\` | ${takes} | ${doc} |`),
     "| `GET /api/events` | | the events as they happen, as server-sent events; `accepted` summed up ten times a second |",
+  ].join("\n")}\n`;
+}
+
+const codes = Object.keys(errorCodes) as ErrorCode[];
+
+/** `TERM` is CODE, CODE: one line for each term, in the order in which they come. */
+function grouped(termOf: (code: ErrorCode) => string, others: string): string[] {
+  const groups = new Map<string, ErrorCode[]>();
+  for (const code of codes) groups.set(termOf(code), [...(groups.get(termOf(code)) ?? []), code]);
+  return [...groups]
+    .toSorted(([a], [b]) => Number(a === others) - Number(b === others) || (a < b ? -1 : 1))
+    .map(
+      ([term, of]) =>
+        `- \`${term}\`: ${term === others ? "every other one" : of.map((code) => `\`${code}\``).join(", ")}`,
+    );
+}
+
+/** The text of docs/reference/errors.md. */
+export function errorsPage(): string {
+  return `${[
+    made,
+    "",
+    "# Errors",
+    "",
+    "The library throws and rejects with one class, `WriteBehindError`: `code` is one of these, `message` says what was being",
+    "done to what, `hint` what to do (or null). What is no value at all, such as an object, is a `TypeError` with the code",
+    "`BAD_VALUE` and a hint. A wait that is called off rejects with the reason of its signal.",
+    "",
+    "| code | what it means | what to do |",
+    "|---|---|---|",
+    ...codes.map((code) => `| \`${code}\` | ${errorCodes[code].means} | ${errorCodes[code].todo} |`),
+    "",
+    "Over the Redis protocol an error begins with",
+    "",
+    ...grouped((code) => `-${replyOfError(new WriteBehindError(code, "")).text.split(" ", 1)[0]}`, "-ERR"),
+    "",
+    "The admin API answers with the HTTP status",
+    "",
+    ...grouped((code) => String(statusOf(code)), "503"),
+    "",
+    "and for the request itself with 401 `UNAUTHORIZED`, 403 `FORBIDDEN`, 404 `NOT_FOUND`, 405 `METHOD_NOT_ALLOWED`,",
+    "415 `UNSUPPORTED_MEDIA_TYPE`, 503 `TOO_MANY`, and 500 `INTERNAL` for a fault of the program.",
   ].join("\n")}\n`;
 }

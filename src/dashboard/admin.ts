@@ -194,7 +194,8 @@ function failed(
   return context.json({ error: { code, message, hint } }, status);
 }
 
-function statusOf(code: ErrorCode): FailureStatus {
+/** The HTTP status of an error. */
+export function statusOf(code: ErrorCode): FailureStatus {
   switch (code) {
     case "BAD_VALUE":
     case "WRONG_TYPE":

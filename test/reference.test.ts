@@ -3,13 +3,14 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import { cliPage, optionsPage } from "./reference.js";
+import { cliPage, errorsPage, optionsPage } from "./reference.js";
 
 const folder = join(dirname(fileURLToPath(import.meta.url)), "../../docs/reference");
 
 test.each([
   ["options.md", optionsPage],
   ["cli.md", cliPage],
+  ["errors.md", errorsPage],
 ])("%s is what the tables say", (name, page) => {
   const path = join(folder, name);
   if (process.env["UPDATE_DOCS"] === "1") {
