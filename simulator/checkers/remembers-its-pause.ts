@@ -24,14 +24,15 @@ export class RemembersItsPause implements Checker {
   }
 
   opened(_recovered: number, ending: Ending, status: Status): void {
-    const isPaused = status.state === "paused";
-    if (this.#paused !== null && isPaused !== this.#paused && status.state !== "broken") {
+    // What is broken does not say whether it is paused.
+    const isPaused = status.state === "broken" ? null : status.state === "paused";
+    if (this.#paused !== null && isPaused !== null && isPaused !== this.#paused) {
       throw new Violation(
         promise,
         `after ${ending} status says ${status.state}, an operator was told paused: ${this.#paused}`,
       );
     }
-    this.#paused = isPaused;
+    if (isPaused !== null || this.#asked > 0) this.#paused = isPaused;
     this.#asked = 0;
     this.#overlapped = false;
   }
