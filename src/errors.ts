@@ -4,75 +4,76 @@
 export const errorCodes = {
   QUEUE_FULL: {
     means: "the write queue has reached its limit; nothing was written",
-    todo: "write again later; see why the database does not keep up, or raise `queueBytes`",
+    remedy: "write again later; see why the database does not keep up, or raise `queueBytes`",
   },
   DISK_FULL: {
     means: "the disk has no room for the change; nothing was written",
-    todo: "make room; it goes on by itself",
+    remedy: "make room; it goes on by itself",
   },
   STORE_DOWN: {
     means: "the database is needed for this reply and cannot be reached; nothing was changed",
-    todo: "ask again later; writes of whole values go on",
+    remedy: "ask again later; writes of whole values go on",
   },
   REFUSED: {
     means: "the database refused the change for what it is",
-    todo: "let the database take it, for example by changing the constraint; the queue keeps it and what came after it",
+    remedy:
+      "let the database take it, for example by changing the constraint; the queue keeps it and what came after it",
   },
   CLOSED: {
     means: "the instance is closing or closed, or its writer is paused",
-    todo: "start again, or `resume`; what was answered is kept as `durability` says",
+    remedy: "start again, or `resume`; what was answered is kept as `durability` says",
   },
   UNKNOWN: {
     means: "it is not known whether the change was kept, or what went wrong",
-    todo: "read the record after the next start",
+    remedy: "read the record after the next start",
   },
   FOLDER_IN_USE: {
     means: "another process owns the data folder",
-    todo: "stop it, or use another folder",
+    remedy: "stop it, or use another folder",
   },
   TABLES_IN_USE: {
     means: "another queue writes to these tables",
-    todo: "stop it, or use another database; its claim ends 30 s after its last commit",
+    remedy: "stop it, or use another database; its claim ends 30 s after its last commit",
   },
   JOURNAL_DAMAGED: {
     means: "the journal is damaged before its end: something that was answered is lost",
-    todo: "`write-behind check` says where; `write-behind adopt --accept-gap` goes on without it",
+    remedy: "`write-behind check` says where; `write-behind adopt --accept-gap` goes on without it",
   },
   JOURNAL_VERSION: {
     means: "the journal was written by a newer version, in a format that this one does not know; nothing was changed",
-    todo: "start that version again",
+    remedy: "start that version again",
   },
   JOURNAL_FAILED: {
     means: "the journal could not be written or synced; the instance takes no more writes",
-    todo: "mend the disk and start again; what was answered is kept as `durability` says",
+    remedy: "mend the disk and start again; what was answered is kept as `durability` says",
   },
   QUEUE_MISMATCH: {
     means: "queue and database do not belong together",
-    todo: "bring back the right folder or database, or go on at the database's position: `write-behind adopt`",
+    remedy: "bring back the right folder or database, or go on at the database's position: `write-behind adopt`",
   },
   ROUTE_MISMATCH: {
     means: "a route does not fit the schema or the pending changes",
-    todo: "correct the route (this version has none)",
+    remedy: "correct the route (this version has none)",
   },
   WRONG_TYPE: {
     means: "the record holds a hash where a string is needed, or the other way round; nothing was changed",
-    todo: "use another key, or delete the record first",
+    remedy: "use another key, or delete the record first",
   },
   BAD_VALUE: {
     means: "the value is not what the operation needs; nothing was changed",
-    todo: "correct it",
+    remedy: "correct it",
   },
   TOO_LARGE: {
     means: "a key, value or frame is over its limit; nothing was written",
-    todo: "split it",
+    remedy: "split it",
   },
   CONFIG: {
     means: "options are unknown, out of their limits, or do not fit together",
-    todo: "the message names all of them",
+    remedy: "the message names all of them",
   },
   DRIVER_MISSING: {
     means: "the package of the database's driver is not installed",
-    todo: "install it",
+    remedy: "install it",
   },
 } as const;
 

@@ -12,6 +12,27 @@ const outsideWorld = [
 
 const network = "^(node:)?(dns|http|http2|https|net|tls)$";
 
+/** What does the work: the insides of the stations, the writer, the real host, the servers. No interfaces. */
+const concrete = [
+  "^src/(cache|writer|server)/",
+  "^src/queue/journal/",
+  "^src/store/(?!store\\.ts$)",
+  "^src/host/(?!(host|sockets)\\.ts$)",
+  "^src/dashboard/admin\\.ts$",
+];
+
+/**
+ * Who puts concrete parts together: the heart, the program, the front door of the library (it makes the real host and
+ * names the stores), the lesson (it makes a store fail), and what a thread runs first.
+ */
+const puttingTogether = [
+  "^src/write-behind\\.ts$",
+  "^src/cli/",
+  "^src/(index|library/open)\\.ts$",
+  "^src/lesson/engine\\.ts$",
+  "-thread\\.ts$",
+];
+
 /** Each rule: nothing that matches `from` may import what matches `to`. */
 export const importRules: IForbiddenRuleType[] = [
   {
@@ -46,6 +67,13 @@ export const importRules: IForbiddenRuleType[] = [
       path: "^src/[^/]+/|^src/(write-behind|heart|index|open)\\.ts$",
       pathNot: "^src/(writer/|host/host\\.ts|queue/queue\\.ts|store/store\\.ts)",
     },
+  },
+  {
+    name: "only write-behind.ts, cli/ and a few entry files put concrete parts together",
+    severity: "error",
+    // The pieces of the heart are given concrete parts: tidy.test.ts sees to it that they only name their types.
+    from: { path: "^src/([^/]+)", pathNot: [...puttingTogether, "^src/heart/"] },
+    to: { path: concrete, pathNot: "^src/$1/" },
   },
   {
     name: "cache, queue, writer, store and commands know nothing of those who use them",

@@ -152,7 +152,7 @@ export function errorsPage(): string {
     "",
     "| code | what it means | what to do |",
     "|---|---|---|",
-    ...codes.map((code) => `| \`${code}\` | ${errorCodes[code].means} | ${errorCodes[code].todo} |`),
+    ...codes.map((code) => `| \`${code}\` | ${errorCodes[code].means} | ${errorCodes[code].remedy} |`),
     "",
     "Over the Redis protocol an error begins with",
     "",

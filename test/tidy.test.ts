@@ -128,6 +128,13 @@ describe("imports", () => {
     expect(found).toEqual([]);
   });
 
+  test("the pieces of the heart name the types of concrete parts, and make none", () => {
+    const sources = product.filter(({ path }) => path.startsWith("src/heart/"));
+    const pattern =
+      /^(?!import type ).* from "\.\.\/(cache|queue\/journal|writer|store\/(?!store\.js)|host\/(?!host\.js))/;
+    expect(findings(sources, pattern, "imports more than a type")).toEqual([]);
+  });
+
   test("no dead files: every file of the product is reached from an export, the program or a thread", () => {
     const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
       bin: Record<string, string>;

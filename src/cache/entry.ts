@@ -7,7 +7,7 @@ export class Entry {
   readonly record: Bytes;
   /** What the record holds, null for known absence, undefined where only `overlay` is known. */
   content: Content | null | undefined = undefined;
-  /** When it ends; null for never. Beside the content, not in an object of its own: a write makes nothing that stays. */
+  /** When it ends; null for never. Beside the content, not in an object with it: a write makes nothing that stays. */
   expiresAt: number | null = null;
   /** Pending merges, composed, of a record whose base is not in memory. Only where `content` is undefined. */
   overlay: Change | null = null;
