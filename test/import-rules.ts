@@ -106,9 +106,9 @@ export const importRules: IForbiddenRuleType[] = [
     to: { path: outsideWorld },
   },
   {
-    name: "sockets belong to host/, server/, dashboard/ and the command line",
+    name: "sockets belong to host/, to the adapters, to the command line, and HTTP to dashboard/",
     severity: "error",
-    from: { path: "^src/", pathNot: "^src/(host|server|dashboard|store/[^/]+|cli)/" },
+    from: { path: "^src/", pathNot: "^src/(host|dashboard|store/[^/]+|cli)/" },
     to: { path: network },
   },
   {
