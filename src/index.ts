@@ -1,6 +1,6 @@
 /** The public names, nothing else. */
 export type { JsonBytes } from "./bytes.js";
-export { WriteBehindError, errorCodes, type ErrorCode } from "./errors.js";
+export { WriteBehindError, errorCodes, type ErrorCode, type PlainError } from "./errors.js";
 export type { BatchReport, EventName, Events, Listener } from "./events.js";
 export type { HashHandle } from "./library/hash-handle.js";
 export type {
@@ -19,6 +19,23 @@ export type { Receipt, SetOptions } from "./library/receipt.js";
 export { writeBehind, type WriteBehindOptions } from "./library/open.js";
 export { sqlite } from "./store/sqlite/index.js";
 export { memoryStore } from "./store/memory/memory-store.js";
-export type { Store, StoreDescriptor } from "./store/store.js";
 export type { Transaction } from "./library/transaction.js";
 export type { Key, Value } from "./library/values.js";
+
+// For a store of your own; write-behind/contract has the suite that it must pass.
+export { bufferOfBytes, bytesOfBuffer, bytesOfText, textOfBytes, type Bytes } from "./bytes.js";
+export type { Change, Content, Fields, Merge, RecordValue, Remove, Replace } from "./change.js";
+export type { Position } from "./queue/queue.js";
+export { StoreError } from "./store/store.js";
+export type {
+  Batch,
+  Page,
+  Store,
+  StoreClaim,
+  StoreDescriptor,
+  StoreErrorKind,
+  StoreLimits,
+  StoreModule,
+  StoreOpened,
+  StoreReader,
+} from "./store/store.js";

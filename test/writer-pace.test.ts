@@ -1,9 +1,9 @@
 /** When the writer acts, when it tries again, and what it may sweep: the pure parts. */
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { StoreError } from "../src/store/store.js";
+import { StoreError, storeErrorKind } from "../src/store/store.js";
 import { enoughBytes, lookAgainMs, pace, type Situation } from "../src/writer/pace.js";
-import { errorKind, hurriedRetryMaxMs, retryDelayMs, verdict } from "../src/writer/retry.js";
+import { hurriedRetryMaxMs, retryDelayMs, verdict } from "../src/writer/retry.js";
 import { clockSlackMs, sweepBound } from "../src/writer/beat.js";
 import { Wake } from "../src/writer/wake.js";
 import { World } from "./writer-world.js";
@@ -108,10 +108,10 @@ describe("retry", () => {
   });
 
   it("knows a store's error from any other", () => {
-    expect(errorKind(new StoreError("refused", "no"))).toBe("refused");
-    expect(errorKind(Object.assign(new Error("a copy"), { name: "StoreError", kind: "moved" }))).toBe("moved");
-    expect(errorKind(new TypeError("a fault"))).toBeNull();
-    expect(errorKind("text")).toBeNull();
+    expect(storeErrorKind(new StoreError("refused", "no"))).toBe("refused");
+    expect(storeErrorKind(Object.assign(new Error("a copy"), { name: "StoreError", kind: "moved" }))).toBe("moved");
+    expect(storeErrorKind(new TypeError("a fault"))).toBeNull();
+    expect(storeErrorKind("text")).toBeNull();
   });
 });
 

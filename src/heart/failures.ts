@@ -1,10 +1,12 @@
 /** The errors that the heart itself raises. */
 import { WriteBehindError } from "../errors.js";
 
+/** A verb was called while closing or later. */
 export function closed(): WriteBehindError {
   return new WriteBehindError("CLOSED", "this instance is closing or closed; nothing was written");
 }
 
+/** Somebody waited for the database, and this instance has stopped. */
 export function closedBeforeStored(): WriteBehindError {
   return new WriteBehindError("CLOSED", "closed before the change was in the database; the journal has it");
 }
@@ -21,6 +23,7 @@ export function unknown(cause: WriteBehindError): WriteBehindError {
   );
 }
 
+/** A verb was called after the journal had failed. */
 export function journalFailed(cause: WriteBehindError): WriteBehindError {
   return new WriteBehindError("JOURNAL_FAILED", `the journal has failed: ${cause.message}`, {
     hint: "start again; what was answered is in the journal",
@@ -28,6 +31,7 @@ export function journalFailed(cause: WriteBehindError): WriteBehindError {
   });
 }
 
+/** A flush while the writer is paused would wait for ever. */
 export function paused(): WriteBehindError {
   return new WriteBehindError("CLOSED", "the writer is paused, so nothing reaches the database", { hint: "resume" });
 }

@@ -6,7 +6,7 @@
 import type { Bytes } from "../bytes.js";
 import type { MemoryCache } from "../cache/memory-cache.js";
 import { WriteBehindError } from "../errors.js";
-import { StoreError, type StoreReader } from "../store/store.js";
+import { storeErrorKind, type StoreReader } from "../store/store.js";
 
 /** Loads records into the cache. */
 export class Loads {
@@ -84,10 +84,10 @@ export class Loads {
 }
 
 function storeDown(error: unknown): unknown {
-  if (!(error instanceof StoreError)) return error;
+  if (storeErrorKind(error) === null) return error;
   return new WriteBehindError(
     "STORE_DOWN",
-    `the record is not in memory and the database does not answer: ${error.message}`,
+    `the record is not in memory and the database does not answer: ${(error as Error).message}`,
     {
       hint: "writes of whole values go on; see write-behind status",
       cause: error,

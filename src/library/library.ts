@@ -142,11 +142,12 @@ export class WriteBehind {
     return this.heart.resume();
   }
 
-  /** Writes one run to the database now, paused or not. */
+  /** Writes one run to the database now, paused or not; `batch` null: nothing is pending. Rejects as the commit fails. */
   step(): Promise<StepReport> {
     return this.heart.step();
   }
 
+  /** How it goes: cache, queue, writer and database, with counters since the start. Times are milliseconds. */
   status(): Status {
     return this.heart.status();
   }
@@ -166,6 +167,7 @@ export class WriteBehind {
     return this.heart.close(options);
   }
 
+  /** The same as `close()`, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }

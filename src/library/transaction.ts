@@ -34,12 +34,14 @@ export class Transaction {
     this.#options = options;
   }
 
+  /** The newest value as text, or null. Rejects WRONG_TYPE, STORE_DOWN. */
   async get(key: Key): Promise<string | null> {
     const keyBytes = bytesOfKey(key);
     const bytes = await this.#read(keyBytes, (workspace) => workspace.getString(keyBytes));
     return bytes === null ? null : textOfBytes(bytes);
   }
 
+  /** All fields of a hash as text, or null. Rejects WRONG_TYPE, STORE_DOWN. */
   async getHash(key: Key): Promise<Record<string, string> | null> {
     const keyBytes = bytesOfKey(key);
     const fields = await this.#read(keyBytes, (workspace) => workspace.getHash(keyBytes));
@@ -49,6 +51,7 @@ export class Transaction {
     );
   }
 
+  /** Sets a value, whatever was there. */
   set(key: Key, value: Value, options: SetOptions = {}): void {
     const keyBytes = bytesOfKey(key);
     const valueBytes = bytesOfValue(value);
@@ -58,18 +61,20 @@ export class Transaction {
     });
   }
 
+  /** Sets fields of a hash; the others stay. */
   setHash(key: Key, fields: Readonly<Record<string, Value>>): void {
     const keyBytes = bytesOfKey(key);
     const entries = new Map(Object.entries(fields).map(([name, value]) => [bytesOfKey(name), bytesOfValue(value)]));
     this.#writes.push((workspace) => workspace.setFields(keyBytes, entries));
   }
 
+  /** Removes a record, whatever it holds. */
   delete(key: Key): void {
     const keyBytes = bytesOfKey(key);
     this.#writes.push((workspace) => workspace.remove(keyBytes));
   }
 
-  /** Adds to the integer at a key (absent: 0) and gives the sum. */
+  /** Adds to the integer at a key (absent: 0) and gives the sum. Rejects BAD_VALUE as `wb.increment` does. */
   async increment(key: Key, by: number = 1): Promise<number> {
     const keyBytes = bytesOfKey(key);
     const step = integerStep(by);
@@ -88,6 +93,7 @@ export class Transaction {
     return Math.max(done.sequence, this.#sequence);
   }
 
+  /** Stops watching what was read. */
   end(): void {
     for (const watch of this.#watches.values()) watch.cancel();
   }

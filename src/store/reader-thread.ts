@@ -3,7 +3,7 @@ import { plainError } from "../errors.js";
 import type { Channel } from "../host/host.js";
 import { loadStore } from "./load-store.js";
 import type { FromReader, ReaderError, ToReader } from "./reader-messages.js";
-import { StoreError, type Store, type StoreDescriptor } from "./store.js";
+import { storeErrorKind, type Store, type StoreDescriptor } from "./store.js";
 
 /** The thread's entry. `data` is the descriptor of the store. */
 export function main(channel: Channel<unknown, unknown>, data: unknown): void {
@@ -42,5 +42,6 @@ async function answer(load: () => Promise<Store>, request: ToReader): Promise<Fr
 }
 
 function readerError(error: unknown): ReaderError {
-  return error instanceof StoreError ? { kind: error.kind, message: error.message } : plainError(error);
+  const kind = storeErrorKind(error);
+  return kind === null ? plainError(error) : { kind, message: (error as Error).message };
 }

@@ -101,6 +101,11 @@ export class StoreError extends Error {
   }
 }
 
+/** The kind of a store's error, or null where no store made it. A user's store may have its own copy of the class. */
+export function storeErrorKind(error: unknown): StoreErrorKind | null {
+  return error instanceof Error && error.name === "StoreError" ? (error as StoreError).kind : null;
+}
+
 /**
  * A store that another thread can make: the URL of a module that exports `createStore(options)`, and options that can
  * cross threads. `sqlite(…)` returns one.

@@ -1,13 +1,13 @@
 /** The errors that the writer tells: what it was doing to what, and what a person can do. */
 import { plainError, WriteBehindError, type PlainError } from "../errors.js";
 import { positionText, type Position } from "../queue/queue.js";
-import { errorKind } from "./retry.js";
+import { storeErrorKind } from "../store/store.js";
 
 /** What went wrong, for people: what the writer was doing to which store, and a hint. */
 export function describeFailure(error: unknown, doing: string, place: string): PlainError {
   if (error instanceof WriteBehindError) return plainError(error);
   const message = `${doing} ${place} failed: ${error instanceof Error ? error.message : String(error)}`;
-  switch (errorKind(error)) {
+  switch (storeErrorKind(error)) {
     case "retryable":
       return { code: "STORE_DOWN", message, hint: "the writer tries again by itself; the queue keeps every change" };
     case "refused":

@@ -1,5 +1,5 @@
 /** What to do after a try that failed, and when to try again. Pure: the dice are passed in. */
-import type { StoreError, StoreErrorKind } from "../store/store.js";
+import type { StoreErrorKind } from "../store/store.js";
 
 /** The longest pauses between tries. */
 export interface RetryLimits {
@@ -57,9 +57,4 @@ export function verdict(
     case null:
       return { broken: true, reopen: true, delayMs: limits.retryMaxMs };
   }
-}
-
-/** The kind of a store's error, or null where no store made it. A user's store may have its own copy of the class. */
-export function errorKind(error: unknown): StoreErrorKind | null {
-  return error instanceof Error && error.name === "StoreError" ? (error as StoreError).kind : null;
 }

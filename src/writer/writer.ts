@@ -8,13 +8,13 @@ import { errorOfPlain } from "../errors.js";
 import type { BatchReport } from "../events.js";
 import type { Clock, Random } from "../host/host.js";
 import { positionText, samePosition, type Position, type WriteQueue } from "../queue/queue.js";
-import type { Store, StoreOpened } from "../store/store.js";
+import { storeErrorKind, type Store, type StoreOpened } from "../store/store.js";
 import { Beats, sweepBound, type ClockReading } from "./beat.js";
 import { describeFailure, overtaken, stopped, wentBack } from "./failures.js";
 import { Looks } from "./look.js";
 import type { WriterOptions, WriterReport } from "./messages.js";
 import { emptyLookMs, enoughBytes, pace, type PaceLimits } from "./pace.js";
-import { errorKind, hurriedRetryMaxMs, verdict } from "./retry.js";
+import { hurriedRetryMaxMs, verdict } from "./retry.js";
 import { RunMaker, type Run } from "./run.js";
 import { assert, assertTransition, type WriterState } from "./state.js";
 import { Steps } from "./steps.js";
@@ -325,7 +325,7 @@ export class Writer {
 
   #fail(error: unknown): void {
     const attempt = (this.#trouble?.attempt ?? 0) + 1;
-    const kind = errorKind(error);
+    const kind = storeErrorKind(error);
     const next = verdict(kind, attempt, this.#parts.random.number(), this.#hurried(), this.#parts.options);
     const opening = this.#state === "opening";
     const told = this.#trouble?.told === true || kind !== "moved" || attempt > 1;
