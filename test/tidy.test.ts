@@ -187,6 +187,17 @@ describe("code", () => {
     expect(found.map(({ path }) => `${path}:1: does not start with a /** comment */`)).toEqual([]);
   });
 
+  test("every exported name of the product is documented", () => {
+    const found = product.flatMap(({ path, lines }) =>
+      lines.flatMap((line, index) => {
+        const name = /^export (?:async )?(?:function|class|const|interface|type) (\w+)/.exec(line)?.[1];
+        const documented = lines[index - 1]?.endsWith("*/") === true;
+        return name === undefined || documented ? [] : [`${path}:${index + 1}: ${name} has no comment`];
+      }),
+    );
+    expect(found).toEqual([]);
+  });
+
   test(`no line is longer than ${lineLengthMax} characters, texts for people left out`, () => {
     const found = code.flatMap(({ path, lines }) =>
       lines.flatMap((line, index) => {

@@ -66,10 +66,15 @@ export function isError(reply: unknown): reply is ErrorReply {
   return typeof reply === "object" && reply !== null && (reply as { kind?: unknown }).kind === "error";
 }
 
+/** Done. */
 export const ok: SimpleReply = simple("OK");
+/** What a command answers after MULTI. */
 export const queued: SimpleReply = simple("QUEUED");
+/** Redis' error for options that do not fit. */
 export const syntaxError: ErrorReply = failure("ERR syntax error");
+/** Redis' error for text where an integer is needed. */
 export const notAnInteger: ErrorReply = failure("ERR value is not an integer or out of range");
+/** Redis' error for a string where a hash is needed, or the other way round. */
 export const wrongType: ErrorReply = failure("WRONGTYPE Operation against a key holding the wrong kind of value");
 
 /** Redis' error for a command with too few or too many arguments. `name` in lower case, `client|id` for a subcommand. */

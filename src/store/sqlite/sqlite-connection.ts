@@ -10,6 +10,9 @@ import { DatabaseSync, type DatabaseSyncInstance, type StatementSyncInstance } f
 /** A prepared statement. */
 export type Statement = StatementSyncInstance;
 
+/** Prepared statements by name. */
+export type Statements<Name extends string> = Readonly<Record<Name, Statement>>;
+
 /** How long one call waits for a lock, in milliseconds. Short: the writer waits and tries again by itself. */
 const busyTimeoutMs = 250;
 
@@ -70,6 +73,12 @@ export class SqliteConnection {
 
   prepare(sql: string): Statement {
     return this.#database.prepare(sql);
+  }
+
+  /** Prepares every statement of a table, under the same names. */
+  prepareAll<Name extends string>(table: Readonly<Record<Name, string>>): Statements<Name> {
+    const prepared = Object.entries<string>(table).map(([name, sql]) => [name, this.prepare(sql)]);
+    return Object.fromEntries(prepared) as Statements<Name>;
   }
 
   /** Does work in one transaction: all of it or nothing. */

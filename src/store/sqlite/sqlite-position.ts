@@ -2,10 +2,8 @@
 import { WriteBehindError } from "../../errors.js";
 import { positionText, type Position } from "../../queue/queue.js";
 import { claimStaleMs, StoreError, type Batch, type StoreClaim, type StoreOpened } from "../store.js";
-import type { SqliteConnection, Statement } from "./sqlite-connection.js";
+import type { SqliteConnection, Statements } from "./sqlite-connection.js";
 import { positionStatements } from "./sqlite-statements.js";
-
-type Statements = { readonly [Name in keyof typeof positionStatements]: Statement };
 
 interface PositionRow {
   readonly log_id: string | null;
@@ -19,12 +17,11 @@ interface PositionRow {
 
 /** The position of one database. Every method runs inside a transaction that the caller has begun. */
 export class SqlitePosition {
-  readonly #run: Statements;
+  readonly #run: Statements<keyof typeof positionStatements>;
   readonly #file: string;
 
   constructor(connection: SqliteConnection, file: string) {
-    const prepared = Object.entries(positionStatements).map(([name, sql]) => [name, connection.prepare(sql)]);
-    this.#run = Object.fromEntries(prepared) as Statements;
+    this.#run = connection.prepareAll(positionStatements);
     this.#file = file;
   }
 

@@ -3,18 +3,15 @@ import { bufferOfBytes, type Bytes } from "../../bytes.js";
 import type { RecordValue } from "../../change.js";
 import type { Page } from "../store.js";
 import { bytesOfCell, cellOfBytes, type Cell } from "./sqlite-cell.js";
-import type { SqliteConnection, Statement } from "./sqlite-connection.js";
+import type { SqliteConnection, Statements } from "./sqlite-connection.js";
 import { readStatements } from "./sqlite-statements.js";
-
-type Statements = { readonly [Name in keyof typeof readStatements]: Statement };
 
 /** Reads through one connection, inside a transaction that the caller has begun. */
 export class SqliteReads {
-  readonly #run: Statements;
+  readonly #run: Statements<keyof typeof readStatements>;
 
   constructor(connection: SqliteConnection) {
-    const prepared = Object.entries(readStatements).map(([name, sql]) => [name, connection.prepare(sql)]);
-    this.#run = Object.fromEntries(prepared) as Statements;
+    this.#run = connection.prepareAll(readStatements);
   }
 
   /** The record's value, or null where it has no row. */

@@ -2,21 +2,18 @@
 import type { Bytes } from "../../bytes.js";
 import type { Change, Fields, Merge, Replace } from "../../change.js";
 import { cellOfBytes, type Cell } from "./sqlite-cell.js";
-import type { SqliteConnection, Statement } from "./sqlite-connection.js";
+import type { SqliteConnection, Statements } from "./sqlite-connection.js";
 import { rowStatements } from "./sqlite-statements.js";
 
 /** So many expired rows go with one commit. */
 const sweepRowsMax = 1000;
 
-type Statements = { readonly [Name in keyof typeof rowStatements]: Statement };
-
 /** Writes rows through one connection, inside a transaction that the caller has begun. */
 export class SqliteRows {
-  readonly #run: Statements;
+  readonly #run: Statements<keyof typeof rowStatements>;
 
   constructor(connection: SqliteConnection) {
-    const prepared = Object.entries(rowStatements).map(([name, sql]) => [name, connection.prepare(sql)]);
-    this.#run = Object.fromEntries(prepared) as Statements;
+    this.#run = connection.prepareAll(rowStatements);
   }
 
   /** Brings every change into its record's rows, in the order of the keys: neighbours lie in the same pages. */
