@@ -1,7 +1,7 @@
 /**
  * Cold reads: records that a command needs and that are not in memory come from the store and fill the cache. Loads of
  * one record are shared, and only so many run at once. A record that changes while its load is in flight takes away the
- * load's right to fill (DESIGN: a value is the row and every change since), and is simply loaded again.
+ * load's right to fill (a value is the row and every change since), and is simply loaded again.
  */
 import type { Bytes } from "../bytes.js";
 import type { MemoryCache } from "../cache/memory-cache.js";
