@@ -9,6 +9,7 @@ export type {
   Inspection,
   JsonChange,
   JsonValue,
+  QueuePage,
   Status,
   StepReport,
   WaitOptions,

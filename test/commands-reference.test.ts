@@ -33,7 +33,9 @@ A write is answered when it is as durable as \`--durability\` asks. The errors t
 | \`-WBFULL\` | the write queue has reached its limit, and no room came within \`--wait-ms\` | send it again later; look at the database |
 | \`-WBDISK\` | the disk has no room for the change | make room |
 | \`-WBSTORE\` | the reply needs the database, which cannot be reached; nothing was changed | send it again later |
-| \`-WBVALUE\` | the value is not what the database can hold | correct it |
+| \`-WBVALUE\` | the value is not what the operation needs or the database can hold | correct it |
+
+[errors.md](errors.md) has the library's codes behind them.
 
 What differs from Redis: there is one database (0); an expiry lies before the year 287396 (2^53 milliseconds); FLUSHALL
 and FLUSHDB need \`--allow-flush\` and cannot be part of a transaction; an argument has at most 128 MB.

@@ -71,7 +71,7 @@ export const importRules: IForbiddenRuleType[] = [
   {
     name: "only write-behind.ts, cli/ and a few entry files put concrete parts together",
     severity: "error",
-    // The pieces of the heart are given concrete parts: tidy.test.ts sees to it that they only name their types.
+    // The pieces of the heart are given concrete parts: tidy.test.ts sees to it that they make none.
     from: { path: "^src/([^/]+)", pathNot: [...puttingTogether, "^src/heart/"] },
     to: { path: concrete, pathNot: "^src/$1/" },
   },
