@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "@photostructure/sqlite";
 import { afterEach, describe, expect, test } from "vitest";
-import { sqlite, writeBehind, type WriteBehind, type WriteBehindOptions } from "../src/index.js";
+import { memoryStore, sqlite, writeBehind, type WriteBehind, type WriteBehindOptions } from "../src/index.js";
 
 const folders: string[] = [];
 const open: WriteBehind[] = [];
@@ -294,4 +294,19 @@ test("a hash shows its fields in one order, from memory and from the database", 
   await first.wb.close();
   const { wb } = await setup({}, first.data);
   expect(Object.keys((await wb.hash("h").getAll()) ?? {})).toEqual(inMemory);
+});
+
+describe("a store of one's own", () => {
+  test("its errors count also where it brings its own copy of the class", async () => {
+    const store = memoryStore();
+    const down = Object.assign(new Error("no route to host"), { name: "StoreError", kind: "retryable" });
+    store.read = () => Promise.reject(down);
+    const { wb } = await setup({ store });
+    await expect(wb.get("k")).rejects.toMatchObject({
+      code: "STORE_DOWN",
+      message: expect.stringContaining("no route to host"),
+    });
+    await wb.set("k", "v");
+    expect(await wb.get("k")).toBe("v");
+  });
 });
