@@ -57,7 +57,7 @@ export const optionTable = {
     min: mb,
     max: 1024 * gb,
     scope: "engine",
-    doc: "memory for records; pending ones may exceed it",
+    doc: "memory for records; pending ones may exceed it, as many as `queueBytes` has room for",
   },
   queueBytes: {
     type: "bytes",
