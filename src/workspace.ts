@@ -189,6 +189,7 @@ export class Workspace {
   setExpiry(key: Bytes, expiresAt: number | null): void {
     const { record, field } = this.#resolve(key);
     if (field !== null) throw fieldExpiry(key);
+    if (expiresAt !== null) checkEnd(record, expiresAt);
     const value = this.#read(record);
     if (value === null || value.expiresAt === expiresAt) return;
     if (expiresAt !== null && expiresAt <= this.now) this.#remove(record);
@@ -212,7 +213,10 @@ export class Workspace {
   }
 
   #replace(record: Bytes, content: Content, expiresAt: number | null): void {
-    if (expiresAt !== null && expiresAt <= this.now) return this.#remove(record);
+    if (expiresAt !== null) {
+      checkEnd(record, expiresAt);
+      if (expiresAt <= this.now) return this.#remove(record);
+    }
     const touched = this.#touch(record, false);
     // A row that is in the database although the record has ended or was deleted must go, not be updated.
     this.#set(touched, { kind: "replace", content, expiresAt, afterRemove: touched.value === null });
@@ -291,6 +295,14 @@ function fieldExpiry(key: Bytes): WriteBehindError {
       hint: "set the expiry of the whole record",
     },
   );
+}
+
+/** A moment beyond 2^53 ms (the year 287396) is not exact, and a database's row with it could not be read. */
+function checkEnd(record: Bytes, expiresAt: number): void {
+  if (expiresAt <= Number.MAX_SAFE_INTEGER) return;
+  throw new WriteBehindError("BAD_VALUE", `${JSON.stringify(record)} would end at ${expiresAt}, beyond 2^53 ms`, {
+    hint: "let it end sooner, or never",
+  });
 }
 
 function changeAfterClear(): WriteBehindError {

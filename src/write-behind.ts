@@ -36,6 +36,7 @@ import { Journal } from "./queue/journal/journal.js";
 import { JournalReader } from "./queue/journal/reader.js";
 import type { Durability, FrameBody } from "./queue/queue.js";
 import { describeStatus } from "./heart/status.js";
+import { whereLeft, withinDeadline } from "./heart/stopping.js";
 import type { Store, StoreDescriptor, StoreReader } from "./store/store.js";
 import { openReader } from "./store/thread-reader.js";
 import { Workspace, type Lookup, type Written } from "./workspace.js";
@@ -111,7 +112,14 @@ class Engine implements Heart {
     this.#journal = journal;
     this.#reader = reader;
     this.#cache = new MemoryCache({ bytesMax: parts.options.cacheBytes, absentMs: parts.options.absentMs });
-    this.#loads = new Loads(reader, this.#cache, parts.options.loadsMax, () => this.#logTime());
+    this.#loads = new Loads({
+      reader,
+      cache: this.#cache,
+      clock: parts.host.clock,
+      atOnceMax: parts.options.loadsMax,
+      heldMs: parts.options.waitMs,
+      now: () => this.#logTime(),
+    });
     this.#side = new WriterSide(parts.host.clock, journal, this.#cache, this.events);
     this.#side.onWentBack = (healed) => this.#loads.hold(healed);
     this.#marks = new Marks(journal);
@@ -320,34 +328,31 @@ class Engine implements Heart {
     const startedAt = this.#host.clock.monotonic();
     const willDrain = !this.#paused && this.#failure === null;
     if (willDrain && this.#journal.accepted > this.#side.stored) await this.#drain(deadlineMs);
-    await this.#stopParts(Math.max(stopMsMin, deadlineMs - (this.#host.clock.monotonic() - startedAt)));
-    this.#marks.end(closed());
-    this.#side.fail(closedBeforeStored());
-    const left = this.#side.pendingChanges;
-    const leftIn =
-      left === 0 ? null : `${left} changes are in the journal in ${this.#options.data} and go on at the next start`;
-    return { drained: left === 0, pendingChanges: left, leftIn };
+    try {
+      await this.#stopParts(Math.max(stopMsMin, deadlineMs - (this.#host.clock.monotonic() - startedAt)));
+    } finally {
+      this.#marks.end(closed());
+      this.#side.fail(closedBeforeStored());
+    }
+    const changes = this.#side.pendingChanges;
+    const [{ durable }, { data }, failure] = [this.#journal, this.#options, this.#failure];
+    const leftIn = await whereLeft(this.#host.disk, { changes, data, durable, failure });
+    return { drained: changes === 0, pendingChanges: changes, leftIn };
   }
 
   #drain(deadlineMs: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = this.#host.clock.after(deadlineMs, () => {
-        cancel();
-        resolve();
-      });
-      const cancel = this.whenStored(this.#journal.accepted, () => {
-        timer.cancel();
-        resolve();
-      });
-    });
+    const drained = new Promise<void>((resolve) => this.whenStored(this.#journal.accepted, () => resolve()));
+    return withinDeadline(this.#host.clock, deadlineMs, drained);
   }
 
   /** Stops every part, whatever another one fails of: the folder must be free for the next owner. */
   async #stopParts(deadlineMs = stopMsMin): Promise<void> {
     this.#timer?.cancel();
+    this.#loads.end(closed());
     await this.#writer?.stop(deadlineMs);
+    const reader = withinDeadline(this.#host.clock, deadlineMs, this.#reader.close());
     const inspector = this.#inspector?.close() ?? Promise.resolve();
-    const results = await Promise.allSettled([this.#reader.close(), inspector, this.#journal.close()]);
+    const results = await Promise.allSettled([reader, inspector, this.#journal.close()]);
     await this.#folder.release();
     // That the journal has failed was said when it failed.
     const failed = results.find((result) => result.status === "rejected");
@@ -386,6 +391,8 @@ class Engine implements Heart {
   #fail(error: WriteBehindError): void {
     this.#failure = error;
     this.#marks.fail(error);
+    // Nothing is written to the database that may not be durable, so what waits for it waits in vain.
+    this.#side.fail(journalFailed(error));
     for (const call of this.#failureCalls) call(error);
   }
 }

@@ -22,9 +22,9 @@ export function bodyOf(changes: readonly Written[], cleared: boolean): FrameBody
 /** The promise, or the rejection that a signal brings first. */
 export function abortable(promise: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
   if (signal === undefined) return promise;
-  signal.throwIfAborted();
   return new Promise((resolve, reject) => {
     const aborted = (): void => reject(signal.reason as Error);
+    if (signal.aborted) aborted();
     signal.addEventListener("abort", aborted, { once: true });
     promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", aborted));
   });

@@ -29,7 +29,7 @@ export class Flushes {
       this.#ends.add(end);
       cancel = this.#whenStored(sequence, end);
       if (signal?.aborted === true) aborted();
-      else signal?.addEventListener("abort", aborted);
+      else if (this.#ends.has(end)) signal?.addEventListener("abort", aborted);
     });
   }
 

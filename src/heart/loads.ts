@@ -6,33 +6,69 @@
 import type { Bytes } from "../bytes.js";
 import type { MemoryCache } from "../cache/memory-cache.js";
 import { WriteBehindError } from "../errors.js";
-import { storeErrorKind, type StoreReader } from "../store/store.js";
+import type { Clock } from "../host/host.js";
+import { StoreError, storeErrorKind, type StoreReader } from "../store/store.js";
+
+/** What loads are made with. */
+export interface LoadsParts {
+  readonly reader: StoreReader;
+  readonly cache: MemoryCache;
+  readonly clock: Clock;
+  /** Records that are read at the same time. */
+  readonly atOnceMax: number;
+  /** How long a load waits for a database that is being brought back. */
+  readonly heldMs: number;
+  /** Log time. */
+  readonly now: () => number;
+}
+
+/** A load that waits until so many more records may be read. */
+interface Turn {
+  readonly count: number;
+  readonly begin: () => void;
+}
 
 /** Loads records into the cache. */
 export class Loads {
-  readonly #reader: StoreReader;
-  readonly #cache: MemoryCache;
-  readonly #atOnceMax: number;
-  readonly #now: () => number;
+  readonly #parts: LoadsParts;
   readonly #inFlight = new Map<Bytes, Promise<void>>();
-  readonly #turns: (() => void)[] = [];
+  readonly #turns: Turn[] = [];
   #running = 0;
   #held: Promise<void> | null = null;
+  #ended: WriteBehindError | null = null;
+  readonly #ends = new Set<(error: WriteBehindError) => void>();
 
-  constructor(reader: StoreReader, cache: MemoryCache, atOnceMax: number, now: () => number) {
-    this.#reader = reader;
-    this.#cache = cache;
-    this.#atOnceMax = atOnceMax;
-    this.#now = now;
+  constructor(parts: LoadsParts) {
+    this.#parts = parts;
   }
 
   /** No load begins before this has resolved: the database is older than the cache was, and is being brought back. */
   hold(until: Promise<void>): void {
-    this.#held = until;
+    const held = until.then(() => {
+      if (this.#held === held) this.#held = null;
+    });
+    this.#held = held;
   }
 
-  /** Resolves when each of the records has been loaded at least once. Rejects STORE_DOWN. */
-  async load(records: readonly Bytes[]): Promise<void> {
+  /** Nobody needs a load any more: who waits for one is told why. */
+  end(error: WriteBehindError): void {
+    this.#ended = error;
+    for (const end of this.#ends) end(error);
+  }
+
+  /** Resolves when each of the records has been loaded at least once. Rejects STORE_DOWN, and what ended the loads. */
+  load(records: readonly Bytes[]): Promise<void> {
+    if (this.#ended !== null) return Promise.reject(this.#ended);
+    return new Promise((resolve, reject) => {
+      this.#ends.add(reject);
+      this.#loadAll(records)
+        .then(resolve, reject)
+        .finally(() => this.#ends.delete(reject));
+    });
+  }
+
+  async #loadAll(records: readonly Bytes[]): Promise<void> {
+    const { atOnceMax } = this.#parts;
     const fresh: Bytes[] = [];
     const all: Promise<void>[] = [];
     for (const record of new Set(records)) {
@@ -40,8 +76,8 @@ export class Loads {
       if (inFlight === undefined) fresh.push(record);
       else all.push(inFlight);
     }
-    for (let first = 0; first < fresh.length; first += this.#atOnceMax) {
-      const some = fresh.slice(first, first + this.#atOnceMax);
+    for (let first = 0; first < fresh.length; first += atOnceMax) {
+      const some = fresh.slice(first, first + atOnceMax);
       const load = this.#loadSome(some);
       for (const record of some) this.#inFlight.set(record, load);
       all.push(load);
@@ -50,16 +86,17 @@ export class Loads {
   }
 
   async #loadSome(records: readonly Bytes[]): Promise<void> {
+    const { cache, reader } = this.#parts;
+    await this.#turn(records.length);
     try {
-      await this.#turn(records.length);
-      await this.#held;
-      const places = records.map((record) => this.#cache.place(record));
+      if (this.#held !== null) await this.#whileHeld(this.#held);
+      const places = records.map((record) => cache.place(record));
       try {
-        const values = await this.#reader.read(records);
-        const now = this.#now();
-        places.forEach((place, index) => this.#cache.fill(place, values[index] ?? null, now));
+        const values = await reader.read(records);
+        const now = this.#parts.now();
+        places.forEach((place, index) => cache.fill(place, values[index] ?? null, now));
       } finally {
-        for (const place of places) this.#cache.leave(place);
+        for (const place of places) cache.leave(place);
       }
     } catch (error) {
       throw storeDown(error);
@@ -69,17 +106,44 @@ export class Loads {
     }
   }
 
-  async #turn(count: number): Promise<void> {
-    while (this.#running > 0 && this.#running + count > this.#atOnceMax) {
-      await new Promise<void>((resolve) => this.#turns.push(resolve));
-    }
-    this.#running += count;
+  /** Nothing hangs: the database may be away while it is being brought back, or the writer paused. */
+  #whileHeld(held: Promise<void>): Promise<void> {
+    const { clock, heldMs } = this.#parts;
+    return new Promise((resolve, reject) => {
+      const timer = clock.after(
+        heldMs,
+        () => {
+          reject(new StoreError("retryable", "it went back to an older state, and what it lacks is not written yet"));
+        },
+        true,
+      );
+      void held.then(() => {
+        timer.cancel();
+        resolve();
+      });
+    });
+  }
+
+  /** In the order in which they came: small loads without end must not keep a large one from its turn. */
+  #turn(count: number): Promise<void> {
+    return new Promise((begin) => {
+      this.#turns.push({ count, begin });
+      this.#beginSome();
+    });
   }
 
   #done(count: number): void {
     this.#running -= count;
-    const turns = this.#turns.splice(0);
-    for (const turn of turns) turn();
+    this.#beginSome();
+  }
+
+  #beginSome(): void {
+    for (let [next] = this.#turns; next !== undefined; [next] = this.#turns) {
+      if (this.#running > 0 && this.#running + next.count > this.#parts.atOnceMax) return;
+      this.#turns.shift();
+      this.#running += next.count;
+      next.begin();
+    }
   }
 }
 

@@ -30,6 +30,17 @@ export async function ownFolder(host: Host, path: string, waitMs: number): Promi
 
 function ownedFolder(host: Host, path: string, ownership: Ownership): OwnedFolder {
   const file = `${path}/${pauseFile}`;
+  const remember = async (paused: boolean): Promise<void> => {
+    try {
+      if (paused) await (await host.disk.open(file, { write: true, create: true, dsync: false })).close();
+      else await host.disk.remove(file);
+    } catch (error) {
+      // It is so already.
+      if (!(error instanceof DiskError && (error.kind === "exists" || error.kind === "missing"))) throw error;
+    }
+    await host.disk.syncFolder(path);
+  };
+  let last: Promise<void> = Promise.resolve();
   return {
     release: () => ownership.release(),
     isPaused: async () => {
@@ -37,15 +48,7 @@ function ownedFolder(host: Host, path: string, ownership: Ownership): OwnedFolde
       await host.disk.syncFolder(path);
       return (await host.disk.list(path)).includes(pauseFile);
     },
-    rememberPause: async (paused) => {
-      try {
-        if (paused) await (await host.disk.open(file, { write: true, create: true, dsync: false })).close();
-        else await host.disk.remove(file);
-      } catch (error) {
-        // It is so already, or another call has just done it.
-        if (!(error instanceof DiskError && (error.kind === "exists" || error.kind === "missing"))) throw error;
-      }
-      await host.disk.syncFolder(path);
-    },
+    // One after the other: the folder remembers the last word, as memory does.
+    rememberPause: (paused) => (last = last.catch(() => {}).then(() => remember(paused))),
   };
 }

@@ -47,6 +47,10 @@ export class WriterSide implements WriterReports {
   readonly #events: Emitter;
   readonly #waitsStored = new Waits();
   #position: Position | null = null;
+  /** What the store had when it was furthest: where it has to come again after it went back. */
+  #furthest = 0;
+  /** Why nothing will be stored any more by this instance. */
+  #ended: WriteBehindError | null = null;
   #ask: { readonly sequence: number; readonly answer: (waiting: Waiting) => void } | null = null;
   #begun = false;
   /** Called when the store went back to an older position, with a promise of its being where it was. */
@@ -111,16 +115,17 @@ export class WriterSide implements WriterReports {
   }
 
   whenStored(sequence: number, reached: Reached): () => void {
-    if (sequence > this.stored) {
+    if (sequence > this.stored && this.#ended === null) {
       const wait = this.#waitsStored.add(sequence, reached);
       return () => this.#waitsStored.cancel(wait);
     }
-    reached(null);
+    reached(sequence > this.stored ? this.#ended : null);
     return () => {};
   }
 
   /** Nothing will be stored any more by this instance. */
   fail(error: WriteBehindError): void {
+    this.#ended ??= error;
     this.#waitsStored.fail(error);
   }
 
@@ -197,10 +202,10 @@ export class WriterSide implements WriterReports {
 
   /** A failover or a restored backup: the frames since then are pending once more, and count for one change each. */
   #wentBack(position: Position): void {
-    const before = this.stored;
+    this.#furthest = Math.max(this.#furthest, this.stored);
     this.#cache.forgetClean();
     this.#position = position;
-    this.onWentBack(new Promise((resolve) => this.#waitsStored.add(before, () => resolve())));
+    this.onWentBack(new Promise((resolve) => this.#waitsStored.add(this.#furthest, () => resolve())));
   }
 
   #answer(): void {

@@ -6,8 +6,8 @@ export function systemClock(): Clock {
   return {
     now: () => Date.now(),
     monotonic: () => performance.now(),
-    after: (delayMs, call) => {
-      const timer = new SystemTimer(call, performance.now() + delayMs);
+    after: (delayMs, call, keepsAlive = false) => {
+      const timer = new SystemTimer(call, performance.now() + delayMs, keepsAlive);
       timer.start();
       return timer;
     },
@@ -21,17 +21,19 @@ const longestDelayMs = 2 ** 31 - 1;
 class SystemTimer {
   readonly #call: () => void;
   readonly #due: number;
+  readonly #keepsAlive: boolean;
   #timer: NodeJS.Timeout | null = null;
 
-  constructor(call: () => void, due: number) {
+  constructor(call: () => void, due: number, keepsAlive: boolean) {
     this.#call = call;
     this.#due = due;
+    this.#keepsAlive = keepsAlive;
   }
 
   start(): void {
     const left = Math.min(longestDelayMs, Math.max(0, Math.ceil(this.#due - performance.now())));
     this.#timer = setTimeout(() => this.#fire(), left);
-    this.#timer.unref();
+    if (!this.#keepsAlive) this.#timer.unref();
   }
 
   cancel(): void {

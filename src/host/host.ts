@@ -10,8 +10,11 @@ export interface Clock {
   now(): number;
   /** Milliseconds since some moment, never going back. For ages and waits. */
   monotonic(): number;
-  /** Calls back once, not earlier than after `delayMs`. A timer does not keep the process alive. */
-  after(delayMs: number, call: () => void): Timer;
+  /**
+   * Calls back once, not earlier than after `delayMs`. A timer does not keep the process alive, unless it is the end of
+   * a wait that somebody was promised: `keepsAlive`.
+   */
+  after(delayMs: number, call: () => void, keepsAlive?: boolean): Timer;
   /** Calls back when everything that is ready in this turn of the event loop has run. */
   soon(call: () => void): void;
 }

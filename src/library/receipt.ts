@@ -36,17 +36,19 @@ export class QueuedReceipt implements Receipt {
   stored(options: WaitOptions = {}): Promise<void> {
     const { signal } = options;
     return new Promise((resolve, reject) => {
+      let ended = false;
       const aborted = (): void => {
         cancel();
         reject(signal?.reason as Error);
       };
       const cancel = this.#heart.whenStored(this.sequence, (error) => {
+        ended = true;
         signal?.removeEventListener("abort", aborted);
         if (error === null) resolve();
         else reject(error);
       });
       if (signal?.aborted === true) aborted();
-      else signal?.addEventListener("abort", aborted, { once: true });
+      else if (!ended) signal?.addEventListener("abort", aborted, { once: true });
     });
   }
 }

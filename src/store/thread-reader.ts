@@ -65,6 +65,9 @@ class CallerReader implements StoreReader {
   }
 }
 
+/** How long a reading thread may take to close its connection, behind the reads that are under way. */
+const closeMs = 1000;
+
 /** A question that waits for its answer. */
 interface Asked {
   readonly resolve: (answer: FromReader) => void;
@@ -111,11 +114,19 @@ class ThreadReader implements StoreReader {
     this.#closed = true;
     const thread = this.#thread;
     if (thread === null) return;
-    try {
-      await this.#post(thread, (id) => ({ type: "close", id }));
-    } catch {
-      // It holds no claim and nothing unwritten: a connection that could not be closed ends with its thread.
-    }
+    // It holds no claim and nothing unwritten: a connection that is not closed in time ends with its thread.
+    await new Promise<void>((resolve) => {
+      const timer = this.#host.clock.after(closeMs, resolve, true);
+      this.#post(thread, (id) => ({ type: "close", id }))
+        .then(
+          () => {},
+          () => {},
+        )
+        .finally(() => {
+          timer.cancel();
+          resolve();
+        });
+    });
     this.#thread = null;
     await thread.terminate();
     this.#lost(thread, "the reader is closed");

@@ -59,7 +59,7 @@ export class WriterHere implements WriterHandle {
         this.#abandoned = true;
         resolve();
       };
-      const timer = this.#host.clock.after(deadlineMs, end);
+      const timer = this.#host.clock.after(deadlineMs, end, true);
       this.#writer
         .stop()
         .then(() => this.#queue.close())

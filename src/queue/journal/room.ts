@@ -49,7 +49,7 @@ export class Room {
       };
       this.#waiters.add(waiter);
       signal?.addEventListener("abort", aborted);
-      timer = this.#clock.after(waitMs, () => waiter.settle(this.#refusal(bytes)));
+      timer = this.#clock.after(waitMs, () => waiter.settle(this.#refusal(bytes)), true);
     });
   }
 

@@ -1,0 +1,33 @@
+/** Stopping: parts that do not end are given up, and what is left is said as it is (promise 9). */
+import type { WriteBehindError } from "../errors.js";
+import type { Clock, Disk } from "../host/host.js";
+
+/** Resolves with the promise, or after the deadline without it; rejects where the promise does so before. */
+export function withinDeadline(clock: Clock, deadlineMs: number, promise: Promise<void>): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = clock.after(deadlineMs, resolve, true);
+    promise.then(resolve, reject).finally(() => timer.cancel());
+  });
+}
+
+/** What is known of the changes that are not in the database. */
+export interface Left {
+  readonly changes: number;
+  readonly data: string;
+  /** Up to this frame all is on disk. */
+  readonly durable: number;
+  readonly failure: WriteBehindError | null;
+}
+
+/** Where they are, in a sentence; null where there are none. */
+export async function whereLeft(disk: Disk, { changes, data, durable, failure }: Left): Promise<string | null> {
+  if (changes === 0) return null;
+  const names = await disk.list(`${data}/journal`).catch(() => null);
+  if (names?.length === 0) {
+    return `${changes} changes are lost unless the folder is brought back: the journal in ${data} is not there any more`;
+  }
+  if (failure !== null) {
+    return `the journal failed: of ${changes} changes, those up to frame ${durable} are in the journal in ${data} and go on at the next start; of the others nobody knows`;
+  }
+  return `${changes} changes are in the journal in ${data} and go on at the next start`;
+}

@@ -1,0 +1,186 @@
+/** Whoever waits gets an answer, whatever is going on meanwhile: closing, a failed journal, a store that is silent. */
+import { execFile } from "node:child_process";
+import { getEventListeners } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterEach, expect, test } from "vitest";
+import { DiskError, type Host } from "../src/host/host.js";
+import { nodeHost } from "../src/host/node-host.js";
+import { memoryStore } from "../src/index.js";
+import { WriteBehind } from "../src/library/library.js";
+import { resolveEngineOptions } from "../src/options-resolve.js";
+import { StoreError, type Store } from "../src/store/store.js";
+import { openHeart } from "../src/write-behind.js";
+
+const folders: string[] = [];
+const open: WriteBehind[] = [];
+
+function folder(): string {
+  const made = mkdtempSync(join(tmpdir(), "write-behind-ends-"));
+  folders.push(made);
+  return made;
+}
+
+async function start(store: Store, options: Record<string, unknown> = {}, host: Host = nodeHost()) {
+  const resolved = resolveEngineOptions({ data: folder(), delayMs: 0, ...options });
+  const wb = new WriteBehind(await openHeart({ host, store, options: resolved }));
+  open.push(wb);
+  return wb;
+}
+
+afterEach(async () => {
+  for (const wb of open.splice(0)) await wb.close({ deadlineMs: 0 });
+  for (const made of folders.splice(0)) rmSync(made, { recursive: true, force: true });
+});
+
+/** A store in memory in which some of the verbs are others. */
+function storeWith(other: Partial<Store>): Store {
+  const inner = memoryStore();
+  return {
+    kind: inner.kind,
+    place: inner.place,
+    limits: inner.limits,
+    open: (claim) => inner.open(claim),
+    commit: (batch) => inner.commit(batch),
+    read: (records) => inner.read(records),
+    scan: (after, limit, nowMs) => inner.scan(after, limit, nowMs),
+    close: () => inner.close(),
+    ...other,
+  };
+}
+
+/** A disk whose writes to journal files fail once `fails` is called. */
+function failingHost(): { readonly host: Host; fails(): void } {
+  const host = nodeHost();
+  let failing = false;
+  const disk: Host["disk"] = {
+    ...host.disk,
+    open: async (path, mode) => {
+      const file = await host.disk.open(path, mode);
+      return {
+        read: (...args) => file.read(...args),
+        write: async (...args) => {
+          if (failing) throw new DiskError("failed", "EIO", "the disk is gone");
+          return file.write(...args);
+        },
+        sync: () => file.sync(),
+        size: () => file.size(),
+        close: () => file.close(),
+      };
+    },
+  };
+  return { host: { ...host, disk }, fails: () => void (failing = true) };
+}
+
+test("stored() after closing says where the change is, and does not wait for ever", async () => {
+  const wb = await start(memoryStore());
+  await wb.pause();
+  const receipt = await wb.set("k", "v");
+  await wb.close();
+  await expect(receipt.stored()).rejects.toMatchObject({ code: "CLOSED" });
+});
+
+test("a journal that fails ends the waits for the database, too: nothing will bring them", async () => {
+  const { host, fails } = failingHost();
+  const committing = storeWith({ commit: () => Promise.reject(new StoreError("retryable", "away")) });
+  const wb = await start(committing, { retryMinMs: 1, retryMaxMs: 5 }, host);
+  const receipt = await wb.set("k", "v");
+  const stored = receipt.stored();
+  const flushed = wb.flush();
+  fails();
+  await expect(wb.set("k", "w")).rejects.toMatchObject({ code: "UNKNOWN" });
+  await expect(stored).rejects.toMatchObject({ code: "JOURNAL_FAILED" });
+  await expect(flushed).rejects.toMatchObject({ code: "JOURNAL_FAILED" });
+  await expect(receipt.stored()).rejects.toMatchObject({ code: "JOURNAL_FAILED" });
+  const { drained, leftIn } = await wb.close();
+  // Promise 9: the second change was answered with UNKNOWN, and nobody can say that it is in the journal.
+  expect(drained).toBe(false);
+  expect(leftIn).toContain("the journal failed");
+});
+
+test("a folder that was deleted is not where anything is safe", async () => {
+  const data = folder();
+  const wb = await start(memoryStore(), { data });
+  await wb.pause();
+  await wb.set("k", "v");
+  rmSync(data, { recursive: true });
+  const { drained, leftIn } = await wb.close();
+  expect(drained).toBe(false);
+  expect(leftIn).toContain("not there any more");
+});
+
+test("whoever waits for a store that is silent is told CLOSED when the instance closes", async () => {
+  let asked = (): void => {};
+  const reading = new Promise<void>((resolve) => (asked = resolve));
+  const silent = storeWith({
+    read: () => {
+      asked();
+      return new Promise(() => {});
+    },
+  });
+  const wb = await start(silent);
+  const count = wb.increment("k");
+  await reading;
+  const [, report] = await Promise.all([expect(count).rejects.toMatchObject({ code: "CLOSED" }), wb.close()]);
+  expect(report.drained).toBe(true);
+});
+
+test("a signal that has aborted before a load ends the call, and the load's failure hurts nobody", async () => {
+  const wb = await start(storeWith({ read: () => Promise.reject(new StoreError("retryable", "away")) }));
+  await expect(wb.get("k", { signal: AbortSignal.abort() })).rejects.toMatchObject({ name: "AbortError" });
+  await expect(wb.get("k")).rejects.toMatchObject({ code: "STORE_DOWN" });
+});
+
+test("waits leave nothing behind on a signal that lives on", async () => {
+  const { signal } = new AbortController();
+  const wb = await start(memoryStore());
+  const receipt = await wb.set("k", "v", { signal });
+  await receipt.stored({ signal });
+  await receipt.stored({ signal });
+  await wb.flush({ signal });
+  expect(await wb.get("other", { signal })).toBeNull();
+  expect(getEventListeners(signal, "abort")).toHaveLength(0);
+});
+
+test("pausing and resuming at once: the folder remembers the last word", async () => {
+  const data = folder();
+  const host = nodeHost();
+  const disk: Host["disk"] = {
+    ...host.disk,
+    open: async (path, mode) => {
+      // Slower than what removes a file.
+      if (path.endsWith("paused")) for (let turn = 0; turn < 20; turn++) await host.disk.list(data);
+      return host.disk.open(path, mode);
+    },
+  };
+  const wb = await start(memoryStore(), { data }, { ...host, disk });
+  await Promise.all([wb.pause(), wb.resume()]);
+  expect(wb.status().state).toBe("running");
+  await wb.close();
+  expect((await start(memoryStore(), { data })).status().state).toBe("running");
+});
+
+test("a process that closes with a database that is away stays until it has the report", async () => {
+  const index = new URL("../src/index.js", import.meta.url).href;
+  const program = `
+    import { memoryStore, writeBehind } from ${JSON.stringify(index)};
+    const store = memoryStore();
+    store.commit = async () => { throw Object.assign(new Error("away"), { name: "StoreError", kind: "retryable" }); };
+    const wb = await writeBehind({ data: ${JSON.stringify(folder())}, store });
+    await wb.set("k", "v");
+    console.log(JSON.stringify(await wb.close({ deadlineMs: 200 })));
+  `;
+  const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", program]);
+  expect(JSON.parse(stdout)).toMatchObject({ drained: false, pendingChanges: 1 });
+});
+
+test("a time to live that ends beyond what a number holds exactly is refused, not written", async () => {
+  const wb = await start(memoryStore());
+  await expect(wb.set("k", "v", { ttlMs: Number.MAX_SAFE_INTEGER })).rejects.toMatchObject({ code: "BAD_VALUE" });
+  await wb.set("k", "v");
+  await expect(wb.expire("k", Number.MAX_SAFE_INTEGER)).rejects.toMatchObject({ code: "BAD_VALUE" });
+  expect(wb.heart.status().queue.pendingChanges).toBeLessThanOrEqual(1);
+  expect(await wb.getBytes("k")).toEqual(Buffer.from("v"));
+});

@@ -1,0 +1,95 @@
+/** Cold reads: their turns, and what happens to them while the database is brought back. */
+import { expect, test } from "vitest";
+import type { Bytes } from "../src/bytes.js";
+import { MemoryCache } from "../src/cache/memory-cache.js";
+import type { RecordValue } from "../src/change.js";
+import { Emitter } from "../src/events.js";
+import { Loads } from "../src/heart/loads.js";
+import { WriterSide } from "../src/heart/writer-side.js";
+import { nodeHost } from "../src/host/node-host.js";
+import type { Journal } from "../src/queue/journal/journal.js";
+import type { Position } from "../src/queue/queue.js";
+import type { StoreReader } from "../src/store/store.js";
+
+const names = (prefix: string, count: number): Bytes[] =>
+  Array.from({ length: count }, (_, n) => `${prefix}${n}` as Bytes);
+
+/** A reader that answers when it is told to. */
+function slowReader() {
+  const asked: { readonly records: readonly Bytes[]; answer(): void }[] = [];
+  const reader: StoreReader = {
+    read: (records) =>
+      new Promise<readonly (RecordValue | null)[]>((resolve) => {
+        asked.push({ records, answer: () => resolve(records.map(() => null)) });
+      }),
+    scan: () => Promise.reject(new Error("not asked for")),
+    close: async () => {},
+  };
+  return { reader, asked };
+}
+
+function setup(loadsMax: number, heldMs = 1000) {
+  const cache = new MemoryCache({ bytesMax: 1e6, absentMs: 1000 });
+  const { reader, asked } = slowReader();
+  const { clock } = nodeHost();
+  const loads = new Loads({ reader, cache, clock, atOnceMax: loadsMax, heldMs, now: () => 1 });
+  return { loads, asked };
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+test("a large load gets its turn however many small ones come after it", async () => {
+  const { loads, asked } = setup(4);
+  const first = loads.load(names("first", 1));
+  await turn();
+  const large = loads.load(names("large", 4));
+  const later = names("later", 10).map((record) => loads.load([record]));
+  await turn();
+  expect(asked.map(({ records }) => records)).toEqual([["first0"]]);
+  asked[0]?.answer();
+  await first;
+  await turn();
+  expect(asked.slice(1).map(({ records }) => records.length)).toEqual([4]);
+  asked[1]?.answer();
+  await large;
+  for (let at = 2; at < 12; at++) {
+    await turn();
+    asked[at]?.answer();
+  }
+  await Promise.all(later);
+});
+
+test("while the database is being brought back a load waits for a while, then says so", async () => {
+  const { loads, asked } = setup(4, 5);
+  loads.hold(new Promise(() => {}));
+  await expect(loads.load(names("k", 1))).rejects.toMatchObject({ code: "STORE_DOWN" });
+  expect(asked).toHaveLength(0);
+});
+
+test("a database that goes back again while it is being brought back: loads wait for all that it had", async () => {
+  const logId = "0".repeat(32);
+  const at = (sequence: number): Position => ({ logId, sequence, tag: sequence });
+  const journal = { base: at(0), accepted: 100, acknowledge: () => {} } as unknown as Journal;
+  const cache = new MemoryCache({ bytesMax: 1e6, absentMs: 1000 });
+  const side = new WriterSide(nodeHost().clock, journal, cache, new Emitter());
+  const healed: boolean[] = [];
+  side.onWentBack = (promise) => {
+    const index = healed.push(false) - 1;
+    void promise.then(() => (healed[index] = true));
+  };
+  const report = { changes: 1, records: 1, from: "", to: "", commitMs: 1 };
+  side.opened(at(100), "test", "");
+  side.opened(at(50), "test", "");
+  side.committed(at(60), report);
+  side.opened(at(40), "test", "");
+  side.committed(at(60), report);
+  await turn();
+  expect(healed).toEqual([false, false]);
+  side.committed(at(100), report);
+  await turn();
+  expect(healed).toEqual([true, true]);
+  side.opened(at(90), "test", "");
+  side.committed(at(100), report);
+  await turn();
+  expect(healed).toEqual([true, true, true]);
+});
