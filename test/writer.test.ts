@@ -141,6 +141,19 @@ describe("delay", () => {
     await stop(world, writer);
   });
 
+  it("a clock that jumped back makes nothing wait longer", async () => {
+    const world = new World();
+    // By such a clock the change comes from the future, and looks new at every look.
+    const waiting = world.queue.waiting.bind(world.queue);
+    world.queue.waiting = async (sequence) => ({ ...(await waiting(sequence)), oldestAgeMs: 0 });
+    const writer = world.start({ delayMs: 1000 });
+    await world.advance(10);
+    world.write(put("a", "1"));
+    await world.advance(1500);
+    expect(world.store.batches).toHaveLength(1);
+    await stop(world, writer);
+  });
+
   it("a change that came in during a long commit does not wait a whole delay again", async () => {
     const world = new World();
     const writer = world.start();
@@ -200,6 +213,22 @@ describe("pause, resume, step, stop", () => {
     await world.stored();
     expect(world.store.value("b")).toBe("1");
     await stop(world, writer);
+  });
+
+  it("a pause that comes between the decision and the run: what was told to stand still does", async () => {
+    for (let microtasks = 0; microtasks < 12; microtasks++) {
+      const world = new World();
+      const writer = world.start();
+      world.write(put("a", "1"));
+      await world.advance(10);
+      writer.hurry(1);
+      for (let n = 0; n < microtasks; n++) await Promise.resolve();
+      await world.over(writer.pause());
+      const { length } = world.store.batches;
+      await world.advance(1000);
+      expect(world.store.batches).toHaveLength(length);
+      await stop(world, writer);
+    }
   });
 
   it("one step is one run, also while paused; null where nothing is pending", async () => {

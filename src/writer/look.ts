@@ -1,6 +1,6 @@
 /** What the writer knows of what waits in the queue. One question at a time; an answer to an older one is not heard. */
 import type { Clock } from "../host/host.js";
-import type { WriteQueue } from "../queue/queue.js";
+import type { Waiting, WriteQueue } from "../queue/queue.js";
 import type { Seen } from "./pace.js";
 
 /** The writer's looks into the queue. */
@@ -11,6 +11,8 @@ export class Looks {
   #seen: Seen | null = null;
   /** The sequence that the queue was asked about; null where no answer is awaited. */
   #asked: number | null = null;
+  /** Since when something waits after that sequence, on the monotonic clock; null where that is not known. */
+  #since: number | null = null;
   #failure: { readonly error: unknown } | null = null;
 
   /** `wake` is called with every answer. */
@@ -41,6 +43,7 @@ export class Looks {
   forget(): void {
     this.#seen = null;
     this.#asked = null;
+    this.#since = null;
   }
 
   /** Throws what the last question was answered with, where that was an error. */
@@ -53,10 +56,17 @@ export class Looks {
   async #ask(sequence: number): Promise<void> {
     try {
       const waiting = await this.#queue.waiting(sequence);
-      if (this.#answered(sequence)) this.#seen = { at: this.#clock.monotonic(), ...waiting };
+      if (this.#answered(sequence)) this.#saw(waiting);
     } catch (error) {
       if (this.#answered(sequence)) this.#failure = { error };
     }
+  }
+
+  /** The queue tells ages by a wall clock, which may jump back: what waits has never become younger. */
+  #saw({ oldestAgeMs, bytes }: Waiting): void {
+    const at = this.#clock.monotonic();
+    this.#since = Math.min(this.#since ?? at, at - oldestAgeMs);
+    this.#seen = { at, oldestAgeMs: at - this.#since, bytes };
   }
 
   /** Whether this is the answer to the question that is open. */

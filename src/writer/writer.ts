@@ -141,7 +141,8 @@ export class Writer {
       try {
         if (this.#generation === null) await this.#open();
         const act = await this.#wait();
-        if (act === "run") await this.#run();
+        // Asked again: whoever has paused it since that was decided was told that it stands still.
+        if (act === "run" && (!this.#paused || this.#steps.waiting)) await this.#run();
         if (act === "beat") await this.#beat();
       } catch (error) {
         this.#fail(error);
