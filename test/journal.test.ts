@@ -203,6 +203,19 @@ test("retained log is given up when the disk is full", async () => {
   await journal.close();
 });
 
+test("a frame that the disk has no room for does not keep the others from theirs", async () => {
+  const disk = new MemoryDisk();
+  const journal = await openOn(disk, { diskReserve: 0 });
+  disk.freeNow = 200 * kb;
+  await expect(journal.whenRoom(300 * kb, { waitMs: 20 })).rejects.toMatchObject({ code: "DISK_FULL" });
+  for (let n = 0; n < 500; n++) {
+    const frame = set("k", "x".repeat(1000));
+    while (!journal.hasRoom(frameBytes(frame))) await journal.whenRoom(frameBytes(frame), { waitMs: 1000 });
+    journal.append(frame, 1);
+  }
+  await journal.close();
+});
+
 test("a disk without room for a first segment is DISK_FULL", async () => {
   const disk = new MemoryDisk();
   disk.freeNow = 1000;

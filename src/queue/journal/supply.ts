@@ -153,6 +153,7 @@ export class Supply {
   }
 
   async #tend(): Promise<void> {
+    let tooLarge = false;
     for (let size = this.#missing(); size > 0 && !this.#closed; size = this.#missing()) {
       const made = await this.#make(size);
       if (made) {
@@ -161,12 +162,18 @@ export class Supply {
       }
       if (await this.giveUp()) continue;
       this.full = true;
+      if (size > this.#options.segmentBytes) {
+        // Whoever wants it is told DISK_FULL and may ask again; meanwhile the others get theirs.
+        this.#wantedBytes = 0;
+        tooLarge = true;
+        continue;
+      }
       this.#again?.cancel();
       this.#again = this.#host.clock.after(tryAgainMs, () => this.tend());
       this.#busy = false;
       return;
     }
-    this.full = false;
+    this.full = tooLarge;
     // In the same step as the look at what is missing: whoever wants more next must find it idle.
     this.#busy = false;
   }
