@@ -259,6 +259,21 @@ describe("documents", () => {
       );
   }
 
+  test("one write as a chain of calls, in ARCHITECTURE.md: every function is in the file that is named", () => {
+    const { lines } = documents.find(({ path }) => path === "ARCHITECTURE.md") as SourceFile;
+    const first = lines.indexOf("| file | calls |") + 2;
+    const rows = lines.slice(first, lines.indexOf("", first));
+    const missing = rows.flatMap((row) => {
+      const files = [...row.matchAll(/\]\((src\/[^)]+)\)/g)].map((link) =>
+        readFileSync(join(root, link[1] as string), "utf8"),
+      );
+      const calls = [...row.matchAll(/`([^`]+)`/g)].map((call) => (call[1] as string).split(".").at(-1) as string);
+      return calls.filter((name) => !files.some((text) => text.includes(`${name}(`) || text.includes(`${name}<T>(`)));
+    });
+    expect(rows.length).toBeGreaterThan(5);
+    expect(missing).toEqual([]);
+  });
+
   test("nothing unfinished is left lying about", () => {
     const texts = read(
       (path) =>
