@@ -266,10 +266,8 @@ class Engine implements Heart {
 
   async flush(options: WaitOptions & { readonly keys?: readonly Bytes[] | undefined } = {}): Promise<FlushReport> {
     this.#assertOpen();
-    const upTo =
-      options.keys === undefined
-        ? this.#journal.accepted
-        : Math.max(0, ...options.keys.map((key) => this.#cache.sequenceOf(this.#resolve(key).record)));
+    const records = options.keys?.map((key) => this.#resolve(key).record);
+    const upTo = records === undefined ? this.#journal.accepted : this.#side.sequenceOf(records);
     if (upTo > this.#side.stored) {
       if (this.#paused) throw paused();
       await this.#flushes.until(upTo, options.signal);

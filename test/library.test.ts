@@ -287,6 +287,18 @@ async function until(check: () => Promise<boolean>): Promise<void> {
   while (!(await check())) await new Promise((resolve) => setImmediate(resolve));
 }
 
+test("a transaction of 200,000 records can be flushed by its keys, and looked at", async () => {
+  const { wb } = await setup();
+  await wb.pause();
+  const keys = Array.from({ length: 200_000 }, (_, n) => `k${n}`);
+  await wb.setMany(keys.map((key) => [key, "v"] as const));
+  expect((await wb.heart.pending(10, null)).items).toHaveLength(keys.length);
+  expect((await wb.inspect("k7")).queue).toHaveLength(1);
+  await wb.resume();
+  await wb.flush({ keys });
+  expect(wb.status().queue.pendingChanges).toBe(0);
+});
+
 test("a hash shows its fields in one order, from memory and from the database", async () => {
   const first = await setup();
   await first.wb.hash("h").set({ g: 1, f: 2, "\u00e9": 3, "10": 4 });

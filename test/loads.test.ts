@@ -14,13 +14,13 @@ import type { StoreReader } from "../src/store/store.js";
 const names = (prefix: string, count: number): Bytes[] =>
   Array.from({ length: count }, (_, n) => `${prefix}${n}` as Bytes);
 
-/** A reader that answers when it is told to. */
-function slowReader() {
+/** A reader that answers when it is told to, the same for every record. */
+function slowReader(value: RecordValue | null) {
   const asked: { readonly records: readonly Bytes[]; answer(): void }[] = [];
   const reader: StoreReader = {
     read: (records) =>
       new Promise<readonly (RecordValue | null)[]>((resolve) => {
-        asked.push({ records, answer: () => resolve(records.map(() => null)) });
+        asked.push({ records, answer: () => resolve(records.map(() => value)) });
       }),
     scan: () => Promise.reject(new Error("not asked for")),
     close: async () => {},
@@ -28,9 +28,9 @@ function slowReader() {
   return { reader, asked };
 }
 
-function setup(loadsMax: number, heldMs = 1000) {
+function setup(loadsMax: number, heldMs = 1000, value: RecordValue | null = null) {
   const cache = new MemoryCache({ bytesMax: 1e6, absentMs: 1000 });
-  const { reader, asked } = slowReader();
+  const { reader, asked } = slowReader(value);
   const { clock } = nodeHost();
   const loads = new Loads({ reader, cache, clock, atOnceMax: loadsMax, heldMs, now: () => 1 });
   return { loads, asked };
@@ -57,6 +57,24 @@ test("a large load gets its turn however many small ones come after it", async (
     asked[at]?.answer();
   }
   await Promise.all(later);
+});
+
+test("a command whose records exceed the cache is refused before all of them are in memory", async () => {
+  const value: RecordValue = { content: "x".repeat(100_000) as Bytes, expiresAt: null };
+  const { loads, asked } = setup(4, 1000, value);
+  const load = loads.load(names("k", 1000));
+  const refused = expect(load).rejects.toMatchObject({ code: "TOO_LARGE" });
+  for (let at = 0; at < 3; at++) {
+    await turn();
+    asked[at]?.answer();
+  }
+  await refused;
+  expect(asked).toHaveLength(3);
+  // One that is larger than the cache by itself is no such command.
+  const one = loads.load(names("large", 1));
+  await turn();
+  asked[3]?.answer();
+  await one;
 });
 
 test("while the database is being brought back a load waits for a while, then says so", async () => {
@@ -88,7 +106,10 @@ test("a database that goes back again while it is being brought back: loads wait
   side.committed(at(100), report);
   await turn();
   expect(healed).toEqual([true, true]);
+  expect(side.sequenceOf(["k" as Bytes])).toBe(0);
   side.opened(at(90), "test", "");
+  // Which records it lacks again is not known: a flush of any of them waits for all.
+  expect(side.sequenceOf(["k" as Bytes])).toBe(100);
   side.committed(at(100), report);
   await turn();
   expect(healed).toEqual([true, true, true]);

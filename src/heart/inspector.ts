@@ -59,7 +59,7 @@ export class Inspector {
     for await (const piece of this.#log.read(from, await this.#journal.syncNow())) {
       for (const { frame } of piece) {
         if (items.length >= limit) return { items, next: (items.at(-1) as JsonChange).position };
-        items.push(...jsonOfFrame(frame));
+        for (const item of jsonOfFrame(frame)) items.push(item);
       }
     }
     return { items, next: null };

@@ -5,9 +5,13 @@
  */
 import type { Bytes } from "../bytes.js";
 import type { MemoryCache } from "../cache/memory-cache.js";
+import { contentBytes } from "../change.js";
 import { WriteBehindError } from "../errors.js";
 import type { Clock } from "../host/host.js";
 import { StoreError, storeErrorKind, type StoreReader } from "../store/store.js";
+
+/** So much may be loaded for one command however small the cache is. */
+const commandBytesMin = 1024 * 1024;
 
 /** What loads are made with. */
 export interface LoadsParts {
@@ -31,7 +35,7 @@ interface Turn {
 /** Loads records into the cache. */
 export class Loads {
   readonly #parts: LoadsParts;
-  readonly #inFlight = new Map<Bytes, Promise<void>>();
+  readonly #inFlight = new Map<Bytes, Promise<number>>();
   readonly #turns: Turn[] = [];
   #running = 0;
   #held: Promise<void> | null = null;
@@ -56,7 +60,7 @@ export class Loads {
     for (const end of this.#ends) end(error);
   }
 
-  /** Resolves when each of the records has been loaded at least once. Rejects STORE_DOWN, and what ended the loads. */
+  /** Resolves when each of the records has been loaded once. Rejects STORE_DOWN, TOO_LARGE, what ended the loads. */
   load(records: readonly Bytes[]): Promise<void> {
     if (this.#ended !== null) return Promise.reject(this.#ended);
     return new Promise((resolve, reject) => {
@@ -67,34 +71,38 @@ export class Loads {
     });
   }
 
+  /** Some at a time. They are pinned, so more of them than the cache holds would fill the memory of the process. */
   async #loadAll(records: readonly Bytes[]): Promise<void> {
-    const { atOnceMax } = this.#parts;
-    const fresh: Bytes[] = [];
-    const all: Promise<void>[] = [];
-    for (const record of new Set(records)) {
-      const inFlight = this.#inFlight.get(record);
-      if (inFlight === undefined) fresh.push(record);
-      else all.push(inFlight);
+    const { atOnceMax, cache } = this.#parts;
+    const bytesMax = Math.max(cache.bytesMax, commandBytesMin);
+    let bytes = 0;
+    for (let first = 0; first < records.length; first += atOnceMax) {
+      if (bytes > bytesMax) throw tooLarge(bytesMax);
+      bytes += await this.#share(records.slice(first, first + atOnceMax));
     }
-    for (let first = 0; first < fresh.length; first += atOnceMax) {
-      const some = fresh.slice(first, first + atOnceMax);
-      const load = this.#loadSome(some);
-      for (const record of some) this.#inFlight.set(record, load);
-      all.push(load);
-    }
-    await Promise.all(all);
   }
 
-  async #loadSome(records: readonly Bytes[]): Promise<void> {
+  /** Loads those that nobody is loading, waits for all of them. Says how many bytes it brought. */
+  async #share(records: readonly Bytes[]): Promise<number> {
+    const fresh = records.filter((record) => !this.#inFlight.has(record));
+    const shared = records.map((record) => this.#inFlight.get(record));
+    const load = fresh.length === 0 ? Promise.resolve(0) : this.#loadSome(fresh);
+    for (const record of fresh) this.#inFlight.set(record, load);
+    const [bytes] = await Promise.all([load, ...shared]);
+    return bytes;
+  }
+
+  async #loadSome(records: readonly Bytes[]): Promise<number> {
     const { cache, reader } = this.#parts;
     await this.#turn(records.length);
     try {
-      if (this.#held !== null) await this.#whileHeld(this.#held);
+      while (this.#held !== null) await this.#whileHeld(this.#held);
       const places = records.map((record) => cache.place(record));
       try {
         const values = await reader.read(records);
         const now = this.#parts.now();
         places.forEach((place, index) => cache.fill(place, values[index] ?? null, now));
+        return values.reduce((sum, value) => sum + (value === null ? 0 : contentBytes(value.content)), 0);
       } finally {
         for (const place of places) cache.leave(place);
       }
@@ -145,6 +153,16 @@ export class Loads {
       next.begin();
     }
   }
+}
+
+function tooLarge(bytesMax: number): WriteBehindError {
+  return new WriteBehindError(
+    "TOO_LARGE",
+    `the records of one command exceed the ${bytesMax} bytes that the cache has for them`,
+    {
+      hint: "name fewer records in one command, or raise cacheBytes",
+    },
+  );
 }
 
 function storeDown(error: unknown): unknown {

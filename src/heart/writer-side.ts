@@ -2,6 +2,7 @@
  * What the heart keeps about its writer: how far the store is, what waits, how it goes. The writer's reports come in
  * here (it may live on another thread) and become marks, counters and events.
  */
+import type { Bytes } from "../bytes.js";
 import type { MemoryCache } from "../cache/memory-cache.js";
 import { errorOfPlain, type PlainError, type WriteBehindError } from "../errors.js";
 import type { BatchReport, Emitter } from "../events.js";
@@ -121,6 +122,14 @@ export class WriterSide implements WriterReports {
     }
     reached(sequence > this.stored ? this.#ended : null);
     return () => {};
+  }
+
+  /** Up to where the store must have come to have these records as they are now; 0 where it has them. */
+  sequenceOf(records: Iterable<Bytes>): number {
+    // What a store that went back has lost is not remembered by record.
+    let sequence = this.#furthest > this.stored ? this.#furthest : 0;
+    for (const record of records) sequence = Math.max(sequence, this.#cache.sequenceOf(record));
+    return sequence;
   }
 
   /** Nothing will be stored any more by this instance. */

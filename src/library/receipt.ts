@@ -12,7 +12,7 @@ export interface SetOptions extends WaitOptions {
 export interface Receipt {
   /** The frame's sequence in the write queue; 0 where nothing had to be changed. */
   readonly sequence: number;
-  /** Resolves when the change is in the database; makes the writer hurry. Rejects REFUSED, CLOSED. */
+  /** Resolves when the change is in the database; makes the writer hurry. Rejects REFUSED, CLOSED, JOURNAL_FAILED. */
   stored(options?: WaitOptions): Promise<void>;
 }
 
