@@ -71,7 +71,7 @@ export interface Heart {
   inspect(key: Bytes): Promise<Inspection>;
   /** Pending changes, oldest first. `after` is a position's text; an unknown one is BAD_VALUE. */
   pending(limit: number, after: string | null): Promise<QueuePage>;
-  /** Drains within the deadline, then stops; says what is left. */
+  /** Drains within the deadline, then stops; says what is left. Called once more with 0, it drains no longer. */
   close(options?: { readonly deadlineMs?: number | undefined }): Promise<CloseReport>;
 }
 

@@ -36,7 +36,7 @@ import { Journal } from "./queue/journal/journal.js";
 import { JournalReader } from "./queue/journal/reader.js";
 import type { Durability, FrameBody } from "./queue/queue.js";
 import { describeStatus } from "./heart/status.js";
-import { whereLeft, withinDeadline } from "./heart/stopping.js";
+import { Drain, whereLeft, withinDeadline } from "./heart/stopping.js";
 import type { Store, StoreDescriptor, StoreReader } from "./store/store.js";
 import { openReader } from "./store/thread-reader.js";
 import { Workspace, type Lookup, type Written } from "./workspace.js";
@@ -57,6 +57,8 @@ export interface HeartParts {
   readonly host: Host;
   readonly store: Store | StoreDescriptor;
   readonly options: EngineOptions;
+  /** Aborted: opening ends, whatever it waits for, and rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -66,12 +68,12 @@ export interface HeartParts {
  */
 export async function openHeart(parts: HeartParts): Promise<Heart> {
   const { host, options, store } = parts;
-  const folder = await ownFolder(host, options.data, options.ownerWaitMs);
+  const folder = await ownFolder(host, options.data, options.ownerWaitMs, parts.signal);
   try {
     const journalFolder = `${options.data}/journal`;
     const journal = await Journal.open(host, journalFolder, options);
     const engine = new Engine(parts, folder, journal, openReader(store, host));
-    await engine.begin(journalFolder);
+    await engine.begin(journalFolder, parts.signal);
     return engine;
   } catch (error) {
     await folder.release();
@@ -93,6 +95,7 @@ class Engine implements Heart {
   readonly #resolve: Resolve = keyIsRecord;
   readonly #marks: Marks;
   readonly #flushes = new Flushes((sequence, reached) => this.whenStored(sequence, reached));
+  readonly #drain: Drain;
   readonly #failureCalls: ((error: WriteBehindError) => void)[] = [];
   #writer: WriterHandle | null = null;
   #inspector: Inspector | null = null;
@@ -123,11 +126,12 @@ class Engine implements Heart {
     this.#side = new WriterSide(parts.host.clock, journal, this.#cache, this.events);
     this.#side.onWentBack = (healed) => this.#loads.hold(healed);
     this.#marks = new Marks(journal);
+    this.#drain = new Drain(parts.host.clock, (done) => this.whenStored(journal.accepted, done));
     journal.onFailed = (error) => this.#fail(error);
   }
 
   /** Starts the writer and takes what is pending into the cache. Then clients may come. */
-  async begin(journalFolder: string): Promise<void> {
+  async begin(journalFolder: string, signal?: AbortSignal): Promise<void> {
     try {
       this.#paused = await this.#folder.isPaused();
       const { disk } = this.#host;
@@ -138,7 +142,7 @@ class Engine implements Heart {
         { store: this.#store, folder: journalFolder, frames, logId, paused: this.#paused, options: this.#options },
         this.#side,
       );
-      const from = await this.#side.firstPosition(this.#journal);
+      const from = await abortable(this.#side.firstPosition(this.#journal), signal);
       const log = await frames();
       this.#inspector = new Inspector(log, this.#journal, this.#cache, this.#reader, this.#resolve);
       await this.#recover(log, from);
@@ -319,13 +323,14 @@ class Engine implements Heart {
 
   close(options: { readonly deadlineMs?: number | undefined } = {}): Promise<CloseReport> {
     this.#closing ??= this.#close(options.deadlineMs ?? this.#options.closeMs);
+    if (options.deadlineMs === 0) this.#drain.end();
     return this.#closing;
   }
 
   async #close(deadlineMs: number): Promise<CloseReport> {
     const startedAt = this.#host.clock.monotonic();
     const willDrain = !this.#paused && this.#failure === null;
-    if (willDrain && this.#journal.accepted > this.#side.stored) await this.#drain(deadlineMs);
+    if (willDrain && this.#journal.accepted > this.#side.stored) await this.#drain.begin(deadlineMs);
     try {
       await this.#stopParts(Math.max(stopMsMin, deadlineMs - (this.#host.clock.monotonic() - startedAt)));
     } finally {
@@ -336,11 +341,6 @@ class Engine implements Heart {
     const [{ durable }, { data }, failure] = [this.#journal, this.#options, this.#failure];
     const leftIn = await whereLeft(this.#host.disk, { changes, data, durable, failure });
     return { drained: changes === 0, pendingChanges: changes, leftIn };
-  }
-
-  #drain(deadlineMs: number): Promise<void> {
-    const drained = new Promise<void>((resolve) => this.whenStored(this.#journal.accepted, () => resolve()));
-    return withinDeadline(this.#host.clock, deadlineMs, drained);
   }
 
   /** Stops every part, whatever another one fails of: the folder must be free for the next owner. */

@@ -161,7 +161,7 @@ describe("a server and the verbs", () => {
         );
         expect(await lab.run("flush")).toMatchObject({
           code: 1,
-          err: "the writer is paused, so nothing reaches the database\nhint: resume\n",
+          err: "the writer is paused, so nothing reaches the database\nhint: npx write-behind resume\n",
         });
         expect((await lab.run("status")).out).toMatch(/^state +paused/);
         expect(await lab.run("step")).toMatchObject({
@@ -223,7 +223,7 @@ describe("stopping", () => {
       });
       await withServer(["--data", folder], async (lab) => {
         expect((await lab.send("GET", "k")).out).toBe("v\n");
-        expect(lab.server.errors).not.toContain("pending and go");
+        expect(lab.server.errors).not.toContain("still pending");
       });
     }));
 

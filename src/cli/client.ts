@@ -84,9 +84,7 @@ function failureOf(status: number, json: unknown, url: URL): CliError {
   const { error } = json as { error?: { message?: unknown; hint?: unknown } };
   const message = typeof error?.message === "string" ? error.message : `${url.origin} answers ${status}`;
   const hint = typeof error?.hint === "string" ? error.hint : null;
-  return new CliError(
-    exitCodes.failed,
-    message,
-    status === 401 ? "give it with --admin-token or WRITE_BEHIND_ADMIN_TOKEN" : hint,
-  );
+  if (status === 401)
+    return new CliError(exitCodes.failed, message, "give it with --admin-token or WRITE_BEHIND_ADMIN_TOKEN");
+  return new CliError(exitCodes.failed, message, hint === "resume" ? "npx write-behind resume" : hint);
 }

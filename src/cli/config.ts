@@ -85,7 +85,7 @@ function readYaml(file: string): unknown {
     throw new CliError(
       exitCodes.usage,
       `the file ${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`,
-      "see --config",
+      "--config and WRITE_BEHIND_CONFIG name a YAML file with options",
     );
   }
 }

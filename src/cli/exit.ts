@@ -1,5 +1,7 @@
 /** How a verb ends: the exit codes, and errors on their way to one. */
 import { WriteBehindError } from "../errors.js";
+import { DiskError } from "../host/host.js";
+import { storeErrorKind } from "../store/store.js";
 
 /** What the shell gets. `left`: stopped with changes that are not in the database yet; they are in the journal. */
 export const exitCodes = { done: 0, failed: 1, usage: 2, noServer: 3, left: 4 } as const;
@@ -27,9 +29,16 @@ export function cliError(exit: ExitCode, error: WriteBehindError): CliError {
 
 /** Prints an error: its message, then its hint. Says how the process ends. */
 export function report(error: unknown): ExitCode {
-  const known = error instanceof CliError || error instanceof WriteBehindError;
-  const message = known ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error);
-  process.stderr.write(`${message}\n`);
-  if (known && error.hint !== null) process.stderr.write(`hint: ${error.hint}\n`);
+  const hint = hintOf(error);
+  const unexpected = hint === undefined && error instanceof Error ? error.stack : undefined;
+  process.stderr.write(`${unexpected ?? (error instanceof Error ? error.message : String(error))}\n`);
+  if (typeof hint === "string") process.stderr.write(`hint: ${hint}\n`);
   return error instanceof CliError ? error.exit : exitCodes.failed;
+}
+
+/** What to do about an error that can be met in operation; undefined for a fault of the program. */
+function hintOf(error: unknown): string | null | undefined {
+  if (error instanceof CliError || error instanceof WriteBehindError) return error.hint;
+  if (error instanceof DiskError) return "see that --data names a folder that this user may read and write";
+  return storeErrorKind(error) === null ? undefined : "mend the database, or name another one: --store sqlite:FILE";
 }

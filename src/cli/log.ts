@@ -2,7 +2,7 @@
 import { pino, destination } from "pino";
 import type { Heart } from "../heart.js";
 import type { Clock } from "../host/host.js";
-import { count, duration, size } from "./output.js";
+import { counted, duration, size } from "./output.js";
 
 /** Where it goes. */
 export interface Log {
@@ -57,7 +57,7 @@ export function logStart(heart: Heart, log: Log): void {
   if (queue.pendingChanges > 0)
     log.info(
       { event: "recovered", pendingChanges: queue.pendingChanges },
-      `${count(queue.pendingChanges)} changes of the last run are pending and go to the database now`,
+      `${counted(queue.pendingChanges, "change")} of the last run still pending: to the database now`,
     );
   if (state !== "running")
     log.warn(

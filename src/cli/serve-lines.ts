@@ -27,14 +27,20 @@ export function startLines(started: Started): string {
   const send = ["npx write-behind send"];
   if (port !== optionTable.port.default) send.push(`--port ${port}`);
   if (hasPassword) send.push("--password …");
+  const status = new URL(adminUrl).port === String(optionTable.adminPort.default) ? "" : ` --admin ${adminUrl}`;
   const lines = [
     `Redis protocol  redis://${host.includes(":") ? `[${host}]` : host}:${port}`,
-    `Admin API       ${adminUrl}  (npx write-behind status)`,
-    `Data            queue in ${data}, tables write_behind_kv and write_behind_field in ${store.file} (SQLite), ${delayMs} ms behind`,
+    `Admin API       ${adminUrl}  (npx write-behind status${status})`,
+    `Data            queue in ${data}, tables write_behind_kv and write_behind_field in ${fileShown(store.file, data)} (SQLite), ${delayMs} ms behind`,
     `Durability      ${durability}: ${survives[durability]}`,
     `Try             ${send.join(" ")} SET user:1:name Alice`,
   ];
   return lines.map((line) => `${line}\n`).join("");
+}
+
+/** The database's file, the short way where it is in the data folder. */
+function fileShown(file: string, data: string): string {
+  return file.startsWith(`${data}/`) ? `${file.slice(data.length + 1)} there` : file;
 }
 
 /** The same as one line of JSON, for programs that start a server. */

@@ -17,11 +17,14 @@ import { exitCodes, type ExitCode } from "./exit.js";
 import { logEvents, logStart, openLog, type Log } from "./log.js";
 import { counted, duration } from "./output.js";
 import { startJson, startLines, type Started } from "./serve-lines.js";
-import { namedStore } from "./store-url.js";
+import { startFailure } from "./start-failure.js";
+import { namedStore, type NamedStore } from "./store-url.js";
 import { version } from "./version.js";
 
 /** One key press may arrive twice: from the terminal, and once more through npm. */
 const samePressMs = 500;
+/** A start that takes longer than this waits for somebody, and says so. */
+const quietStartMs = 1000;
 /** How long closing may take beyond the time to drain. */
 const hungCloseMs = 5000;
 /** How long a server that cannot go on may take to say so and end. */
@@ -46,12 +49,9 @@ export async function serve(flags: Flags): Promise<ExitCode> {
   const log = openLog(process.stderr.isTTY && !json);
   const host = nodeHost();
   const signals = new Signals(host);
-  signals.onFirst(() => {
-    log.warn({ event: "stopped" }, `stopped while it started; the queue in ${options.data} is as it was`);
-    process.exit(exitCodes.left);
-  });
-  const running = await start(host, options, store.file, log);
-  const started: Started = {
+  const running = await started(host, options, store, signals, log);
+  if (running === null) return exitCodes.left;
+  const said: Started = {
     host: running.server.host,
     port: running.server.port,
     adminUrl: running.admin.url,
@@ -61,7 +61,7 @@ export async function serve(flags: Flags): Promise<ExitCode> {
     delayMs: options.delayMs,
     hasPassword: options.password !== null,
   };
-  process.stdout.write(json ? startJson(started) : startLines(started));
+  process.stdout.write(json ? startJson(said) : startLines(said));
   logStart(running.heart, log);
   logEvents(running.heart, log, host.clock);
   const stop = await new Promise<Stop>((stopped) => {
@@ -71,8 +71,37 @@ export async function serve(flags: Flags): Promise<ExitCode> {
   return stop.why === "signal" ? stopTruthfully(running, options, signals, log) : endFailed(running, stop.error, log);
 }
 
-async function start(host: Host, options: Options, file: string, log: Log): Promise<Running> {
-  const heart = await openHeart({ host, store: sqlite({ file }), options: engineOptions(options) });
+/** Starts, or gives null where a signal came first. */
+async function started(
+  host: Host,
+  options: Options,
+  store: NamedStore,
+  signals: Signals,
+  log: Log,
+): Promise<Running | null> {
+  const signalled = new AbortController();
+  signals.onFirst(() => signalled.abort());
+  const waiting = host.clock.after(quietStartMs, () =>
+    log.info(
+      { event: "starting" },
+      `still starting: ${options.data} or ${store.file} may be in use by another process`,
+    ),
+  );
+  try {
+    const running = await start(host, options, store.file, log, signalled.signal);
+    if (!signalled.signal.aborted) return running;
+    await Promise.allSettled([running.server.close(), running.admin.close(), running.heart.close({ deadlineMs: 0 })]);
+  } catch (error) {
+    if (!signalled.signal.aborted) throw startFailure(error, options, store);
+  } finally {
+    waiting.cancel();
+  }
+  log.warn({ event: "stopped" }, `stopped while it started; the queue in ${options.data} is as it was`);
+  return null;
+}
+
+async function start(host: Host, options: Options, file: string, log: Log, signal: AbortSignal): Promise<Running> {
+  const heart = await openHeart({ host, store: sqlite({ file }), options: engineOptions(options), signal });
   try {
     const server = await startServer({
       heart,
@@ -113,7 +142,7 @@ async function stopTruthfully(running: Running, options: Options, signals: Signa
   const draining =
     pending === 0
       ? ""
-      : `: ${counted(pending, "change")} go to the database, for up to ${duration(options.closeMs)} (once more to stop at once)`;
+      : `: ${counted(pending, "change")} to write to the database, for up to ${duration(options.closeMs)} (once more to stop at once)`;
   log.info({ event: "stopping", pendingChanges: pending }, `stopping${draining}`);
   const atOnce = (why: string): never => {
     const left = heart.status().queue.pendingChanges;
@@ -125,7 +154,11 @@ async function stopTruthfully(running: Running, options: Options, signals: Signa
     log.warn({ event: "stopped", pendingChanges: left }, text);
     process.exit(left === 0 ? exitCodes.done : exitCodes.left);
   };
-  signals.onSecond(() => atOnce("stopped at once"));
+  // Not at the very moment: a thread that is cut off inside the driver would abort the process.
+  signals.onSecond(() => {
+    void heart.close({ deadlineMs: 0 });
+    running.clock.after(hungCloseMs, () => atOnce("stopped at once, without waiting for what hangs"));
+  });
   // A disk or a database that hangs must not make the stop hang: what was answered is safe already.
   running.clock.after(options.closeMs + hungCloseMs, () =>
     atOnce("stopped at the deadline, without waiting for what hangs"),

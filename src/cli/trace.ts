@@ -24,6 +24,13 @@ const patienceMs = 10_000;
 export async function trace(commands: readonly string[], flags: Flags): Promise<ExitCode> {
   const quiz = flags["quiz"] === true;
   if (quiz && commands.length > 0) throw new CliError(exitCodes.usage, "--quiz asks about the worked example only");
+  // As `send` takes it: what was meant is one command, not one for each word.
+  if (commands.length > 1 && commands.every((text) => !/\s/.test(text)) && !commands.some(isStep))
+    throw new CliError(
+      exitCodes.usage,
+      `${commands.length} commands of one word each: a command with its arguments is one argument here`,
+      `write-behind trace "${commands.join(" ")}" step`,
+    );
   const actions = commands.map(actionOf);
   const lesson = await inTemporaryFolder((parts) =>
     actions.length === 0 ? runLesson(parts) : runOwnCommands(parts, actions),
@@ -57,12 +64,16 @@ export async function inTemporaryFolder<T>(use: (parts: LessonParts) => Promise<
   }
 }
 
+function isStep(text: string): boolean {
+  return text.trim().toLowerCase() === "step";
+}
+
 function actionOf(text: string): LessonAction {
   const args = splitLine(text);
   if (args === null || args.length === 0) {
     throw new CliError(exitCodes.usage, `${JSON.stringify(text)} is not a command`, 'trace "SET a 1" step "GET a"');
   }
-  if (args.length === 1 && args[0]?.toString().toLowerCase() === "step") return { kind: "step" };
+  if (isStep(text)) return { kind: "step" };
   return { kind: "command", text: text.trim(), args: args.map((arg) => bytesOfBuffer(arg)) };
 }
 

@@ -150,7 +150,10 @@ function limitOf(call: Call): number {
   const text = call.query("limit");
   if (text === undefined) return pageDefault;
   const limit = Number(text);
-  if (!/^\d{1,9}$/.test(text) || limit < 1 || limit > pageMax) throw bad(`limit must be between 1 and ${pageMax}`);
+  if (!/^\d{1,9}$/.test(text) || limit < 1 || limit > pageMax)
+    throw new WriteBehindError("BAD_VALUE", `limit must be between 1 and ${pageMax}`, {
+      hint: "for example limit=100",
+    });
   return limit;
 }
 

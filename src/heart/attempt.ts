@@ -20,7 +20,7 @@ export function bodyOf(changes: readonly Written[], cleared: boolean): FrameBody
 }
 
 /** The promise, or the rejection that a signal brings first. */
-export function abortable(promise: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+export function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return promise;
   return new Promise((resolve, reject) => {
     const aborted = (): void => reject(signal.reason as Error);

@@ -14,12 +14,13 @@ export interface OwnedFolder {
 }
 
 /** Makes and owns the folder, waiting for its old owner for a while. Rejects FOLDER_IN_USE. */
-export async function ownFolder(host: Host, path: string, waitMs: number): Promise<OwnedFolder> {
+export async function ownFolder(host: Host, path: string, waitMs: number, signal?: AbortSignal): Promise<OwnedFolder> {
   await host.disk.makeFolder(path);
   const started = host.clock.monotonic();
   for (;;) {
     const ownership = await host.disk.own(path);
     if (ownership !== null) return ownedFolder(host, path, ownership);
+    signal?.throwIfAborted();
     if (host.clock.monotonic() - started >= waitMs) break;
     await new Promise<void>((resolve) => host.clock.after(retryMs, resolve));
   }

@@ -10,6 +10,30 @@ export function withinDeadline(clock: Clock, deadlineMs: number, promise: Promis
   });
 }
 
+/** Waiting until all is stored: for so long at the most, and no longer than until `end` is called. */
+export class Drain {
+  readonly #clock: Clock;
+  readonly #whenStored: (done: () => void) => void;
+  #end: () => void = () => {};
+
+  constructor(clock: Clock, whenStored: (done: () => void) => void) {
+    this.#clock = clock;
+    this.#whenStored = whenStored;
+  }
+
+  begin(deadlineMs: number): Promise<void> {
+    const drained = new Promise<void>((resolve) => {
+      this.#end = resolve;
+      this.#whenStored(() => resolve());
+    });
+    return withinDeadline(this.#clock, deadlineMs, drained);
+  }
+
+  end(): void {
+    this.#end();
+  }
+}
+
 /** What is known of the changes that are not in the database. */
 export interface Left {
   readonly changes: number;
@@ -22,12 +46,14 @@ export interface Left {
 /** Where they are, in a sentence; null where there are none. */
 export async function whereLeft(disk: Disk, { changes, data, durable, failure }: Left): Promise<string | null> {
   if (changes === 0) return null;
+  const these = `${changes} change${changes === 1 ? "" : "s"}`;
+  const verb = changes === 1 ? ["is", "goes"] : ["are", "go"];
   const names = await disk.list(`${data}/journal`).catch(() => null);
   if (names?.length === 0) {
-    return `${changes} changes are lost unless the folder is brought back: the journal in ${data} is not there any more`;
+    return `${these} ${verb[0]} lost unless the folder is brought back: the journal in ${data} is not there any more`;
   }
   if (failure !== null) {
-    return `the journal failed: of ${changes} changes, those up to frame ${durable} are in the journal in ${data} and go on at the next start; of the others nobody knows`;
+    return `the journal failed: of ${these}, those up to frame ${durable} are in the journal in ${data} and go on at the next start; of the others nobody knows`;
   }
-  return `${changes} changes are in the journal in ${data} and go on at the next start`;
+  return `${these} ${verb[0]} in the journal in ${data} and ${verb[1]} on at the next start`;
 }

@@ -30,7 +30,7 @@ export async function askQuiz(
 
 function textOf({ question, choices }: QuizQuestion, number: number): string {
   const lines = choices.map((choice, index) => `   ${letter(index)}) ${choice}\n`);
-  return `${number}. ${question}\n${lines.join("")}> `;
+  return `${number}. ${question}\n${lines.join("")}${number === 1 ? "Type a letter" : ""}> `;
 }
 
 /** A letter chooses; the answer itself counts too. */
