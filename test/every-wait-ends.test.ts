@@ -9,6 +9,7 @@ import { afterEach, expect, test } from "vitest";
 import { DiskError, type Host } from "../src/host/host.js";
 import { nodeHost } from "../src/host/node-host.js";
 import { memoryStore } from "../src/index.js";
+import { silentMs } from "../src/heart/writer-side.js";
 import { WriteBehind } from "../src/library/library.js";
 import { resolveEngineOptions } from "../src/options-resolve.js";
 import { StoreError, type Store } from "../src/store/store.js";
@@ -183,4 +184,20 @@ test("a time to live that ends beyond what a number holds exactly is refused, no
   await expect(wb.expire("k", Number.MAX_SAFE_INTEGER)).rejects.toMatchObject({ code: "BAD_VALUE" });
   expect(wb.heart.status().queue.pendingChanges).toBeLessThanOrEqual(1);
   expect(await wb.getBytes("k")).toEqual(Buffer.from("v"));
+});
+
+test("a database that is silent at the start does not keep what is pending from being served", async () => {
+  const data = folder();
+  const first = await start(memoryStore(), { data });
+  await first.pause();
+  await first.set("k", "v");
+  await first.close();
+  // The wait for the database's first word, which is all that a start waits for, is over at once.
+  const host = nodeHost();
+  const clock: Host["clock"] = {
+    ...host.clock,
+    after: (delayMs, call, keepsAlive) => host.clock.after(delayMs === silentMs ? 0 : delayMs, call, keepsAlive),
+  };
+  const wb = await start(storeWith({ open: () => new Promise(() => {}) }), { data }, { ...host, clock });
+  expect(await wb.get("k")).toBe("v");
 });

@@ -183,3 +183,15 @@ test("a module that cannot be used is CONFIG, a missing package DRIVER_MISSING; 
   const nowhere = { module: "no-such-store", options: null, reads: "caller" } as const;
   await expect(loadStore(nowhere)).rejects.toMatchObject({ code: "DRIVER_MISSING", hint: "npm install no-such-store" });
 });
+
+test("a store that is silent does not keep its reader from closing, nor a read from ending", async () => {
+  const source = "export const createStore = () => ({ read: () => new Promise(() => {}), close: async () => {} });";
+  const reader = readerOf(moduleOf(source));
+  const [answer] = await Promise.allSettled([reader.read([key]), asked().then(() => reader.close())]);
+  expect(answer).toMatchObject({ status: "rejected", reason: { kind: "retryable" } });
+});
+
+/** Resolves when a question is on its way to the thread. */
+async function asked(): Promise<void> {
+  while (sent.length === 0) await new Promise((resolve) => setImmediate(resolve));
+}

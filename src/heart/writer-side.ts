@@ -17,6 +17,9 @@ import type { WriterReports } from "../writer/writer-link.js";
 /** Records that become clean in one turn of the event loop. */
 const acknowledgedAtOnceMax = 2000;
 
+/** A database that has said nothing for so long at the start counts as one that cannot be reached. */
+export const silentMs = 5000;
+
 /** How the store is, as status shows it. */
 export interface StoreHealth {
   readonly state: "up" | "down" | "broken";
@@ -85,12 +88,18 @@ export class WriterSide implements WriterReports {
    * reached, the oldest frame kept (newest wins, so reading too much is harmless). A queue without frames waits.
    */
   async firstPosition(journal: Journal): Promise<number> {
+    let silent = false;
+    const timer = this.#clock.after(silentMs, () => {
+      silent = true;
+      this.#firstOutcome?.(null);
+    });
     while (this.#position === null) {
       const error = await new Promise<WriteBehindError | null>((resolve) => (this.#firstOutcome = resolve));
       if (error !== null && this.health.state === "broken") throw error;
-      if (error !== null && journal.accepted > journal.base.sequence) return journal.oldest() - 1;
+      if ((error !== null || silent) && journal.accepted > journal.base.sequence) break;
     }
-    return this.#position.sequence;
+    timer.cancel();
+    return this.#position?.sequence ?? journal.oldest() - 1;
   }
 
   /** A recovered frame. The store may have opened meanwhile, and may already have it. */
