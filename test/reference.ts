@@ -57,6 +57,13 @@ export function optionsPage(): string {
   ].join("\n")}\n`;
 }
 
+const stopping = [
+  "SIGTERM or Ctrl-C stops it: it takes no more commands, brings what is pending to the database for up to `closeMs`, and",
+  "says what is left and where. A second one, half a second later or more, ends it without waiting for the database. What",
+  "was answered is in the queue either way. While it starts it may wait, and says so: for another process to leave the",
+  "folder (`ownerWaitMs`), and the very first time for the database.",
+];
+
 function verbText(command: Command, common: ReadonlySet<string>): string[] {
   const args = command.registeredArguments.map((argument) => {
     const name = `${argument.name()}${argument.variadic ? "..." : ""}`;
@@ -65,7 +72,7 @@ function verbText(command: Command, common: ReadonlySet<string>): string[] {
   const own = command.options.filter(({ flags }) => !common.has(flags));
   const flags =
     command.name() === "serve"
-      ? ["Takes every option of [options.md](options.md) as a flag."]
+      ? ["Takes every option of [options.md](options.md) as a flag.", "", ...stopping]
       : own.map((option) => `- \`${option.flags}\`: ${option.description}`);
   const usage = ["write-behind", command.name(), ...args].join(" ");
   return [

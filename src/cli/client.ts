@@ -63,7 +63,7 @@ function unreachable(error: NodeJS.ErrnoException, url: URL): CliError {
     return new CliError(
       exitCodes.failed,
       `the server at ${url.origin} went away before it answered`,
-      "npx write-behind status",
+      "see whether it still runs; --admin takes the port of the admin API, not that of the Redis protocol",
     );
   return new CliError(
     exitCodes.noServer,
