@@ -103,6 +103,7 @@ class Engine implements Heart {
   #closing: Promise<CloseReport> | null = null;
   #timer: Timer | null = null;
   #paused = false;
+  #pauses = 0;
   #now = 0;
   readonly #lookup: Lookup = (record, reads) =>
     reads ? this.#cache.lookup(record, this.#now) : this.#cache.peek(record, this.#now);
@@ -134,9 +135,8 @@ class Engine implements Heart {
   async begin(journalFolder: string, signal?: AbortSignal): Promise<void> {
     try {
       this.#paused = await this.#folder.isPaused();
-      const { disk } = this.#host;
       const { logId } = this.#journal;
-      const frames = () => JournalReader.open(disk, journalFolder, logId);
+      const frames = () => JournalReader.open(this.#host.disk, journalFolder, logId);
       this.#writer = startWriter(
         this.#host,
         { store: this.#store, folder: journalFolder, frames, logId, paused: this.#paused, options: this.#options },
@@ -282,6 +282,7 @@ class Engine implements Heart {
   async pause(): Promise<void> {
     this.#assertOpen();
     this.#paused = true;
+    this.#pauses++;
     const stands = this.#writer?.pause();
     this.#flushes.endAll(paused());
     await this.#folder.rememberPause(true);
@@ -290,7 +291,10 @@ class Engine implements Heart {
 
   async resume(): Promise<void> {
     this.#assertOpen();
+    const pauses = this.#pauses;
     await this.#folder.rememberPause(false);
+    // Who has paused it meanwhile has the last word.
+    if (this.#pauses !== pauses) return;
     this.#paused = false;
     this.#writer?.resume();
   }

@@ -145,7 +145,7 @@ test("waits leave nothing behind on a signal that lives on", async () => {
   expect(getEventListeners(signal, "abort")).toHaveLength(0);
 });
 
-test("pausing and resuming at once: the folder remembers the last word", async () => {
+test("pausing and resuming at once: the last word holds, and the folder remembers it", async () => {
   const data = folder();
   const host = nodeHost();
   const disk: Host["disk"] = {
@@ -159,6 +159,9 @@ test("pausing and resuming at once: the folder remembers the last word", async (
   const wb = await start(memoryStore(), { data }, { ...host, disk });
   await Promise.all([wb.pause(), wb.resume()]);
   expect(wb.status().state).toBe("running");
+  await Promise.all([wb.resume(), wb.pause()]);
+  expect(wb.status().state).toBe("paused");
+  await Promise.all([wb.pause(), wb.resume()]);
   await wb.close();
   expect((await start(memoryStore(), { data })).status().state).toBe("running");
 });
