@@ -3,11 +3,12 @@ import { spawnSync } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { formatForTerminal, formatRaw, splitLine } from "../src/cli/redis-format.js";
 import { RespClient } from "../src/cli/resp-client.js";
 import { ServerProcess } from "./crash/server-process.js";
 import { findProgram } from "./servers.js";
+import { describeWith } from "./with-programs.js";
 
 const redisCli = findProgram("redis-cli");
 
@@ -34,7 +35,7 @@ const lines = [
   "ECHO 'single \\' quoted'",
 ];
 
-describe.skipIf(redisCli === null)("beside redis-cli", () => {
+describeWith(["redis-cli"], "send beside redis-cli", () => {
   let folder: string;
   let server: ServerProcess;
   let client: RespClient;

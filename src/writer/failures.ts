@@ -44,7 +44,7 @@ export function overtaken(known: Position, found: Position): WriteBehindError {
 /** The store has lost commits. */
 export function wentBack(known: Position, found: Position): string {
   const frames = known.sequence - found.sequence;
-  return `the database went back from ${positionText(known)} to ${positionText(found)}: ${frames} frames of the queue are written again`;
+  return `the database went back from ${positionText(known)} to ${positionText(found)}: ${frames} frame${frames === 1 ? " of the queue is" : "s of the queue are"} written again`;
 }
 
 /** What was asked of a writer that has stopped. */

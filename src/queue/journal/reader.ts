@@ -101,7 +101,11 @@ export class JournalReader {
     // A log that began at a foreign position: an adopted database calls that place by this log's name.
     if (samePosition({ ...position, logId: logId === this.logId ? this.#base.logId : logId }, this.#base)) return;
     const [ours, theirs] = [`the journal's log ${this.logId}`, `the database is at ${sequence} of the log ${logId}`];
-    if (logId !== this.logId) throw mismatch(`${theirs}, which is not ${ours}: one of them is foreign`, this.#folder);
+    if (logId !== this.logId)
+      throw mismatch(
+        `${theirs}, which is not ${ours}: one of them is foreign, or the folder was emptied`,
+        this.#folder,
+      );
     const oldest = await this.oldest();
     if (sequence < oldest) {
       const gone = oldest - sequence - 1;
