@@ -163,6 +163,8 @@ class World implements Surroundings, Town, Fate {
     await this.#until(() => flushed, "what is pending is flushed");
     // A database that went back just now is noticed by the next sign of life.
     await this.#until(() => this.database.sequence === this.model.last, "the database has everything");
+    // The answer to its commit is on its way; only the heart that has heard it is at rest.
+    await this.#until(() => heart.stored === this.model.last, "the heart has heard that the database has everything");
     const rest = { rows: this.database.rows, stored: this.database.sequence, status: heart.status() };
     this.observe((checker) => checker.atRest?.(rest));
   }
