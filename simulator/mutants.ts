@@ -248,8 +248,8 @@ export const mutants: readonly Mutant[] = [
     name: "ended-records-live",
     promise: 2,
     file: "src/change.js",
-    find: "value.expiresAt > nowMs",
-    replace: "value.expiresAt + 5 > nowMs",
+    find: "expiresAt <= nowMs",
+    replace: "expiresAt + 5 <= nowMs",
     seeds: 300,
   },
   {

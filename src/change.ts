@@ -126,9 +126,14 @@ function composeFields(older: Merge["fields"], newer: Merge["fields"]): Merge["f
   return { set, unset };
 }
 
-/** Whether a record's value is there at a moment: a record ends at its expiry, as in Redis. */
+/** Whether an expiry has come: a record ends at it, as in Redis. */
+export function hasEnded(expiresAt: number | null, nowMs: number): boolean {
+  return expiresAt !== null && expiresAt <= nowMs;
+}
+
+/** Whether a record's value is there at a moment. */
 export function isLive(value: RecordValue | null, nowMs: number): value is RecordValue {
-  return value !== null && (value.expiresAt === null || value.expiresAt > nowMs);
+  return value !== null && !hasEnded(value.expiresAt, nowMs);
 }
 
 /** Bytes of content: what the limits count. */

@@ -10,6 +10,7 @@ import type { Bytes } from "./bytes.js";
 import {
   apply,
   compose,
+  hasEnded,
   isLive,
   remove,
   type Change,
@@ -192,7 +193,7 @@ export class Workspace {
     if (expiresAt !== null) checkEnd(record, expiresAt);
     const value = this.#read(record);
     if (value === null || value.expiresAt === expiresAt) return;
-    if (expiresAt !== null && expiresAt <= this.now) this.#remove(record);
+    if (hasEnded(expiresAt, this.now)) this.#remove(record);
     else this.#merge(this.#touch(record, true), null, expiresAt);
   }
 

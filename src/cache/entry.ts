@@ -1,6 +1,6 @@
 /** One record in memory, and the intrusive lists that it lies in: nothing is allocated when it moves. */
 import type { Bytes } from "../bytes.js";
-import { contentBytes, type Change, type Content, type RecordValue } from "../change.js";
+import { contentBytes, hasEnded, type Change, type Content, type RecordValue } from "../change.js";
 
 /** What is known in memory of one record. */
 export class Entry {
@@ -47,7 +47,7 @@ export class Entry {
 
   /** Whether it holds something that has not ended. */
   isLive(now: number): boolean {
-    return this.content !== undefined && this.content !== null && (this.expiresAt === null || this.expiresAt > now);
+    return this.content !== undefined && this.content !== null && !hasEnded(this.expiresAt, now);
   }
 }
 
