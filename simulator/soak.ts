@@ -42,7 +42,9 @@ const cores = availableParallelism();
 const seedsApart = 10_000_000;
 
 const lastLine = (output: string): string => output.trim().split("\n").at(-1) ?? "";
-const matched = (output: string, pattern: RegExp): string => pattern.exec(output)?.[0] ?? lastLine(output);
+/** The last match: a campaign says how far it is before it says what it reached. */
+const matched = (output: string, pattern: RegExp): string =>
+  [...output.matchAll(new RegExp(pattern, "g"))].at(-1)?.[0] ?? lastLine(output);
 
 const campaigns: readonly Campaign[] = [
   {
