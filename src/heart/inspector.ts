@@ -2,7 +2,6 @@
 import type { Resolve } from "../address.js";
 import { jsonOfBytes, type Bytes } from "../bytes.js";
 import type { MemoryCache } from "../cache/memory-cache.js";
-import { isLive } from "../change.js";
 import { WriteBehindError } from "../errors.js";
 import type { Inspection, JsonChange, QueuePage } from "../heart.js";
 import { jsonOfFrame, jsonOfValue } from "./json.js";
@@ -34,14 +33,13 @@ export class Inspector {
   async inspect(key: Bytes, stored: number, now: number): Promise<Inspection> {
     const { record, field } = this.#resolve(key);
     const cached = this.#cache.peek(record, now);
-    const live = cached !== undefined && isLive(cached, now) ? cached : null;
-    const state = cached === undefined ? "unknown" : live === null ? "absent" : "present";
+    const state = cached === undefined ? "unknown" : cached === null ? "absent" : "present";
     return {
       key: jsonOfBytes(key),
       record: jsonOfBytes(record),
       field: field === null ? null : jsonOfBytes(field),
       route: null,
-      cache: { state, value: jsonOfValue(live) },
+      cache: { state, value: jsonOfValue(cached ?? null) },
       queue: await this.#changesOf(record, stored),
       database: await this.#inDatabase(record),
       deadLetters: [],
@@ -75,9 +73,9 @@ export class Inspector {
       for (const { frame } of piece) {
         const { body } = frame;
         if (body.kind === "clear") found.push(...jsonOfFrame(frame));
-        else if (body.changes.some((change) => change.record === record)) {
+        else {
           const changes = body.changes.filter((change) => change.record === record);
-          found.push(...jsonOfFrame({ ...frame, body: { kind: "changes", changes } }));
+          if (changes.length > 0) found.push(...jsonOfFrame({ ...frame, body: { kind: "changes", changes } }));
         }
         if (found.length > changesShownMax) found.shift();
       }
