@@ -1,40 +1,17 @@
 /** Whoever waits gets an answer, whatever is going on meanwhile: closing, a failed journal, a store that is silent. */
 import { execFile } from "node:child_process";
 import { getEventListeners } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { rmSync } from "node:fs";
 import { promisify } from "node:util";
-import { afterEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { DiskError, type Host } from "../src/host/host.js";
 import { nodeHost } from "../src/host/node-host.js";
 import { memoryStore } from "../src/index.js";
 import { silentMs } from "../src/heart/writer-side.js";
-import { WriteBehind } from "../src/library/library.js";
-import { resolveEngineOptions } from "../src/options-resolve.js";
 import { StoreError, type Store } from "../src/store/store.js";
-import { openHeart } from "../src/write-behind.js";
+import { engineKit } from "./engine-kit.js";
 
-const folders: string[] = [];
-const open: WriteBehind[] = [];
-
-function folder(): string {
-  const made = mkdtempSync(join(tmpdir(), "write-behind-ends-"));
-  folders.push(made);
-  return made;
-}
-
-async function start(store: Store, options: Record<string, unknown> = {}, host: Host = nodeHost()) {
-  const resolved = resolveEngineOptions({ data: folder(), delayMs: 0, ...options });
-  const wb = new WriteBehind(await openHeart({ host, store, options: resolved }));
-  open.push(wb);
-  return wb;
-}
-
-afterEach(async () => {
-  for (const wb of open.splice(0)) await wb.close({ deadlineMs: 0 });
-  for (const made of folders.splice(0)) rmSync(made, { recursive: true, force: true });
-});
+const { folder, start } = engineKit();
 
 /** A store in memory in which some of the verbs are others. */
 function storeWith(other: Partial<Store>): Store {

@@ -1,42 +1,16 @@
 /** The moments that break other write-behind systems, by name, on the whole engine. */
-import { cpSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { cpSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "@photostructure/sqlite";
-import { afterEach, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { Bytes } from "../src/bytes.js";
 import type { Host } from "../src/host/host.js";
 import { nodeHost } from "../src/host/node-host.js";
 import { memoryStore, sqlite } from "../src/index.js";
-import { WriteBehind } from "../src/library/library.js";
-import { resolveEngineOptions } from "../src/options-resolve.js";
-import { StoreError, type Batch, type Store, type StoreDescriptor } from "../src/store/store.js";
-import { openHeart } from "../src/write-behind.js";
+import { StoreError, type Batch, type Store } from "../src/store/store.js";
+import { engineKit } from "./engine-kit.js";
 
-const folders: string[] = [];
-const open: WriteBehind[] = [];
-
-function folder(): string {
-  const made = mkdtempSync(join(tmpdir(), "write-behind-promises-"));
-  folders.push(made);
-  return made;
-}
-
-async function start(
-  store: Store | StoreDescriptor,
-  options: Record<string, unknown> = {},
-  host: Host = nodeHost(),
-): Promise<WriteBehind> {
-  const resolved = resolveEngineOptions({ data: folder(), delayMs: 0, ...options });
-  const wb = new WriteBehind(await openHeart({ host, store, options: resolved }));
-  open.push(wb);
-  return wb;
-}
-
-afterEach(async () => {
-  for (const wb of open.splice(0)) await wb.close({ deadlineMs: 0 });
-  for (const made of folders.splice(0)) rmSync(made, { recursive: true, force: true });
-});
+const { folder, start } = engineKit();
 
 /** A store in memory whose commits can be held, failed, or lost, and are remembered. */
 function watchedStore() {
