@@ -93,7 +93,12 @@ export class Client {
     const field = `f${dice.below(3)}` as Bytes;
     switch (kind) {
       case "set":
-        return { kind, key, value: this.#value(), ttlMs: dice.chance(0.1) ? dice.between(1, options.ttlMs) : null };
+        return {
+          kind,
+          key,
+          value: this.#value(),
+          ttlMs: dice.chance(options.ends) ? dice.between(1, options.ttlMs) : null,
+        };
       case "increment":
         return { kind, key, by: dice.between(1, 1000) };
       case "hashSet":

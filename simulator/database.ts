@@ -1,17 +1,20 @@
 /**
- * The database of a world: the reference store behind an unreliable network. It lives outside the machine, so crashes
- * do not touch it; what it has committed stays.
+ * The database of a world: the reference store behind an unreliable network. It lives outside the machine, so
+ * crashes do not touch it; what it has committed stays.
  *
- * The fault model: a call takes time; it may fail before anything happened, or after the commit has happened (the
- * answer is lost), or be given up while the server is still at it (it happens later, perhaps long after the process has
- * died and another has taken over). The database may be down for a while: calls are refused or hang until a time-out.
- * It may go back to an earlier moment (a failover, a restored backup). A read gives what was there at some moment
- * between call and answer, never something older.
+ * The fault model: a process may end before, inside and after each call (crash-points.ts); what it had begun in the
+ * database is rolled back then, or was committed and nobody heard of it. A call takes time; it may fail before
+ * anything happened, or after the commit has happened (the answer is lost), or be given up while the server is
+ * still at it (it happens later, perhaps long after the process has died and another has taken over). The database
+ * may be down for a while: calls are refused or hang until a time-out. It may go back to an earlier moment (a
+ * failover, a restored backup). A read gives what was there at some moment between call and answer, never something
+ * older.
  */
 import type { Bytes } from "../src/bytes.js";
 import type { RecordValue } from "../src/change.js";
 import { memoryStore, type MemoryStore } from "../src/store/memory/memory-store.js";
 import { StoreError, type Batch, type Store } from "../src/store/store.js";
+import type { Moment } from "./crash-points.js";
 import type { Machine, Process } from "./machine.js";
 
 /** How the database behaves. The world changes it while it runs. */
@@ -19,6 +22,8 @@ export interface DatabaseTemper {
   /** A call takes up to this long; now and then twenty times as long. */
   latencyMs: number;
   readFails: number;
+  /** Probability that a read, a scan or an opening takes fifty times as long. */
+  readSlow: number;
   failsBefore: number;
   failsAfter: number;
   /** The caller gives up; the server does not. */
@@ -38,6 +43,7 @@ export class SimulatedDatabase {
   readonly temper: DatabaseTemper = {
     latencyMs: 2,
     readFails: 0,
+    readSlow: 0,
     failsBefore: 0,
     failsAfter: 0,
     comesLate: 0,
@@ -47,6 +53,9 @@ export class SimulatedDatabase {
   onCommit: (commit: Commit) => void = () => {};
   /** Told that the database is as it was after an earlier commit. */
   onWentBack: (sequence: number) => void = () => {};
+  downSinceMs = 0;
+  /** Calls that failed. */
+  faults = 0;
   readonly #machine: Machine;
   #inner: MemoryStore;
   /** Connections that processes have. */
@@ -124,10 +133,11 @@ export class SimulatedDatabase {
   /** A call: on its way to the server, done there, on its way back. */
   #call<T>(process: Process, label: string, make: () => Promise<T>, commits = false): Promise<T> {
     const { dice, loop } = this.#machine;
-    const total = this.#latency();
+    const total = this.#latency() * (commits ? 1 : this.#slow());
     const answer = (after: number, settle: () => void): void => void loop.after(after, "answer", process, settle);
     return new Promise((resolve, reject) => {
       const refuse = (after: number, why: string): void => {
+        this.faults++;
         this.#machine.tell(() => `${process.name}: ${label} fails: ${why}`);
         answer(after, () => reject(new StoreError("retryable", why)));
       };
@@ -137,9 +147,15 @@ export class SimulatedDatabase {
       loop.after(total * (late ? 1 + dice.below(100) : dice.number()), label, null, () => {
         // What a dead process has sent may still arrive.
         if (!process.alive && dice.chance(0.5)) return;
+        const moment = this.#machine.crashes.draw(process);
+        if (moment === "before" || (moment === "inside" && dice.chance(0.5)))
+          return this.#crash(process, label, moment);
         if (!late && dice.chance(this.temper.failsBefore)) return refuse(total * 0.3, "the connection was cut before");
         const lost = commits && dice.chance(this.temper.failsAfter);
-        make().then(
+        const done = make();
+        // A commit that was on its way when its process ended: rolled back above, or done here.
+        if (moment !== null) return void done.catch(() => {}).then(() => this.#crash(process, label, moment));
+        done.then(
           (value) => {
             if (late) return;
             if (lost) refuse(total * 0.3, "the connection was cut after");
@@ -151,6 +167,10 @@ export class SimulatedDatabase {
         );
       });
     });
+  }
+
+  #crash(process: Process, label: string, moment: Moment): void {
+    this.#machine.crashes.crash(process, label, moment);
   }
 
   async #commit(process: Process, batch: Batch): Promise<void> {
@@ -175,6 +195,10 @@ export class SimulatedDatabase {
     const connection = this.#connections.get(process) ?? this.#inner.connect();
     this.#connections.set(process, connection);
     return connection;
+  }
+
+  #slow(): number {
+    return this.#machine.dice.chance(this.temper.readSlow) ? 50 : 1;
   }
 
   #latency(): number {

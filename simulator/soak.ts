@@ -52,7 +52,7 @@ const campaigns: readonly Campaign[] = [
     share: 0.6,
     jobs: cores,
     command: (seconds, seed) => ["dist/simulator/main.js", "--seed", `${seed}`, "--seconds", `${seconds}`],
-    reached: (output) => matched(output, /\d+ worlds, \d+ events/),
+    reached: (output) => matched(output, /\d+ worlds, \d+ events, .* faults/),
   },
   {
     name: "mutants",

@@ -4,18 +4,13 @@
  */
 import type { Bytes } from "../../src/bytes.js";
 import type { Commit } from "../database.js";
-import { Violation, type Checker, type CheckerParts } from "./checker.js";
+import { ModelChecker, Violation } from "./checker.js";
 
 const promise = "5 once";
 
-export class Once implements Checker {
+export class Once extends ModelChecker {
   readonly promise = promise;
-  readonly #parts: CheckerParts;
   #stored = 0;
-
-  constructor(parts: CheckerParts) {
-    this.#parts = parts;
-  }
 
   committed({ batch }: Commit): void {
     const from = batch.expected?.sequence ?? 0;
@@ -35,7 +30,7 @@ export class Once implements Checker {
   #compareRows(rows: ReadonlyMap<Bytes, unknown>, from: number, to: number): void {
     const due = new Set<Bytes>();
     for (let sequence = from + 1; sequence <= to; sequence++) {
-      for (const record of this.#parts.model.frame(sequence)?.effects.keys() ?? []) due.add(record);
+      for (const record of this.parts.model.frame(sequence)?.effects.keys() ?? []) due.add(record);
     }
     for (const record of rows.keys()) {
       if (!due.has(record))

@@ -5,21 +5,16 @@
  */
 import type { Commit } from "../database.js";
 import { textOf } from "../operation.js";
-import { Violation, type Checker, type CheckerParts } from "./checker.js";
+import { ModelChecker, Violation } from "./checker.js";
 
 const promise = "4 a past moment";
 
-export class PastMoment implements Checker {
+export class PastMoment extends ModelChecker {
   readonly promise = promise;
-  readonly #parts: CheckerParts;
   #sweptUpTo = 0;
 
-  constructor(parts: CheckerParts) {
-    this.#parts = parts;
-  }
-
   committed({ batch, rows }: Commit): void {
-    const { model } = this.#parts;
+    const { model } = this.parts;
     const { sequence } = batch.to;
     const at = model.frame(sequence)?.at ?? 0;
     if (sequence > model.last) {

@@ -15,14 +15,19 @@
  *  - Power loss keeps what is durable and any subset of the dirty sectors of 512 bytes, in any combination: unsynced
  *    writes are torn, lost and reordered. A grown length may be there without its bytes (zeros). No sector is torn.
  *  - Folder operations that are not durable are kept up to any one of them.
+ *  - A crash may come before, inside and after every call (crash-points.ts). Inside a write: a prefix has reached the
+ *    page cache; inside a sync, or the end of a write with dsync: any of its sectors are on disk; inside a folder call:
+ *    it is done, and the folder durable up to any of its operations.
  *  - Faults, when the world turns them on: a write fails with EIO or ENOSPC and has written any part; a sync fails and
  *    its sectors will never be durable although they can be read (as on Linux); a read or a folder call fails.
- *  - The disk never returns other bytes than were written; damage has tests of its own.
+ *  - The disk returns no other bytes than were written, but for bit rot, which rot.ts brings about.
  *
  * It also asserts what no disk checks: that nobody changes the source of a write before the write has completed.
  */
 import { DiskError, type Disk, type DiskFile, type FileMode, type Ownership } from "../../src/host/host.js";
+import { CrashPoints } from "../crash-points.js";
 import type { EventLoop, Owner } from "./clock.js";
+import { Folder } from "./folder.js";
 import { Inode } from "./inode.js";
 import type { Dice } from "./random.js";
 
@@ -33,36 +38,11 @@ export interface DiskTemper {
   /** Probability that a call fails. */
   writeFails: number;
   syncFails: number;
+  /** Of a read, and of any call that asks or changes a folder. */
+  callFails: number;
   /** Probability that the system writes dirty sectors back at a write. */
   writeBack: number;
   capacityBytes: number;
-}
-
-type FolderChange = { readonly name: string; readonly inode: Inode | null };
-
-/** A folder: entries now, entries after a power loss, and the operations between the two. */
-class Folder {
-  readonly live = new Map<string, Inode>();
-  readonly durable = new Map<string, Inode>();
-  /** Each operation is a few changes that happen together. */
-  pending: (readonly FolderChange[])[] = [];
-
-  change(...changes: FolderChange[]): void {
-    applyChanges(this.live, changes);
-    this.pending.push(changes);
-  }
-
-  /** The first operations become durable. */
-  settle(count: number): void {
-    for (const changes of this.pending.splice(0, count)) applyChanges(this.durable, changes);
-  }
-}
-
-function applyChanges(entries: Map<string, Inode>, changes: readonly FolderChange[]): void {
-  for (const { name, inode } of changes) {
-    if (inode === null) entries.delete(name);
-    else entries.set(name, inode);
-  }
 }
 
 /** A write between call and completion. */
@@ -76,20 +56,31 @@ interface Flight {
 
 /** The disk of a machine. `of` gives a process its view of it. */
 export class SimulatedDisk {
-  readonly temper: DiskTemper = { latencyMs: 1, writeFails: 0, syncFails: 0, writeBack: 0, capacityBytes: 2 ** 40 };
+  readonly temper: DiskTemper = {
+    latencyMs: 1,
+    writeFails: 0,
+    syncFails: 0,
+    callFails: 0,
+    writeBack: 0,
+    capacityBytes: 2 ** 40,
+  };
+  /** Calls that were made to fail. */
+  faults = 0;
   /** Called when the engine breaks a rule of the disk. */
   onMisuse: (message: string) => void = (message) => {
     throw new Error(message);
   };
   readonly #loop: EventLoop;
   readonly #dice: Dice;
+  readonly #crashes: CrashPoints;
   readonly #folders = new Map<string, Folder>();
   readonly #flights = new Set<Flight>();
   readonly #owners = new Map<string, Owner>();
 
-  constructor(loop: EventLoop, dice: Dice) {
+  constructor(loop: EventLoop, dice: Dice, crashes = new CrashPoints(dice)) {
     this.#loop = loop;
     this.#dice = dice;
+    this.#crashes = crashes;
   }
 
   /** A process was killed: what it had in flight is there, or not, or in part. What it owned is free. */
@@ -119,40 +110,97 @@ export class SimulatedDisk {
     for (const inode of inodes) inode.losePower(this.#dice, kept);
   }
 
-  /** Bytes in files that have a name. */
-  usedBytes(): number {
+  /** Bytes in files that have a name, of one folder or of all. */
+  usedBytes(path?: string): number {
     let bytes = 0;
-    for (const folder of this.#folders.values()) for (const inode of folder.live.values()) bytes += inode.size;
+    for (const [name, folder] of this.#folders) {
+      if (path !== undefined && path !== name) continue;
+      for (const inode of folder.live.values()) bytes += inode.size;
+    }
     return bytes;
   }
 
-  /** A file as it is now, for tests that damage it. */
+  /** A file as it is now, for those who damage it. */
   inode(path: string): Inode | null {
     const { folder, name } = split(path);
     return this.#folders.get(folder)?.live.get(name) ?? null;
   }
 
+  /** Names in a folder, sorted. */
+  files(path: string): readonly string[] {
+    return [...(this.#folders.get(path)?.live.keys() ?? [])].sort();
+  }
+
   /** The disk as one process sees it. */
   of(owner: Owner): Disk {
+    const fails = (what: string): void => this.#failSometimes(this.temper.callFails, what);
     return {
       makeFolder: (path) =>
-        this.#call("mkdir", owner, () => {
-          const parts = path.split("/");
-          for (let i = 1; i <= parts.length; i++) this.#makeFolder(parts.slice(0, i).join("/"));
-        }),
-      list: (path) => this.#call("list", owner, () => [...(this.#folders.get(path)?.live.keys() ?? [])].sort()),
-      open: (path, mode) => this.#call("open", owner, () => this.#open(owner, path, mode)),
-      rename: (from, to) => this.#call("rename", owner, () => this.#rename(from, to)),
-      remove: (path) => this.#call("remove", owner, () => this.#remove(path)),
+        this.#call(
+          "mkdir",
+          owner,
+          () => this.#makeFolders(path, path.length),
+          () => this.#makeFolders(path, path.lastIndexOf("/")),
+        ),
+      list: (path) => this.#call("list", owner, () => (fails("listing a folder"), this.files(path))),
+      open: (path, mode) =>
+        this.#call(
+          mode.create ? "create" : "open",
+          owner,
+          () => (fails("opening a file"), this.#open(owner, path, mode)),
+          () => mode.create && this.#half(path, () => this.#open(owner, path, mode)),
+        ),
+      rename: (from, to) =>
+        this.#call(
+          "rename",
+          owner,
+          () => (fails("renaming a file"), this.#rename(from, to)),
+          () => this.#half(from, () => this.#rename(from, to)),
+        ),
+      remove: (path) =>
+        this.#call(
+          "remove",
+          owner,
+          () => (fails("removing a file"), this.#remove(path)),
+          () => this.#half(path, () => this.#remove(path)),
+        ),
       syncFolder: (path) => this.#syncFolder(owner, path),
-      freeBytes: () => this.#call("free", owner, () => Math.max(0, this.temper.capacityBytes - this.usedBytes())),
+      freeBytes: () =>
+        this.#call("free", owner, () => {
+          fails("asking for room");
+          return Math.max(0, this.temper.capacityBytes - this.usedBytes());
+        }),
       own: (path) => this.#call("own", owner, () => this.#own(owner, path)),
     };
   }
 
-  /** A call that happens at its completion. */
-  #call<T>(label: string, owner: Owner, make: () => T): Promise<T> {
-    return this.#loop.arrive(this.latency(), label, owner, make);
+  /** A call that happens at its completion. `half` is what there is of it where a crash comes inside. */
+  #call<T>(label: string, owner: Owner, make: () => T, half?: () => unknown): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#loop.after(this.latency(), label, owner, () => {
+        let settle = (): void => {};
+        const step = (): void => {
+          try {
+            const value = make();
+            settle = () => resolve(value);
+          } catch (error) {
+            settle = () => reject(error);
+          }
+        };
+        if (this.#crashes.pass(owner, label, step, half)) settle();
+      });
+    });
+  }
+
+  /** A crash comes inside a folder call: done, and durable up to any operation of the folder. */
+  #half(path: string, make: () => unknown): void {
+    try {
+      make();
+    } catch {
+      // What cannot be done is not begun.
+    }
+    const folder = this.#folders.get(split(path).folder);
+    folder?.settle(this.#dice.between(0, folder.pending.length));
   }
 
   latency(): number {
@@ -160,13 +208,12 @@ export class SimulatedDisk {
     return this.#dice.number() * this.temper.latencyMs * slow;
   }
 
-  #makeFolder(path: string): Folder {
-    let folder = this.#folders.get(path);
-    if (folder === undefined) {
-      folder = new Folder();
-      this.#folders.set(path, folder);
+  #makeFolders(path: string, length: number): void {
+    const parts = path.slice(0, Math.max(0, length)).split("/");
+    for (let i = 1; i <= parts.length; i++) {
+      const name = parts.slice(0, i).join("/");
+      if (name !== "" && !this.#folders.has(name)) this.#folders.set(name, new Folder());
     }
-    return folder;
   }
 
   #folderOf(path: string): { folder: Folder; name: string } {
@@ -208,12 +255,20 @@ export class SimulatedDisk {
     const folder = this.#folders.get(path);
     if (folder === undefined) throw new DiskError("missing", "ENOENT", `no folder ${path}`);
     const before = folder.pending.slice();
-    return this.#call("sync folder", owner, () => {
-      this.#failSometimes(this.temper.syncFails, "syncing a folder");
-      // Operations are durable in order: up to the last of those that were there at the call.
+    // Operations are durable in order: up to the last of those that were there at the call.
+    const asked = (): number => {
       const last = before.findLast((changes) => folder.pending.includes(changes));
-      folder.settle(last === undefined ? 0 : folder.pending.indexOf(last) + 1);
-    });
+      return last === undefined ? 0 : folder.pending.indexOf(last) + 1;
+    };
+    return this.#call(
+      "sync folder",
+      owner,
+      () => {
+        this.#failSometimes(this.temper.syncFails, "syncing a folder");
+        folder.settle(asked());
+      },
+      () => folder.settle(this.#dice.between(0, asked())),
+    );
   }
 
   #own(owner: Owner, path: string): Ownership | null {
@@ -236,7 +291,10 @@ export class SimulatedDisk {
     return {
       read: async (target, targetOffset, length, offset) => {
         assertOpen();
-        return this.#call("read", owner, () => inode.read(target, targetOffset, length, offset));
+        return this.#call("read", owner, () => {
+          this.#failSometimes(this.temper.callFails, "reading a file");
+          return inode.read(target, targetOffset, length, offset);
+        });
       },
       write: async (source, sourceOffset, length, offset) => {
         assertOpen();
@@ -267,8 +325,11 @@ export class SimulatedDisk {
     return new Promise((resolve, reject) => {
       this.#loop.after(this.#dice.number() * total, "write arrives", owner, () => {
         flight.arrived = true;
-        const count = fails === null ? source.length : this.#dice.between(0, source.length);
-        inode.write(flight.bytes.subarray(0, count), offset);
+        const part = (): number => this.#dice.between(0, source.length);
+        const count = fails === null ? source.length : part();
+        const arrive = (bytes: number): void => inode.write(flight.bytes.subarray(0, bytes), offset);
+        const halfway = (): void => arrive(part());
+        if (!this.#crashes.pass(owner, "write", () => arrive(count), halfway)) return;
         if (this.temper.writeBack > 0) inode.writeBack(this.#dice, this.temper.writeBack);
         this.#loop.after(total * 0.5, "write", owner, () => {
           this.#flights.delete(flight);
@@ -276,8 +337,10 @@ export class SimulatedDisk {
             this.onMisuse("the source of a write was changed before the write had completed");
           }
           if (fails !== null) return reject(fails);
-          if (dsync) inode.flushRange(offset, source.length);
-          resolve();
+          if (!dsync) return resolve();
+          const whole = (): void => inode.flushRange(offset, source.length);
+          const some = (): void => inode.flushSome(this.#dice, Inode.sectors(offset, source.length));
+          if (this.#crashes.pass(owner, "write with dsync", whole, some)) resolve();
         });
       });
     });
@@ -285,22 +348,32 @@ export class SimulatedDisk {
 
   #sync(owner: Owner, inode: Inode): Promise<void> {
     const sync = inode.beginSync();
-    return this.#call("sync", owner, () => {
-      const failed = this.#dice.chance(this.temper.syncFails);
-      inode.endSync(sync, failed);
-      if (failed) throw new DiskError("failed", "EIO", "sync failed");
-    });
+    return this.#call(
+      "sync",
+      owner,
+      () => {
+        const failed = this.#dice.chance(this.temper.syncFails);
+        inode.endSync(sync, failed);
+        if (failed) throw this.#fault("sync failed");
+      },
+      () => inode.flushSome(this.#dice, sync),
+    );
   }
 
   #failure(probability: number, inode: Inode, end: number): DiskError | null {
     if (end > inode.size && this.usedBytes() + end - inode.size > this.temper.capacityBytes) {
       return new DiskError("full", "ENOSPC", "no space left on the disk");
     }
-    return this.#dice.chance(probability) ? new DiskError("failed", "EIO", "write failed") : null;
+    return this.#dice.chance(probability) ? this.#fault("write failed") : null;
+  }
+
+  #fault(message: string): DiskError {
+    this.faults++;
+    return new DiskError("failed", "EIO", `EIO: ${message}`);
   }
 
   #failSometimes(probability: number, what: string): void {
-    if (this.#dice.chance(probability)) throw new DiskError("failed", "EIO", `${what} failed`);
+    if (this.#dice.chance(probability)) throw this.#fault(`${what} failed`);
   }
 }
 
