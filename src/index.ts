@@ -30,7 +30,11 @@ export type { Position } from "./queue/queue.js";
 export { StoreError } from "./store/store.js";
 export type {
   Batch,
+  Behind,
+  Letter,
   Page,
+  ParkedGroup,
+  Parking,
   Store,
   StoreClaim,
   StoreDescriptor,

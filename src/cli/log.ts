@@ -38,8 +38,12 @@ export function logEvents(heart: Heart, log: Log, clock: Clock): void {
   );
   events.on("stalled", ({ reason }) => log.error({ event: "stalled" }, `the writer stands still: ${reason}`));
   events.on("warning", ({ text }) => log.warn({ event: "warning" }, text));
-  events.on("deadLetter", ({ position, error }) =>
-    log.error({ event: "deadLetter", position, code: error.code }, `the database refuses a change: ${error.message}`),
+  // Not the records: keys may be what nobody wants in a log.
+  events.on("deadLetter", ({ id, position, reason }) =>
+    log.error({ event: "deadLetter", id, position }, `dead letter ${id}: ${reason}`),
+  );
+  events.on("deadLetterEnded", ({ ids, how }) =>
+    log.info({ event: "deadLetterEnded", ids, how }, `${counted(ids.length, "dead letter")} ${how}`),
   );
   events.on("full", ({ pendingBytes }) => {
     if (clock.monotonic() - fullSaidAt < quietMs) return;

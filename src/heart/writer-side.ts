@@ -178,6 +178,8 @@ export class WriterSide implements WriterReports {
     if (position.sequence === this.#journal.accepted) this.#events.emit("drained", { sequence: position.sequence });
   }
 
+  unparked(): void {}
+
   retry(error: PlainError, attempt: number, delayMs: number): void {
     this.counters.retries++;
     const wasUp = this.health.state === "up";
