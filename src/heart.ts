@@ -4,10 +4,13 @@
  * write-behind.ts implements it.
  */
 import type { Bytes, JsonBytes } from "./bytes.js";
+import type { JsonValue } from "./change-json.js";
 import type { WriteBehindError } from "./errors.js";
 import type { BatchReport, Emitter } from "./events.js";
 import type { Durability } from "./queue/queue.js";
 import type { Workspace } from "./workspace.js";
+
+export type { JsonValue } from "./change-json.js";
 
 /** Work that was done. */
 export interface Executed<T> {
@@ -148,15 +151,6 @@ export interface Status {
   /** Frames that the database refused, and changes that wait behind them. */
   readonly deadLetters: { readonly count: number; readonly waitingBehind: number };
 }
-
-/** A record's value as JSON. */
-export type JsonValue =
-  | { readonly type: "string"; readonly value: JsonBytes; readonly expiresAt: number | null }
-  | {
-      readonly type: "hash";
-      readonly fields: readonly (readonly [JsonBytes, JsonBytes])[];
-      readonly expiresAt: number | null;
-    };
 
 /** What a write does to one record, as JSON. */
 export interface JsonRecordChange {

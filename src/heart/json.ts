@@ -1,18 +1,13 @@
 /** Records and changes as the admin API, inspect and the lesson show them. Pure. */
 import { jsonOfBytes } from "../bytes.js";
-import { inFieldOrder, type Change, type Content, type RecordChange, type RecordValue } from "../change.js";
-import type { JsonChange, JsonRecordChange, JsonValue } from "../heart.js";
+import { jsonOfContent, type JsonValue } from "../change-json.js";
+import type { Change, RecordChange, RecordValue } from "../change.js";
+import type { JsonChange, JsonRecordChange } from "../heart.js";
 import { positionText, type Frame } from "../queue/queue.js";
 
 /** A record's value as JSON; null stays null. */
 export function jsonOfValue(value: RecordValue | null): JsonValue | null {
   return value === null ? null : jsonOfContent(value.content, value.expiresAt);
-}
-
-function jsonOfContent(content: Content, expiresAt: number | null): JsonValue {
-  if (typeof content === "string") return { type: "string", value: jsonOfBytes(content), expiresAt };
-  const fields = [...inFieldOrder(content)].map(([field, value]) => [jsonOfBytes(field), jsonOfBytes(value)] as const);
-  return { type: "hash", fields, expiresAt };
 }
 
 /** The changes of a frame as JSON, in their order. */
