@@ -54,6 +54,13 @@ export class ParkedFrames {
     );
   }
 
+  /** These are all letters there are: what became of others, and of what waited behind them, was not told. */
+  only(ids: ReadonlySet<string>): void {
+    this.#ranges = this.#ranges.map((range) =>
+      range.discarded || range.letters.every((id) => ids.has(id)) ? range : { ...range, what: "unknown", letters: [] },
+    );
+  }
+
   /** The database is where it was after this frame: what came later is pending once more. */
   cut(last: number): void {
     this.#ranges = this.#ranges.flatMap((range) =>

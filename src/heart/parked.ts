@@ -57,6 +57,7 @@ export class Parked {
     const records = new Set([...this.#records.keys(), ...overlay.records.keys()]);
     this.#records = new Map(overlay.records);
     this.#totals = overlay;
+    this.frames.only(new Set([...overlay.records.values()].map(({ letter }) => letter)));
     return records;
   }
 

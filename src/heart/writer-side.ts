@@ -246,7 +246,7 @@ export class WriterSide implements WriterReports {
   /** The writer died between a commit and its report: what that has parked is in the overlay, but not which frames. */
   #missed({ sequence }: Position, { letters }: ParkedOverlay): void {
     const known = this.#position?.sequence ?? sequence;
-    if (sequence > known && letters > 0) this.parked.frames.addUnknown(known + 1, sequence);
+    if (sequence > known && letters + this.parked.count > 0) this.parked.frames.addUnknown(known + 1, sequence);
   }
 
   /** Frames that were read without knowing where the store is may hold what was discarded since: the database knows. */
