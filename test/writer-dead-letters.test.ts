@@ -216,7 +216,15 @@ describe("what comes behind", () => {
     await world.stored();
     expect(world.store.parked.size).toBe(0);
     expect(world.told("unparked")).toEqual([
-      { type: "unparked", ids: ["1", "2"], records: ["a", "b", "c"], how: "superseded", letters: 0, waitingBehind: 0 },
+      {
+        type: "unparked",
+        ids: ["1", "2"],
+        records: ["a", "b", "c"],
+        how: "superseded",
+        gaveUpBehind: false,
+        letters: 0,
+        waitingBehind: 0,
+      },
     ]);
     expect(world.reports.map(({ type }) => type).slice(-3)).toEqual(["unparked", "committed", "committed"]);
     expectToldTruth(world);
@@ -256,7 +264,15 @@ describe("a suspect", () => {
     await world.until(() => world.store.parked.size === 0);
     expect(world.store.value("child:1")).toBe("x");
     expect(world.told("unparked")).toEqual([
-      { type: "unparked", ids: ["1"], records: ["child:1"], how: "retried", letters: 0, waitingBehind: 0 },
+      {
+        type: "unparked",
+        ids: ["1"],
+        records: ["child:1"],
+        how: "retried",
+        gaveUpBehind: false,
+        letters: 0,
+        waitingBehind: 0,
+      },
     ]);
     expectWhole(world);
     await stop(world, writer);

@@ -2,7 +2,7 @@
 import { jsonOfBytes } from "../bytes.js";
 import { jsonOfContent, type JsonValue } from "../change-json.js";
 import type { Change, RecordChange, RecordValue } from "../change.js";
-import type { JsonChange } from "../heart.js";
+import type { JsonChange, JsonRecordChange } from "../heart.js";
 import { positionText, type Frame } from "../queue/queue.js";
 
 /** A record's value as JSON; null stays null. */
@@ -17,7 +17,8 @@ export function jsonOfFrame(frame: Frame): JsonChange[] {
   return frame.body.changes.map((change) => ({ ...common, ...jsonOfChange(change) }));
 }
 
-function jsonOfChange({ record, change }: RecordChange): Omit<JsonChange, "position" | "acceptedAt"> {
+/** A change of one record as JSON. */
+export function jsonOfChange({ record, change }: RecordChange): JsonRecordChange {
   const key = jsonOfBytes(record);
   return { key, kind: change.kind, value: valueOfChange(change), unset: unsetOf(change) };
 }
@@ -28,6 +29,6 @@ function valueOfChange(change: Change): JsonValue | null {
   return change.fields === null ? null : jsonOfContent(change.fields.set, change.expiresAt ?? null);
 }
 
-function unsetOf(change: Change): JsonChange["unset"] {
+function unsetOf(change: Change): JsonRecordChange["unset"] {
   return change.kind === "merge" && change.fields !== null ? [...change.fields.unset].map(jsonOfBytes) : [];
 }

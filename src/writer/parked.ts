@@ -15,6 +15,8 @@ import { assert } from "./state.js";
 export interface RunParking extends Parking {
   /** Sequences, ascending. */
   readonly frames: readonly number[];
+  /** For each of them a letter of its group. */
+  readonly waitFor: readonly string[];
   readonly letter: NewLetter | null;
 }
 
@@ -86,9 +88,9 @@ export class Parked {
   }
 
   /** What those hear who keep their own picture of what is parked. */
-  reportOf({ frames, letter, put }: RunParking): ParkedReport {
+  reportOf({ frames, waitFor, letter, put }: RunParking): ParkedReport {
     const records = letter === null ? put.flatMap(({ behind }) => [...behind.keys()]) : letter.records;
-    return { frames, letter, records: this.#recordsOf(records), ...this.totals };
+    return { frames, waitFor, letter, records: this.#recordsOf(records), ...this.totals };
   }
 
   /** Makes a letter of a frame whose records are not parked. */
@@ -102,6 +104,7 @@ export class Parked {
       drop: [],
       put: [{ id: position.sequence, letters: [letter], behind: new Map() }],
       frames: [position.sequence],
+      waitFor: [letterId(position.sequence)],
       letter: { id: letterId(position.sequence), position, records, reason },
     };
   }
@@ -170,6 +173,8 @@ export class Aside {
   /** Groups that have become part of an older one. */
   readonly #joined = new Map<number, number>();
   readonly #frames: number[] = [];
+  /** The group of each of them, as it was called then. */
+  readonly #groups: number[] = [];
 
   constructor(parked: Parked) {
     this.#parked = parked;
@@ -196,6 +201,7 @@ export class Aside {
       }
     }
     this.#frames.push(position.sequence);
+    this.#groups.push(group);
     return true;
   }
 
@@ -224,7 +230,8 @@ export class Aside {
       });
     }
     const groups = [...put].map(([id, { letters, behind }]) => ({ id, letters, behind }));
-    return { drop: [...this.#joined.keys()], put: groups, frames: this.#frames, letter: null };
+    const waitFor = this.#groups.map(letterId);
+    return { drop: [...this.#joined.keys()], put: groups, frames: this.#frames, waitFor, letter: null };
   }
 
   #find(record: Bytes): number | null {

@@ -37,6 +37,7 @@ export interface SuspectsParts {
 interface Try {
   readonly group: ParkedGroup;
   readonly how: UnparkedReport["how"];
+  readonly gaveUpBehind: boolean;
 }
 
 interface Due {
@@ -176,15 +177,16 @@ export class Suspects {
 
   async #retry(group: ParkedGroup): Promise<LetterOutcome[]> {
     const how = isSuperseded(group) ? "superseded" : "retried";
-    const reason = await this.#commit({ group, how }, rowsOfGroup(group));
+    const reason = await this.#commit({ group, how, gaveUpBehind: false }, rowsOfGroup(group));
     if (reason === null) return outcomes(group, "stored", null, null);
     this.#refused(group.id, reason);
     return outcomes(group, "refused", reason, "mend the row or the schema, or discard the letter");
   }
 
   async #discard(group: ParkedGroup, what: LettersOrder): Promise<LetterOutcome[]> {
-    const rows = what === "discard" ? rowsBehind(group) : new Map<Bytes, Change>();
-    const reason = await this.#commit({ group, how: "discarded" }, rows);
+    const gaveUpBehind = what === "discardBehind";
+    const rows = gaveUpBehind ? new Map<Bytes, Change>() : rowsBehind(group);
+    const reason = await this.#commit({ group, how: "discarded", gaveUpBehind }, rows);
     if (reason === null) return outcomes(group, "discarded", null, null);
     const hint = "what waits behind it is refused, too: discard with `behind` gives up both";
     return outcomes(group, "refused", reason, hint);
@@ -219,15 +221,15 @@ export class Suspects {
     const records = groups.flatMap((group) => [...rowsOfGroup(group).keys()]);
     const ids = groups.flatMap(idsOf);
     this.load([]);
-    report({ type: "unparked", ids, records, how: "superseded", ...parked.totals });
+    report({ type: "unparked", ids, records, how: "superseded", gaveUpBehind: false, ...parked.totals });
   }
 
-  #done({ group, how }: Try): void {
+  #done({ group, how, gaveUpBehind }: Try): void {
     const { parked, report } = this.#parts;
     const records = [...rowsOfGroup(group).keys()];
     parked.change({ drop: [group.id], put: [] });
     this.#forget(group.id);
-    report({ type: "unparked", ids: idsOf(group), records, how, ...parked.totals });
+    report({ type: "unparked", ids: idsOf(group), records, how, gaveUpBehind, ...parked.totals });
   }
 
   #refused(id: number, reason: string): void {
