@@ -8,6 +8,7 @@ import { WriteBehindError } from "../../errors.js";
 import { samePosition, type Position } from "../../queue/queue.js";
 import {
   claimStaleMs,
+  generationAfter,
   StoreError,
   type Batch,
   type Page,
@@ -122,6 +123,7 @@ class Connection implements MemoryStore {
     database.parked = parked;
     database.rows = rows;
     database.position = to;
+    this.#generation = database.generation = generationAfter(batch);
     database.heartbeatAt = this.#now();
   }
 

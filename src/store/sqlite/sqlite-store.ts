@@ -7,6 +7,7 @@
 import type { Bytes } from "../../bytes.js";
 import type { RecordValue } from "../../change.js";
 import {
+  generationAfter,
   StoreError,
   type Batch,
   type Page,
@@ -87,6 +88,7 @@ export class SqliteStore implements Store {
         if (batch.parking !== null) parked.change(batch.parking);
         if (batch.sweepUpTo !== null) rows.sweep(batch.sweepUpTo);
       });
+      this.#claim = { logId: batch.to.logId, generation: generationAfter(batch) };
     });
   }
 
