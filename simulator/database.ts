@@ -13,7 +13,7 @@
 import type { Bytes } from "../src/bytes.js";
 import type { RecordValue } from "../src/change.js";
 import { memoryStore, type MemoryStore } from "../src/store/memory/memory-store.js";
-import { StoreError, type Batch, type Store } from "../src/store/store.js";
+import { generationAfter, StoreError, type Batch, type Store } from "../src/store/store.js";
 import type { Moment } from "./crash-points.js";
 import type { Machine, Process } from "./machine.js";
 
@@ -119,8 +119,12 @@ export class SimulatedDatabase {
     const kept = this.#history.slice(0, Math.max(1, this.#history.length - commits));
     if (kept.length === this.#history.length || kept.length === 0) return;
     const inner = this.#make();
-    const opened = await inner.open({ logId: (kept[0] as Batch).to.logId });
-    for (const batch of kept) await inner.commit({ ...batch, generation: opened.generation });
+    let { generation } = await inner.open({ logId: (kept[0] as Batch).to.logId });
+    for (const each of kept) {
+      const batch = { ...each, generation };
+      await inner.commit(batch);
+      generation = generationAfter(batch);
+    }
     this.#inner = inner;
     this.#connections.clear();
     this.#history = kept;

@@ -208,7 +208,6 @@ export class MemoryCache {
     if (!place.open) return false;
     this.#closePlace(place.record);
     if (now > this.#now) this.#now = now;
-    if (!this.#watches.isEmpty) this.#watches.learn(place.record, value);
     let entry = this.#entries.get(place.record);
     if (entry === undefined) {
       entry = new Entry(place.record);
@@ -220,6 +219,7 @@ export class MemoryCache {
       entry.list?.remove(entry);
     }
     entry.value = value;
+    if (!this.#watches.isEmpty) this.#watches.learn(place.record, value);
     entry.absentUntil = now + this.#absentMs;
     this.#recost(entry);
     this.#makeClean(entry);
@@ -241,14 +241,17 @@ export class MemoryCache {
     }
   }
 
-  /** The database went back to an older state: whatever was read from it may be older than what is known. */
+  /** What was read from the database may not be so (it went back): forgotten now, or as soon as it is clean. */
   forgetClean(): void {
     for (const place of this.#places.values()) place.open = false;
     this.#places.clear();
     for (const entry of this.#entries.values()) {
-      if (entry.list === this.#pending) continue;
-      entry.list?.remove(entry);
-      this.#forget(entry);
+      if (entry.list === this.#pending) {
+        entry.stale = true;
+      } else {
+        entry.list?.remove(entry);
+        this.#forget(entry);
+      }
     }
   }
 
@@ -355,6 +358,7 @@ export class MemoryCache {
   #giveBase(entry: Entry, row: RecordValue | null): void {
     entry.value = entry.overlay === null ? row : apply(row, entry.overlay);
     entry.overlay = null;
+    if (!this.#watches.isEmpty) this.#watches.learn(entry.record, entry.value ?? null);
     this.#recost(entry);
     if (this.#bytes > this.#bytesMax) this.#evict();
   }

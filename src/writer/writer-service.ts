@@ -3,11 +3,11 @@
  * writer-thread.ts puts the concrete parts of a real thread into it.
  */
 import { errorOfPlain, plainError } from "../errors.js";
-import type { BatchReport } from "../events.js";
 import type { Channel, Clock, Random } from "../host/host.js";
 import type { Waiting } from "../queue/queue.js";
 import type { Store } from "../store/store.js";
 import type { FromWriter, ToWriter, WriterOptions } from "./messages.js";
+import { obey } from "./orders.js";
 import { SideQueue, type FrameReader, type QueueSide } from "./side-queue.js";
 import { Writer } from "./writer.js";
 
@@ -28,7 +28,7 @@ export async function serveWriter(channel: Channel<FromWriter, ToWriter>, parts:
   const queue = new SideQueue(parts.frames, side);
   const writer = new Writer({ ...parts, queue, report: (report) => channel.post(report) });
   channel.receive((message) => {
-    if (!side.answered(message)) obey(writer, channel, message);
+    if (!side.answered(message)) hear(writer, channel, message);
   });
   await writer.ended;
   await queue.close();
@@ -68,20 +68,18 @@ class ChannelSide implements QueueSide {
   }
 }
 
-function obey(writer: Writer, channel: Channel<FromWriter, ToWriter>, message: ToWriter): void {
+function hear(writer: Writer, channel: Channel<FromWriter, ToWriter>, message: ToWriter): void {
   switch (message.type) {
     case "hurry":
       return writer.hurry(message.upTo);
     case "resume":
       return writer.resume();
-    case "pause":
-      return answer(
-        channel,
-        message.id,
-        writer.pause().then(() => null),
+    case "order":
+      void obey(writer, message.order).then(
+        (answer) => channel.post({ type: "done", id: message.id, answer }),
+        (error: unknown) => channel.post({ type: "failed", id: message.id, error: plainError(error) }),
       );
-    case "step":
-      return answer(channel, message.id, writer.step());
+      return undefined;
     case "stop":
       // Whoever serves the writer awaits its end.
       void writer.stop();
@@ -91,11 +89,4 @@ function obey(writer: Writer, channel: Channel<FromWriter, ToWriter>, message: T
     case "journalFailed":
       throw new Error(`broken invariant: ${message.type} is no order`);
   }
-}
-
-function answer(channel: Channel<FromWriter, ToWriter>, id: number, done: Promise<BatchReport | null>): void {
-  void done.then(
-    (report) => channel.post({ type: "done", id, report, error: null }),
-    (error: unknown) => channel.post({ type: "done", id, report: null, error: plainError(error) }),
-  );
 }

@@ -8,9 +8,11 @@ import { WriteBehindError } from "../../errors.js";
 import { samePosition, type Position } from "../../queue/queue.js";
 import {
   claimStaleMs,
+  generationAfter,
   StoreError,
   type Batch,
   type Page,
+  type ParkedGroup,
   type Store,
   type StoreClaim,
   type StoreOpened,
@@ -22,6 +24,8 @@ const sweepRowsMax = 1000;
 /** What a real database would keep on its disk. */
 interface Database {
   rows: Map<Bytes, RecordValue>;
+  /** By id. */
+  parked: ReadonlyMap<number, ParkedGroup>;
   position: Position | null;
   generation: number;
   /** The log id of the queue that has the claim. */
@@ -41,13 +45,15 @@ export interface MemoryStore extends Store {
   connect(): MemoryStore;
   /** Everything that is in the database. */
   rows(): ReadonlyMap<Bytes, RecordValue>;
+  /** What is parked, in the order of the groups' ids. */
+  parked(): readonly ParkedGroup[];
   /** How far the queue has been committed. */
   position(): Position | null;
 }
 
 /** A new, empty database in memory, and a connection to it. */
 export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
-  const database = { rows: new Map(), position: null, generation: 0, owner: null, heartbeatAt: 0 };
+  const database = { rows: new Map(), parked: new Map(), position: null, generation: 0, owner: null, heartbeatAt: 0 };
   return new Connection(database, options.now ?? (() => 0));
 }
 
@@ -72,6 +78,10 @@ class Connection implements MemoryStore {
     return this.#database.rows;
   }
 
+  parked(): readonly ParkedGroup[] {
+    return [...this.#database.parked.values()].toSorted((a, b) => a.id - b.id);
+  }
+
   position(): Position | null {
     return this.#database.position;
   }
@@ -88,7 +98,7 @@ class Connection implements MemoryStore {
       database.heartbeatAt = this.#now();
       this.#generation = ++database.generation;
     }
-    return { position: database.position, generation: database.generation };
+    return { position: database.position, generation: database.generation, parked: this.parked() };
   }
 
   async commit(batch: Batch): Promise<void> {
@@ -101,16 +111,19 @@ class Connection implements MemoryStore {
     ) {
       throw new StoreError("moved", "the position or the claim is not the expected one");
     }
-    // All or nothing: whatever throws in here, the database still has the old map.
+    // All or nothing: whatever throws in here, the database still has the old maps.
     const rows = new Map(batch.clear ? [] : database.rows);
     for (const [record, change] of batch.rows) {
       const value = apply(rows.get(record) ?? null, change);
       if (value === null) rows.delete(record);
       else rows.set(record, value);
     }
-    if (batch.sweepUpTo !== null) sweep(rows, batch.sweepUpTo);
+    const parked = parkedAfter(batch, database.parked);
+    if (batch.sweepUpTo !== null) sweep(rows, batch.sweepUpTo, recordsOf(parked));
+    database.parked = parked;
     database.rows = rows;
     database.position = to;
+    this.#generation = database.generation = generationAfter(batch);
     database.heartbeatAt = this.#now();
   }
 
@@ -133,10 +146,35 @@ class Connection implements MemoryStore {
   }
 }
 
-function sweep(rows: Map<Bytes, RecordValue>, upTo: number): void {
+function parkedAfter({ clear, parking }: Batch, before: Database["parked"]): Database["parked"] {
+  if (!clear && parking === null) return before;
+  const parked = new Map(clear ? [] : before);
+  for (const id of parking?.drop ?? []) parked.delete(id);
+  for (const { id, letters, behind } of parking?.put ?? []) {
+    const old = parked.get(id);
+    const all = new Map([...(old?.letters ?? []), ...letters].map((letter) => [letter.position.sequence, letter]));
+    parked.set(id, {
+      id,
+      letters: [...all.values()].toSorted((a, b) => a.position.sequence - b.position.sequence),
+      behind: new Map([...(old?.behind ?? []), ...behind]),
+    });
+  }
+  return parked;
+}
+
+function recordsOf(parked: Database["parked"]): Set<Bytes> {
+  const records = new Set<Bytes>();
+  for (const { letters, behind } of parked.values()) {
+    for (const { changes } of letters) for (const { record } of changes) records.add(record);
+    for (const record of behind.keys()) records.add(record);
+  }
+  return records;
+}
+
+function sweep(rows: Map<Bytes, RecordValue>, upTo: number, kept: ReadonlySet<Bytes>): void {
   let swept = 0;
   for (const [record, value] of rows) {
-    if (!isLive(value, upTo) && swept++ < sweepRowsMax) rows.delete(record);
+    if (!isLive(value, upTo) && !kept.has(record) && swept++ < sweepRowsMax) rows.delete(record);
   }
 }
 
