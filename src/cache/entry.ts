@@ -17,6 +17,12 @@ export class Entry {
   queuedAt = 0;
   /** When known absence ends. Counts only where `content` is null and nothing is pending. */
   absentUntil = 0;
+  /** While pending: the sequence of its last whole change; 0 where its base is the row. */
+  wholeAt = 0;
+  /** While pending: the sequences of the merges since; null where there are none. */
+  merges: number[] | null = null;
+  /** While pending: what it holds was dropped, and the log has it. `expiresAt` stays. */
+  dropped = false;
   /** What it costs in memory, in bytes. */
   bytes = 0;
   /** Uses since it was taken in or last spared, 0 to 3. */
