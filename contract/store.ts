@@ -6,6 +6,7 @@
  * Each case gets a database of its own from `make`, and ends it.
  */
 import { claimCases } from "./store/claim-cases.js";
+import { parkingCases } from "./store/parking-cases.js";
 import { positionCases } from "./store/position-cases.js";
 import { readingCases } from "./store/reading-cases.js";
 import { rowCases } from "./store/row-cases.js";
@@ -21,7 +22,7 @@ export interface StoreCase {
 
 /** The cases for the databases that `make` makes. */
 export function storeContract(make: () => Promise<StoreWorld>): readonly StoreCase[] {
-  return [...positionCases, ...rowCases, ...readingCases, ...claimCases].map(({ name, run }) => ({
+  return [...positionCases, ...rowCases, ...readingCases, ...claimCases, ...parkingCases].map(({ name, run }) => ({
     name,
     run: async () => {
       const world = await make();

@@ -103,7 +103,7 @@ export const mutants: readonly Mutant[] = [
     name: "forget-what-is-pending-at-start",
     promise: 2,
     file: "src/write-behind.js",
-    find: "await this.#recover(log, from);",
+    find: "await recover(log, from, this.#journal.accepted, this.#cache, this.#side);",
     replace: "",
     seeds: 300,
   },
@@ -207,9 +207,9 @@ export const mutants: readonly Mutant[] = [
     name: "older-value-after-a-retry",
     promise: 3,
     file: "src/writer/writer.js",
-    find: "await this.#parts.store.commit({ ...this.#claim(), to, clear, rows, sweepUpTo });",
+    find: "await this.#parts.store.commit({ ...this.#claim(), to, clear, rows, sweepUpTo, parking: null });",
     replace:
-      "await this.#parts.store.commit({ ...this.#claim(), to, clear, rows: this.#trouble === null ? rows : new Map([...rows, ...(this.older ?? [])]), sweepUpTo }); this.older = rows;",
+      "await this.#parts.store.commit({ ...this.#claim(), to, clear, rows: this.#trouble === null ? rows : new Map([...rows, ...(this.older ?? [])]), sweepUpTo, parking: null }); this.older = rows;",
     seeds: 300,
   },
   {
@@ -239,9 +239,9 @@ export const mutants: readonly Mutant[] = [
   {
     name: "flush-does-not-wait",
     promise: 6,
-    file: "src/write-behind.js",
-    find: "if (upTo > this.#side.stored) {",
-    replace: "if (upTo > this.#side.stored + 1) {",
+    file: "src/heart/flushes.js",
+    find: "if (upTo > stored) {",
+    replace: "if (upTo > stored + 1) {",
     seeds: 1000,
   },
   {

@@ -15,9 +15,8 @@ export const errorCodes = {
     remedy: "ask again later; writes of whole values go on",
   },
   REFUSED: {
-    means: "the database refused the change for what it is",
-    remedy:
-      "let the database take it, for example by changing the constraint; the queue keeps it and what came after it",
+    means: "the database refused the change, or an earlier one of the same record: it is parked as a dead letter",
+    remedy: "mend what the database objects to and retry it, or discard it: `write-behind dead list`",
   },
   CLOSED: {
     means: "the instance is closing or closed, or its writer is paused",

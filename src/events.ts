@@ -1,4 +1,5 @@
 /** Typed events and the counters that status, metrics and tests read. */
+import type { JsonBytes } from "./bytes.js";
 import type { PlainError } from "./errors.js";
 
 /** One committed run. */
@@ -23,8 +24,15 @@ export interface Events {
   readonly retry: { readonly error: PlainError; readonly attempt: number; readonly delayMs: number };
   readonly storeDown: { readonly error: PlainError };
   readonly storeUp: { readonly downMs: number };
-  /** A frame was parked. */
-  readonly deadLetter: { readonly position: string; readonly error: PlainError };
+  /** The database has refused a frame, and it was parked. The records are keys as text; `reason` is the database's. */
+  readonly deadLetter: {
+    readonly id: string;
+    readonly position: string;
+    readonly records: readonly JsonBytes[];
+    readonly reason: string;
+  };
+  /** Dead letters are none any more: stored, replaced by a later write, or given up. */
+  readonly deadLetterEnded: { readonly ids: readonly string[]; readonly how: "retried" | "superseded" | "discarded" };
   /** The queue has reached a limit: a writer waits or was refused. */
   readonly full: { readonly pendingBytes: number };
   /** The writer stands still although there is work. */

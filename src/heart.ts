@@ -4,10 +4,13 @@
  * write-behind.ts implements it.
  */
 import type { Bytes, JsonBytes } from "./bytes.js";
+import type { JsonValue } from "./change-json.js";
 import type { WriteBehindError } from "./errors.js";
 import type { BatchReport, Emitter } from "./events.js";
 import type { Durability } from "./queue/queue.js";
 import type { Workspace } from "./workspace.js";
+
+export type { JsonValue } from "./change-json.js";
 
 /** Work that was done. */
 export interface Executed<T> {
@@ -55,18 +58,22 @@ export interface Heart {
   whenKept(sequence: number, reached: Reached): void;
   /** The same for "on disk, whatever the level": asks for a sync where the level does not sync by itself. */
   whenDurable(sequence: number, reached: Reached): void;
-  /** The same for "in the database". Makes the writer hurry. The returned function calls the wait off. */
+  /**
+   * The same for "in the database, or parked": `deadLetters.refusal` tells which. Makes the writer hurry. The returned
+   * function calls the wait off.
+   */
   whenStored(sequence: number, reached: Reached): () => void;
-  /** The highest accepted and stored sequences. */
+  /** The highest accepted sequence, and the one that the database's position has reached. */
   readonly accepted: number;
   readonly stored: number;
-  /** Waits until what is pending now (of these keys) is in the database. While paused it rejects with the hint `resume`. */
+  /** Waits until what is pending now (of these keys) is stored or parked. While paused it rejects with the hint `resume`. */
   flush(options?: WaitOptions & { readonly keys?: readonly Bytes[] | undefined }): Promise<FlushReport>;
   /** The writer stands still after the run in hand. Outlives a restart. */
   pause(): Promise<void>;
   resume(): Promise<void>;
   /** One run now, paused or not. */
   step(): Promise<StepReport>;
+  readonly deadLetters: DeadLetters;
   status(): Status;
   inspect(key: Bytes): Promise<Inspection>;
   /** Pending changes, oldest first. `after` is a position's text; an unknown one is BAD_VALUE. */
@@ -75,9 +82,11 @@ export interface Heart {
   close(options?: { readonly deadlineMs?: number | undefined }): Promise<CloseReport>;
 }
 
-/** What a flush did. `parked`: positions that the database refused. */
+/** What a flush did. */
 export interface FlushReport {
+  /** The position that the database has reached. */
   readonly stored: string | null;
+  /** Ids of the dead letters that keep changes of this flush from the database. */
   readonly parked: readonly string[];
 }
 
@@ -93,6 +102,8 @@ export interface CloseReport {
   readonly pendingChanges: number;
   /** Where what is left is safe: a sentence. Null where nothing is left. */
   readonly leftIn: string | null;
+  /** Dead letters: they and what waits behind them are kept in the database, beside the data. */
+  readonly deadLetters: number;
 }
 
 /** What `GET /api/status`, `wb.status()` and `write-behind status --json` give. Times are milliseconds. */
@@ -137,27 +148,23 @@ export interface Status {
     readonly error: string | null;
     readonly nextTryAt: number | null;
   };
+  /** Frames that the database refused, and changes that wait behind them. */
   readonly deadLetters: { readonly count: number; readonly waitingBehind: number };
 }
 
-/** A record's value as JSON. */
-export type JsonValue =
-  | { readonly type: "string"; readonly value: JsonBytes; readonly expiresAt: number | null }
-  | {
-      readonly type: "hash";
-      readonly fields: readonly (readonly [JsonBytes, JsonBytes])[];
-      readonly expiresAt: number | null;
-    };
-
-/** A pending change as JSON. */
-export interface JsonChange {
-  readonly position: string;
+/** What a write does to one record, as JSON. */
+export interface JsonRecordChange {
   readonly key: JsonBytes;
   readonly kind: "replace" | "merge" | "remove" | "clear";
   /** The whole value of a replace, the fields set by a merge, null else. */
   readonly value: JsonValue | null;
   /** Fields that a merge takes out. */
   readonly unset: readonly JsonBytes[];
+}
+
+/** A pending change as JSON. */
+export interface JsonChange extends JsonRecordChange {
+  readonly position: string;
   readonly acceptedAt: number;
 }
 
@@ -178,7 +185,69 @@ export interface Inspection {
   readonly queue: readonly JsonChange[];
   /** Read from the database itself, now. `error` where it cannot be reached. */
   readonly database: { readonly value: JsonValue | null; readonly error: string | null };
+  /** Id of the dead letter that holds the record or that its changes wait behind: one at the most. */
   readonly deadLetters: readonly string[];
+}
+
+/** Which dead letters: by their ids, or all there are. */
+export type DeadLetterIds = readonly string[] | "all";
+
+/** Changes that the database has refused, what waits behind them, and what a person can do about it. */
+export interface DeadLetters {
+  /** Oldest first. `after` is the id of a letter, or null. Rejects BAD_VALUE where it is no id. */
+  list(limit: number, after: string | null): Promise<DeadLetterPage>;
+  /** Tries letters again now, paused or not. Rejects BAD_VALUE for unknown ids, and then nothing was tried. */
+  retry(ids: DeadLetterIds): Promise<DeadLetterReport>;
+  /**
+   * Gives letters up, and writes what waits behind them; with `behind` that is given up, too. Rejects BAD_VALUE for
+   * unknown ids, and then nothing was given up.
+   */
+  discard(ids: DeadLetterIds, options?: { readonly behind?: boolean | undefined }): Promise<DeadLetterReport>;
+  /** Why a frame up to `stored` is not in the database: REFUSED, or UNKNOWN where that was too long ago; null: it is. */
+  refusal(sequence: number): WriteBehindError | null;
+  /** Whether one of these frames, the first and the last included, is not in the database or may not be. */
+  anyIn(first: number, last: number): boolean;
+}
+
+/** A frame that the database has refused, and what waits behind it. */
+export interface DeadLetter {
+  /** The frame's sequence as text. */
+  readonly id: string;
+  /** Id of the oldest letter of its group: letters that a frame has joined are retried or discarded together. */
+  readonly group: string;
+  readonly position: string;
+  readonly changes: readonly JsonRecordChange[];
+  /** What the database said. */
+  readonly reason: string;
+  /** When it was refused first: milliseconds since 1970. */
+  readonly refusedAt: number;
+  /** How often it was refused. */
+  readonly tries: number;
+  /** Later changes of its records, one composed of so many frames for each record. */
+  readonly behind: readonly (JsonRecordChange & { readonly frames: number })[];
+  /** Changes that wait behind the whole group. */
+  readonly waitingBehind: number;
+}
+
+/** A page of dead letters, oldest first. */
+export interface DeadLetterPage {
+  readonly items: readonly DeadLetter[];
+  readonly next: string | null;
+}
+
+/** What became of letters that were retried or discarded, each with the others of its group. */
+export interface DeadLetterReport {
+  readonly items: readonly DeadLetterOutcome[];
+  /** All are there: this is no page. */
+  readonly next: null;
+}
+
+/** What became of one letter. `refused`: it is a dead letter as before, and `reason` is what the database said. */
+export interface DeadLetterOutcome {
+  readonly id: string;
+  readonly became: "stored" | "refused" | "discarded";
+  readonly reason: string | null;
+  readonly hint: string | null;
 }
 
 /** Resolves once everything up to a sequence is as durable as was asked. Rejects UNKNOWN, CLOSED. */

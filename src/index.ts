@@ -5,9 +5,15 @@ export type { BatchReport, EventName, Events, Listener } from "./events.js";
 export type { HashHandle } from "./library/hash-handle.js";
 export type {
   CloseReport,
+  DeadLetter,
+  DeadLetterIds,
+  DeadLetterOutcome,
+  DeadLetterPage,
+  DeadLetterReport,
   FlushReport,
   Inspection,
   JsonChange,
+  JsonRecordChange,
   JsonValue,
   QueuePage,
   Status,
@@ -15,7 +21,7 @@ export type {
   WaitOptions,
 } from "./heart.js";
 export type { JsonHandle } from "./library/json-handle.js";
-export type { WriteBehind } from "./library/library.js";
+export type { DeadLettersOptions, WriteBehind } from "./library/library.js";
 export type { Receipt, SetOptions } from "./library/receipt.js";
 export { writeBehind, type WriteBehindOptions } from "./library/open.js";
 export { sqlite } from "./store/sqlite/index.js";
@@ -30,7 +36,11 @@ export type { Position } from "./queue/queue.js";
 export { StoreError } from "./store/store.js";
 export type {
   Batch,
+  Behind,
+  Letter,
   Page,
+  ParkedGroup,
+  Parking,
   Store,
   StoreClaim,
   StoreDescriptor,

@@ -131,6 +131,14 @@ export const optionTable = {
     scope: "engine",
     doc: "longest pause between two tries",
   },
+  deadLettersMax: {
+    type: "count",
+    default: 1000,
+    min: 0,
+    max: 100_000,
+    scope: "engine",
+    doc: "dead letters that are kept; one more stops the writer until some are retried or discarded; 0 parks nothing",
+  },
   absentMs: {
     type: "ms",
     default: 60 * second,

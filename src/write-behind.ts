@@ -11,6 +11,7 @@ import type { WriteBehindError } from "./errors.js";
 import { Emitter } from "./events.js";
 import type {
   CloseReport,
+  DeadLetters,
   Executed,
   FlushReport,
   Heart,
@@ -24,6 +25,7 @@ import type {
 } from "./heart.js";
 import type { Host, Timer } from "./host/host.js";
 import { abortable, bodyOf, NotYet } from "./heart/attempt.js";
+import { DeadLetterDesk } from "./heart/dead-letters.js";
 import { closed, closedBeforeStored, journalFailed, paused } from "./heart/failures.js";
 import { Flushes } from "./heart/flushes.js";
 import { Inspector } from "./heart/inspector.js";
@@ -35,6 +37,7 @@ import { frameBytes } from "./queue/journal/frame.js";
 import { Journal } from "./queue/journal/journal.js";
 import { JournalReader } from "./queue/journal/reader.js";
 import type { Durability, FrameBody } from "./queue/queue.js";
+import { recover } from "./heart/recover.js";
 import { describeStatus } from "./heart/status.js";
 import { Drain, whereLeft, withinDeadline } from "./heart/stopping.js";
 import type { Store, StoreDescriptor, StoreReader } from "./store/store.js";
@@ -94,7 +97,8 @@ class Engine implements Heart {
   readonly #side: WriterSide;
   readonly #resolve: Resolve = keyIsRecord;
   readonly #marks: Marks;
-  readonly #flushes = new Flushes((sequence, reached) => this.whenStored(sequence, reached));
+  readonly #flushes: Flushes;
+  readonly deadLetters: DeadLetters;
   readonly #drain: Drain;
   readonly #failureCalls: ((error: WriteBehindError) => void)[] = [];
   #writer: WriterHandle | null = null;
@@ -119,12 +123,15 @@ class Engine implements Heart {
     this.#loads = new Loads({
       reader,
       cache: this.#cache,
+      over: (record, row) => this.#side.parked.over(record, row),
       clock: parts.host.clock,
       atOnceMax: parts.options.loadsMax,
       heldMs: parts.options.waitMs,
       now: () => this.#logTime(),
     });
     this.#side = new WriterSide(parts.host.clock, journal, this.#cache, this.events);
+    this.#flushes = new Flushes(this.#side, (sequence, reached) => this.whenStored(sequence, reached));
+    this.deadLetters = new DeadLetterDesk(this.#side.parked, () => this.#openWriter());
     this.#side.onWentBack = (healed) => this.#loads.hold(healed);
     this.#marks = new Marks(journal);
     this.#drain = new Drain(parts.host.clock, (done) => this.whenStored(journal.accepted, done));
@@ -144,8 +151,8 @@ class Engine implements Heart {
       );
       const from = await abortable(this.#side.firstPosition(this.#journal), signal);
       const log = await frames();
-      this.#inspector = new Inspector(log, this.#journal, this.#cache, this.#reader, this.#resolve);
-      await this.#recover(log, from);
+      this.#inspector = new Inspector(log, this.#journal, this.#cache, this.#reader, this.#side.parked, this.#resolve);
+      await recover(log, from, this.#journal.accepted, this.#cache, this.#side);
       this.#side.begin();
       this.#tick();
     } catch (error) {
@@ -270,13 +277,8 @@ class Engine implements Heart {
 
   async flush(options: WaitOptions & { readonly keys?: readonly Bytes[] | undefined } = {}): Promise<FlushReport> {
     this.#assertOpen();
-    const records = options.keys?.map((key) => this.#resolve(key).record);
-    const upTo = records === undefined ? this.#journal.accepted : this.#side.sequenceOf(records);
-    if (upTo > this.#side.stored) {
-      if (this.#paused) throw paused();
-      await this.#flushes.until(upTo, options.signal);
-    }
-    return { stored: this.#side.positionText, parked: [] };
+    const records = options.keys?.map((key) => this.#resolve(key).record) ?? null;
+    return this.#flushes.flush(this.#journal.accepted, records, this.#paused, options.signal);
   }
 
   async pause(): Promise<void> {
@@ -344,7 +346,7 @@ class Engine implements Heart {
     const changes = this.#side.pendingChanges;
     const [{ durable }, { data }, failure] = [this.#journal, this.#options, this.#failure];
     const leftIn = await whereLeft(this.#host.disk, { changes, data, durable, failure });
-    return { drained: changes === 0, pendingChanges: changes, leftIn };
+    return { drained: changes === 0, pendingChanges: changes, leftIn, deadLetters: this.#side.parked.count };
   }
 
   /** Stops every part, whatever another one fails of: the folder must be free for the next owner. */
@@ -361,17 +363,6 @@ class Engine implements Heart {
     if (failed !== undefined && this.#failure === null) throw failed.reason;
   }
 
-  async #recover(log: JournalReader, from: number): Promise<void> {
-    for await (const piece of log.read(from, this.#journal.accepted)) {
-      for (const { frame } of piece) {
-        const { sequence } = frame.position;
-        if (frame.body.kind === "clear") this.#cache.clear(sequence);
-        else for (const { record, change } of frame.body.changes) this.#cache.write(record, change, sequence);
-        this.#side.recovered(sequence, frame.body.kind === "clear" ? 1 : frame.body.changes.length);
-      }
-    }
-  }
-
   /** Log time never goes back, whatever the wall clock does. */
   #logTime(): number {
     return Math.max(this.#host.clock.now(), this.#journal.lastAt);
@@ -383,6 +374,11 @@ class Engine implements Heart {
       this.#cache.expire(this.#logTime(), expiredPerTickMax);
       this.#tick();
     });
+  }
+
+  #openWriter(): WriterHandle {
+    this.#assertOpen();
+    return this.#writer as WriterHandle;
   }
 
   #assertOpen(): void {

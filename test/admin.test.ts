@@ -66,6 +66,16 @@ class FakeHeart {
     this.asked.push(["flush", options.keys]);
     return this.#done({ stored: "a:1:0", parked: [] });
   }
+  readonly deadLetters = {
+    list: (limit: number, after: string | null) => this.#ask(["list", limit, after], { items: [], next: null }),
+    retry: (ids: unknown) => this.#ask(["retry", ids], { items: [], next: null }),
+    discard: (ids: unknown, { behind }: { behind?: boolean }) =>
+      this.#ask(["discard", ids, behind], { items: [], next: null }),
+  };
+  #ask<T>(asked: unknown, answer: T): Promise<T> {
+    this.asked.push(asked);
+    return this.#done(answer);
+  }
   #done<T>(value: T): Promise<T> {
     return this.refuse === null ? Promise.resolve(value) : Promise.reject(this.refuse);
   }
@@ -168,6 +178,38 @@ describe("endpoints", () => {
     expect(heart.asked).toEqual([["flush", ["a", "\xff"]]]);
     expect((await call("POST", "/api/flush", json, '{"key":"a"}')).status).toBe(400);
     expect((await call("POST", "/api/pause", json, '{"why":1}')).status).toBe(400);
+  });
+
+  test("dead letters in pages, retried and discarded", async () => {
+    const path = "/api/dead-letters";
+    expect((await call("GET", path)).json).toEqual({ items: [], next: null });
+    await call("GET", `${path}?limit=7&after=17`);
+    expect((await call("POST", `${path}/retry`, json, '{"ids":["17","19"]}')).json).toEqual({ items: [], next: null });
+    await call("POST", `${path}/retry`, json, '{"ids":"all"}');
+    await call("POST", `${path}/discard`, json, '{"ids":["17"]}');
+    await call("POST", `${path}/discard`, json, '{"ids":"all","behind":true}');
+    expect(heart.asked).toEqual([
+      ["list", 100, null],
+      ["list", 7, "17"],
+      ["retry", ["17", "19"]],
+      ["retry", "all"],
+      ["discard", ["17"], undefined],
+      ["discard", "all", true],
+    ]);
+    expect((await call("GET", `${path}?limit=1001`)).status).toBe(400);
+    for (const body of ["", "{}", '{"ids":[]}', '{"ids":[17]}', '{"ids":"17"}', '{"ids":"all","all":true}']) {
+      expect(await call("POST", `${path}/retry`, json, body), body).toMatchObject({
+        status: 400,
+        json: { error: { code: "BAD_VALUE", hint: expect.stringContaining('{"ids": ["17"]}') as string } },
+      });
+    }
+    expect((await call("POST", `${path}/discard`, json, '{"ids":"all","behind":1}')).status).toBe(400);
+    expect(heart.asked).toHaveLength(6);
+    heart.refuse = new WriteBehindError("BAD_VALUE", "there is no dead letter 5", { hint: "write-behind dead list" });
+    expect(await call("POST", `${path}/retry`, json, '{"ids":["5"]}')).toMatchObject({
+      status: 400,
+      json: { error: { code: "BAD_VALUE", message: "there is no dead letter 5" } },
+    });
   });
 
   test("a command", async () => {

@@ -301,6 +301,14 @@ describe("a watch", () => {
     expect([watch.changed(49), watch.changed(50)]).toEqual([false, true]);
   });
 
+  it("learns from a load nothing that a pending change has made obsolete", () => {
+    cache.write(a, put("1", 30), 1);
+    const place = cache.place(a);
+    const watch = cache.watch(a, 10);
+    cache.fill(place, text("old", 50), 20);
+    expect([watch.changed(29), watch.changed(30)]).toEqual([false, true]);
+  });
+
   it("learns the end from a load, and is not tripped by what had ended before it began", () => {
     const early = cache.watch(a, 10);
     cache.fill(cache.place(a), text("1", 50), 20);

@@ -32,9 +32,11 @@ function setup(loadsMax: number, heldMs = 1000, value: RecordValue | null = null
   const cache = new MemoryCache({ bytesMax: 1e6, absentMs: 1000 });
   const { reader, asked } = slowReader(value);
   const { clock } = nodeHost();
-  const loads = new Loads({ reader, cache, clock, atOnceMax: loadsMax, heldMs, now: () => 1 });
+  const loads = new Loads({ reader, cache, over: (_, row) => row, clock, atOnceMax: loadsMax, heldMs, now: () => 1 });
   return { loads, asked };
 }
+
+const nothingParked = { records: new Map(), letters: 0, waitingBehind: 0 };
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -96,21 +98,21 @@ test("a database that goes back again while it is being brought back: loads wait
     void promise.then(() => (healed[index] = true));
   };
   const report = { changes: 1, records: 1, from: "", to: "", commitMs: 1 };
-  side.opened(at(100), "test", "");
-  side.opened(at(50), "test", "");
-  side.committed(at(60), report);
-  side.opened(at(40), "test", "");
-  side.committed(at(60), report);
+  side.opened(at(100), "test", "", nothingParked);
+  side.opened(at(50), "test", "", nothingParked);
+  side.committed(at(60), report, null);
+  side.opened(at(40), "test", "", nothingParked);
+  side.committed(at(60), report, null);
   await turn();
   expect(healed).toEqual([false, false]);
-  side.committed(at(100), report);
+  side.committed(at(100), report, null);
   await turn();
   expect(healed).toEqual([true, true]);
   expect(side.sequenceOf(["k" as Bytes])).toBe(0);
-  side.opened(at(90), "test", "");
+  side.opened(at(90), "test", "", nothingParked);
   // Which records it lacks again is not known: a flush of any of them waits for all.
   expect(side.sequenceOf(["k" as Bytes])).toBe(100);
-  side.committed(at(100), report);
+  side.committed(at(100), report, null);
   await turn();
   expect(healed).toEqual([true, true, true]);
 });

@@ -74,9 +74,10 @@ function verbText(command: Command, common: ReadonlySet<string>): string[] {
     command.name() === "serve"
       ? ["Takes every option of [options.md](options.md) as a flag.", "", ...stopping]
       : own.map((option) => `- \`${option.flags}\`: ${option.description}`);
-  const usage = ["write-behind", command.name(), ...args].join(" ");
+  const name = nameOf(command);
+  const usage = ["write-behind", name, ...args].join(" ");
   return [
-    `## ${command.name()}`,
+    `## ${name}`,
     "",
     `\`${usage}\``,
     "",
@@ -87,13 +88,21 @@ function verbText(command: Command, common: ReadonlySet<string>): string[] {
   ];
 }
 
+/** `dead list`: the name of a verb behind a verb has both. */
+function nameOf(command: Command): string {
+  const { parent } = command;
+  return parent?.parent === undefined || parent.parent === null ? command.name() : `${parent.name()} ${command.name()}`;
+}
+
 function sentence(text: string): string {
   return `${text.slice(0, 1).toUpperCase()}${text.slice(1)}.`;
 }
 
 /** The text of docs/reference/cli.md. */
 export function cliPage(): string {
-  const { commands } = buildProgram(() => {});
+  const commands = buildProgram(() => {}).commands.flatMap((each) =>
+    each.commands.length === 0 ? [each] : each.commands,
+  );
   const shared =
     commands[0]?.options.filter(({ flags }) =>
       commands.every((each) => each.options.some((option) => option.flags === flags)),
@@ -125,9 +134,9 @@ export function cliPage(): string {
     "`Authorization: Bearer TOKEN`. Requests with the Origin of another page are refused, and, without a token, those whose",
     "Host is a foreign name. [errors.md](errors.md) lists the codes.",
     "",
-    "Status, record, queue, step and flush answer with what the package exports as the types `Status`, `Inspection`,",
-    "`QueuePage`, `StepReport` and `FlushReport`; pause and resume with `{state, reason}`; command with `{reply: {type, value}}`,",
-    "the type being that of the Redis protocol.",
+    "Status, record, queue, step, flush and dead-letters answer with what the package exports as the types `Status`,",
+    "`Inspection`, `QueuePage`, `StepReport`, `FlushReport` and `DeadLetterPage`; retry and discard with `DeadLetterReport`;",
+    "pause and resume with `{state, reason}`; command with `{reply: {type, value}}`, the type being that of the Redis protocol.",
     "",
     "| endpoint | takes | gives |",
     "|---|---|---|",

@@ -57,6 +57,11 @@ export class FakeHeart implements Partial<Heart> {
   readonly durableMark = new Mark();
   readonly storedMark = new Mark();
   accepted = 0;
+  /** Frames that the database has parked. */
+  readonly parked = new Set<number>();
+  readonly deadLetters = {
+    anyIn: (first: number, last: number) => [...this.parked].some((frame) => first <= frame && frame <= last),
+  } as Heart["deadLetters"];
   auto = true;
   /** Records that are not in memory, and what brings them. */
   readonly cold = new Map<Bytes, Promise<unknown>>();

@@ -114,7 +114,7 @@ describe("imports", () => {
     const canary = {
       name: "canary",
       severity: "error",
-      from: { path: "^src/change" },
+      from: { path: "^src/change\\.ts$" },
       to: { path: "^src/bytes" },
     } as const;
     expect((await crawl(["src"], [canary])).summary.violations).toHaveLength(1);

@@ -39,6 +39,7 @@ class Owner implements WriterReports {
   retry(error: PlainError, attempt: number, _delayMs: number, opening: boolean): void {
     this.told.push(`retry ${error.code} ${attempt} ${opening}`);
   }
+  unparked(): void {}
   up(): void {
     this.told.push("up");
   }

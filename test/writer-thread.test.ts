@@ -68,6 +68,7 @@ class Owner implements WriterReports {
     this.retries.push(error);
     this.#wake();
   }
+  unparked(): void {}
   up(): void {}
   broken(error: PlainError, opening: boolean): void {
     this.troubles.push([error, opening]);

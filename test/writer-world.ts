@@ -37,6 +37,7 @@ export const optionsOfTests: WriterOptions = {
   queueBytes: 1_000_000_000,
   retryMinMs: 100,
   retryMaxMs: 30_000,
+  deadLettersMax: 1000,
 };
 
 /** A write queue in memory. */

@@ -33,7 +33,13 @@ describe("batches", () => {
     expect(world.store.value("user:1:name")).toBe("Alice");
     expect(world.store.position).toEqual(position);
     const [opened, committed] = world.reports;
-    expect(opened).toEqual({ type: "opened", position: base, kind: "test", place: "nowhere" });
+    expect(opened).toEqual({
+      type: "opened",
+      position: base,
+      kind: "test",
+      place: "nowhere",
+      parked: { records: new Map(), letters: 0, waitingBehind: 0 },
+    });
     expect(committed).toMatchObject({ type: "committed", position, report: { changes: 1, records: 1, commitMs: 1 } });
     await stop(world, writer);
   });

@@ -148,7 +148,7 @@ export const readingCases: readonly StoreCaseBody[] = [
       const to = { logId: logA, sequence: 1, tag: 1 };
       await rejectsAs(
         "moved",
-        store.commit({ expected: null, generation, to, clear: false, rows: new Map(), sweepUpTo: null }),
+        store.commit({ expected: null, generation, to, clear: false, rows: new Map(), sweepUpTo: null, parking: null }),
       );
       await store.close();
     },

@@ -42,6 +42,7 @@ export class WriterLike {
       clear: false,
       rows: new Map(rows),
       sweepUpTo: null,
+      parking: null,
       ...more,
     };
   }

@@ -206,7 +206,6 @@ export class MemoryCache {
     if (!place.open) return false;
     this.#places.close(place.record);
     if (now > this.#now) this.#now = now;
-    if (!this.#watches.isEmpty) this.#watches.learn(place.record, value);
     let entry = this.#entries.get(place.record);
     if (entry === undefined) {
       entry = new Entry(place.record);
@@ -218,6 +217,7 @@ export class MemoryCache {
       entry.list?.remove(entry);
     }
     entry.value = value;
+    if (!this.#watches.isEmpty) this.#watches.learn(place.record, value);
     entry.absentUntil = now + this.#absentMs;
     this.#recost(entry);
     this.#makeClean(entry);
@@ -239,13 +239,16 @@ export class MemoryCache {
     }
   }
 
-  /** The database went back to an older state: whatever was read from it may be older than what is known. */
+  /** What was read from the database may not be so (it went back): forgotten now, or as soon as it is clean. */
   forgetClean(): void {
     this.#places.closeAll();
     for (const entry of this.#entries.values()) {
-      if (this.#pending.has(entry)) continue;
-      entry.list?.remove(entry);
-      this.#forget(entry);
+      if (this.#pending.has(entry)) {
+        entry.stale = true;
+      } else {
+        entry.list?.remove(entry);
+        this.#forget(entry);
+      }
     }
   }
 
@@ -356,6 +359,7 @@ export class MemoryCache {
     entry.dropped = false;
     entry.list?.remove(entry);
     this.#pending.queue(entry, this.#latest);
+    if (!this.#watches.isEmpty) this.#watches.learn(entry.record, entry.value ?? null);
     this.#recost(entry);
     if (this.#bytes > this.#bytesMax) this.#evict();
   }

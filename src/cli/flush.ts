@@ -5,13 +5,18 @@ import { ask } from "./client.js";
 import type { Flags } from "./config.js";
 import { print } from "./output.js";
 
+/** Dead letters that are named. */
+const shownMax = 10;
+
 /** Runs the verb. */
 export async function flush(keys: readonly string[], flags: Flags): Promise<void> {
   const body = keys.length === 0 ? {} : { keys: keys.map((key) => jsonOfBytes(bytesOfText(key))) };
   const answer = (await ask(flags, "POST", "/api/flush", body)) as FlushReport;
   print(answer, flags["json"] === true, () => {
     const what = keys.length === 0 ? "everything that was pending" : "everything that was pending of these keys";
-    const parked = answer.parked.length === 0 ? "" : `, but for ${answer.parked.length} that it refused`;
-    return `${what} is in the database${parked}\n`;
+    if (answer.parked.length === 0) return `${what} is in the database\n`;
+    const ids = answer.parked.slice(0, shownMax).join(", ");
+    const more = answer.parked.length > shownMax ? " …" : "";
+    return `${what} is in the database, but for what it refuses: dead letters ${ids}${more} (npx write-behind dead list)\n`;
   });
 }

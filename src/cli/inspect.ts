@@ -1,8 +1,8 @@
 /** `write-behind inspect KEY`: one record everywhere: in the cache, in the queue, in the database itself. */
-import type { Inspection, JsonChange } from "../heart.js";
+import type { Inspection } from "../heart.js";
 import { ask } from "./client.js";
 import type { Flags } from "./config.js";
-import { columns, print, shownBytes, shownValue } from "./output.js";
+import { columns, print, shownBytes, shownChange, shownValue } from "./output.js";
 
 /** Runs the verb. */
 export async function inspect(key: string, flags: Flags): Promise<void> {
@@ -12,7 +12,7 @@ export async function inspect(key: string, flags: Flags): Promise<void> {
 }
 
 /** The record for people. */
-export function inspectionText({ key, cache, queue, database }: Inspection): string {
+export function inspectionText({ key, cache, queue, database, deadLetters }: Inspection): string {
   const cached = {
     present: () => shownValue(cache.value),
     absent: () => "known to be absent",
@@ -22,17 +22,15 @@ export function inspectionText({ key, cache, queue, database }: Inspection): str
     ["key", shownBytes(key)],
     ["cache", cached[cache.state]()],
     ["queue", queue.length === 0 ? "nothing pending" : `${queue.length} pending`],
-    ...queue.map((change): [string, string] => ["", shownChange(change)]),
+    ...queue.map((change): [string, string] => ["", `${shownChange(change)}  (${sequenceOf(change.position)})`]),
     ["database", database.error === null ? shownValue(database.value) : `cannot be read: ${database.error}`],
   ];
+  for (const id of deadLetters) {
+    lines.push(["refused", `dead letter ${id} keeps changes from the database: npx write-behind dead show ${id}`]);
+  }
   return columns(lines);
 }
 
-function shownChange({ kind, value, unset, position }: JsonChange): string {
-  const parts = [
-    kind,
-    value === null ? "" : shownValue(value),
-    unset.length === 0 ? "" : `without ${unset.map(shownBytes).join(", ")}`,
-  ];
-  return `${parts.filter((part) => part !== "").join(" ")}  (${position.split(":")[1] ?? position})`;
+function sequenceOf(position: string): string {
+  return position.split(":")[1] ?? position;
 }

@@ -38,8 +38,15 @@ export function logEvents(heart: Heart, log: Log, clock: Clock): void {
   );
   events.on("stalled", ({ reason }) => log.error({ event: "stalled" }, `the writer stands still: ${reason}`));
   events.on("warning", ({ text }) => log.warn({ event: "warning" }, text));
-  events.on("deadLetter", ({ position, error }) =>
-    log.error({ event: "deadLetter", position, code: error.code }, `the database refuses a change: ${error.message}`),
+  // Not the records: keys may be what nobody wants in a log.
+  events.on("deadLetter", ({ id, position, reason }) =>
+    log.error(
+      { event: "deadLetter", id, position },
+      `the database refuses a change, which is dead letter ${id} now; everything else goes on: ${reason} (npx write-behind dead show ${id})`,
+    ),
+  );
+  events.on("deadLetterEnded", ({ ids, how }) =>
+    log.info({ event: "deadLetterEnded", ids, how }, `${counted(ids.length, "dead letter")} ${ended[how]}`),
   );
   events.on("full", ({ pendingBytes }) => {
     if (clock.monotonic() - fullSaidAt < quietMs) return;
@@ -51,13 +58,24 @@ export function logEvents(heart: Heart, log: Log, clock: Clock): void {
   });
 }
 
+const ended = {
+  retried: "accepted by the database now",
+  superseded: "made obsolete by a later write, which the database has",
+  discarded: "given up",
+};
+
 /** What was pending and paused when the server started; nothing where all is as usual. */
 export function logStart(heart: Heart, log: Log): void {
-  const { state, reason, queue } = heart.status();
+  const { state, reason, queue, deadLetters } = heart.status();
   if (queue.pendingChanges > 0)
     log.info(
       { event: "recovered", pendingChanges: queue.pendingChanges },
       `${counted(queue.pendingChanges, "change")} of the last run still pending: to the database now`,
+    );
+  if (deadLetters.count > 0)
+    log.warn(
+      { event: "start", deadLetters: deadLetters.count },
+      `${counted(deadLetters.count, "dead letter")}: changes that the database has refused (npx write-behind dead list)`,
     );
   if (state !== "running")
     log.warn(

@@ -1,6 +1,6 @@
 /** How the verbs print for people: numbers, ages, bytes, values. Pure. */
 import type { JsonBytes } from "../bytes.js";
-import type { JsonValue } from "../heart.js";
+import type { JsonRecordChange, JsonValue } from "../heart.js";
 
 /** A number with separators: 1,234,567. */
 export function count(value: number): string {
@@ -42,6 +42,16 @@ export function shownValue(value: JsonValue | null): string {
       : `{${value.fields.map(([field, content]) => `${shownBytes(field)}: ${shownBytes(content)}`).join(", ")}}`;
   const end = value.expiresAt === null ? "" : `, until ${new Date(value.expiresAt).toISOString()}`;
   return `${text.length > 2000 ? `${text.slice(0, 2000)}…` : text}${end}`;
+}
+
+/** A change without its key, in one line. */
+export function shownChange({ kind, value, unset }: Omit<JsonRecordChange, "key">): string {
+  const parts = [
+    kind,
+    value === null ? "" : shownValue(value),
+    unset.length === 0 ? "" : `without ${unset.map(shownBytes).join(", ")}`,
+  ];
+  return parts.filter((part) => part !== "").join(" ");
 }
 
 /** Lines of names and texts, the texts in one column. */

@@ -34,6 +34,7 @@ export function buildProgram(end: (code: ExitCode) => void): Command {
     .showHelpAfterError("hint: write-behind --help lists the verbs; write-behind VERB --help its flags");
   addServe(program, end);
   addClientVerbs(program);
+  addDead(program, end);
   addSend(program, end);
   addJournalVerbs(program, end);
   addTrace(program, end);
@@ -78,6 +79,35 @@ function addClientVerbs(program: Command): void {
   client("step", "one run of the writer now, paused or not").action(async (flags: Flags) => {
     await (await import("./step.js")).step(flags);
   });
+}
+
+function addDead(program: Command, end: (code: ExitCode) => void): void {
+  const dead = program
+    .command("dead")
+    .description("what the database has refused: list it, look at it, try it again, give it up")
+    .exitOverride();
+  const client = (name: string, description: string): Command =>
+    addSomeFlags(verb(dead, name, description), clientFlags);
+  client("list", "what the database has refused, oldest first, and what waits behind it")
+    .option("--limit <count>", "how many (1 to 1000, default 20)")
+    .option("--after <id>", "only later ones than this")
+    .action(async (flags: Flags) => {
+      await (await import("./dead.js")).listDead(flags);
+    });
+  client("show <id>", "one dead letter with all that is known of it").action(async (id: string, flags: Flags) => {
+    await (await import("./dead.js")).showDead(id, flags);
+  });
+  client("retry [ids...]", "try dead letters again now, paused or not; fails where one is refused again")
+    .option("--all", "all there are")
+    .action(async (ids: string[], flags: Flags) => {
+      end(await (await import("./dead.js")).retryDead(ids, flags));
+    });
+  client("discard [ids...]", "give dead letters up and write what waits behind them")
+    .option("--all", "all there are")
+    .option("--behind", "give up what waits behind them, too")
+    .action(async (ids: string[], flags: Flags) => {
+      end(await (await import("./dead.js")).discardDead(ids, flags));
+    });
 }
 
 function addSend(program: Command, end: (code: ExitCode) => void): void {

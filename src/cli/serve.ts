@@ -170,7 +170,9 @@ async function stopTruthfully(running: Running, options: Options, signals: Signa
   return report.drained ? exitCodes.done : exitCodes.left;
 }
 
-function stoppedText({ drained, pendingChanges, leftIn }: CloseReport): string {
+function stoppedText({ drained, pendingChanges, leftIn, deadLetters }: CloseReport): string {
+  if (drained && deadLetters > 0)
+    return `stopped; everything is in the database, ${counted(deadLetters, "dead letter")} in its table of refused changes`;
   if (drained) return "stopped; everything is in the database";
   return `stopped; ${leftIn ?? `${counted(pendingChanges, "change")} not in the database yet`}`;
 }

@@ -87,8 +87,7 @@ export interface Session {
   name: Bytes;
   readonly authenticated: boolean;
   readonly server: ServerView;
-  /** The sequence of the last frame that this connection made; 0 where it made none. */
-  readonly written: number;
+  readonly written: Written;
   /** Aborted when the client is gone. */
   readonly gone: AbortSignal;
   /** Whether a transaction is being run: a command must not wait then. */
@@ -103,6 +102,16 @@ export interface Session {
   discard(): boolean;
   /** EXEC. */
   exec(): Reply | Promise<Reply>;
+}
+
+/** The frames that a connection has made. */
+export interface Written {
+  /** The sequence of the last one; 0 where it made none. */
+  readonly last: number;
+  /** Whether the database has parked one of those that WAIT has not answered for yet, or may have. */
+  readonly anyParked: boolean;
+  /** WAIT has answered for all of them. */
+  answered(): void;
 }
 
 /** The server, as commands see it. */

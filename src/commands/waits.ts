@@ -10,9 +10,8 @@ import { failure, notAnInteger, replyOfError, type ErrorReply, type Reply } from
 /** How far this connection's writes have come. */
 interface Progress {
   onDisk: boolean;
-  inStore: boolean;
-  /** The database refused one of them: it will not come. */
-  refused: boolean;
+  /** The database's position has passed all of them. */
+  passed: boolean;
   failed: WriteBehindError | null;
 }
 
@@ -40,22 +39,20 @@ function watch(
   answer: (progress: Progress) => Reply,
 ): Reply | Promise<Reply> {
   const { heart, clock } = session.server;
-  const sequence = session.written;
-  const progress: Progress = { onDisk: false, inStore: heart.stored >= sequence, refused: false, failed: null };
+  const sequence = session.written.last;
+  const progress: Progress = { onDisk: false, passed: heart.stored >= sequence, failed: null };
   let settle: () => void = () => undefined;
-  const came = (what: "onDisk" | "inStore") => (error: WriteBehindError | null) => {
+  const came = (what: "onDisk" | "passed") => (error: WriteBehindError | null) => {
     if (error === null) progress[what] = true;
-    else if (error.code === "REFUSED") progress.refused = true;
     else progress.failed = error;
     if (isDone()) settle();
   };
   const isDone = () =>
-    progress.failed !== null ||
-    ((wants.disk !== "wait" || progress.onDisk) && (!wants.store || progress.inStore || progress.refused));
+    progress.failed !== null || ((wants.disk !== "wait" || progress.onDisk) && (!wants.store || progress.passed));
   const reply = () => (progress.failed === null ? answer(progress) : replyOfError(progress.failed));
   if (wants.disk !== "no") heart.whenDurable(sequence, came("onDisk"));
   if (isDone() || session.executing) return reply();
-  const callOff = wants.store && !progress.inStore ? heart.whenStored(sequence, came("inStore")) : () => undefined;
+  const callOff = wants.store && !progress.passed ? heart.whenStored(sequence, came("passed")) : () => undefined;
   if (isDone()) return reply();
   return new Promise((resolve) => {
     const timer = timeoutMs === 0 ? null : clock.after(timeoutMs, () => settle());
@@ -71,12 +68,20 @@ function watch(
   });
 }
 
+/** 1 where the database has taken everything; 0 where it has not yet, or has parked a write since the last WAIT. */
+function inStore({ written }: Session, { passed }: Progress): number {
+  if (!passed) return 0;
+  const all = !written.anyParked;
+  written.answered();
+  return all ? 1 : 0;
+}
+
 function wait(session: Session, args: readonly Bytes[]): Reply | Promise<Reply> {
   const replicas = parseInteger(args[1] as Bytes);
   if (replicas === null) return notAnInteger;
   const timeoutMs = parseTimeout(args[2] as Bytes);
   if (typeof timeoutMs !== "number") return timeoutMs;
-  return watch(session, { disk: "no", store: replicas > 0 }, timeoutMs, ({ inStore }) => (inStore ? 1 : 0));
+  return watch(session, { disk: "no", store: replicas > 0 }, timeoutMs, (progress) => inStore(session, progress));
 }
 
 function waitaof(session: Session, args: readonly Bytes[]): Reply | Promise<Reply> {
@@ -87,7 +92,7 @@ function waitaof(session: Session, args: readonly Bytes[]): Reply | Promise<Repl
   const timeoutMs = parseTimeout(args[3] as Bytes);
   if (typeof timeoutMs !== "number") return timeoutMs;
   const wants: Wants = { disk: local === 1 ? "wait" : "say", store: replicas > 0 };
-  return watch(session, wants, timeoutMs, ({ onDisk, inStore }) => [onDisk ? 1 : 0, inStore ? 1 : 0]);
+  return watch(session, wants, timeoutMs, (progress) => [progress.onDisk ? 1 : 0, inStore(session, progress)]);
 }
 
 /** The commands. */
@@ -101,7 +106,7 @@ export const waitCommands: readonly SessionCommand[] = [
     group: "generic",
     syntax: "numreplicas timeout",
     summary:
-      "Waits until this connection's writes are in the database. Answers 1 when they are, 0 at the timeout (milliseconds; 0 is none).",
+      "Waits until this connection's writes are in the database. Answers 1 when they are; 0 at the timeout (milliseconds; 0 is none), or where it refused one of those since the last WAIT.",
     run: wait,
   },
   {

@@ -15,6 +15,7 @@ const direct = [
   "storeDown",
   "storeUp",
   "deadLetter",
+  "deadLetterEnded",
   "full",
   "stalled",
   "warning",

@@ -39,7 +39,13 @@ const pageMax = 1000;
 const jsonBytes = z.union([z.string(), z.strictObject({ base64: z.base64() })]);
 const nothing = z.strictObject({});
 const flushBody = z.strictObject({ keys: z.array(jsonBytes).optional() });
+const letterIds = z.union([z.literal("all"), z.array(z.string()).min(1)]);
+const retryBody = z.strictObject({ ids: letterIds });
+const discardBody = z.strictObject({ ids: letterIds, behind: z.boolean().optional() });
 const commandBody = z.strictObject({ args: z.array(jsonBytes).min(1) });
+
+const keysHint = 'keys are "text" or {"base64": "…"}; see docs/reference/cli.md';
+const idsHint = 'for example {"ids": ["17"]}, or {"ids": "all"}';
 
 const ok = (json: unknown): Answer => ({ status: 200, json });
 
@@ -94,10 +100,34 @@ export const routes: readonly Route[] = [
     method: "POST",
     path: "/api/flush",
     takes: "keys (optional list)",
-    doc: "answers once what was pending is in the database",
+    doc: "answers once what was pending is in the database, or parked: `parked` names the dead letters",
     answer: async ({ heart, body, signal }) => {
       const { keys } = parse(flushBody, body);
       return ok(await heart.flush({ signal, ...(keys === undefined ? {} : { keys: keys.map(bytesOfJson) }) }));
+    },
+  },
+  {
+    method: "GET",
+    path: "/api/dead-letters",
+    takes: "limit (1 to 1000, default 100), after",
+    doc: "what the database has refused, oldest first, and what waits behind it; `next` is the next `after`",
+    answer: async (call) => ok(await call.heart.deadLetters.list(limitOf(call), call.query("after") ?? null)),
+  },
+  {
+    method: "POST",
+    path: "/api/dead-letters/retry",
+    takes: 'ids (list, or "all")',
+    doc: "tries them and the others of their groups again now; says what became of each",
+    answer: async ({ heart, body }) => ok(await heart.deadLetters.retry(parse(retryBody, body, idsHint).ids)),
+  },
+  {
+    method: "POST",
+    path: "/api/dead-letters/discard",
+    takes: 'ids (list, or "all"), behind (default false)',
+    doc: "gives them up and writes what waits behind them; with `behind` that is given up, too",
+    answer: async ({ heart, body }) => {
+      const { ids, behind } = parse(discardBody, body, idsHint);
+      return ok(await heart.deadLetters.discard(ids, { behind }));
     },
   },
   {
@@ -157,14 +187,12 @@ function limitOf(call: Call): number {
   return limit;
 }
 
-function parse<Schema extends z.ZodType>(schema: Schema, body: unknown): z.infer<Schema> {
+function parse<Schema extends z.ZodType>(schema: Schema, body: unknown, hint = keysHint): z.infer<Schema> {
   const parsed = schema.safeParse(body);
   if (parsed.success) return parsed.data;
-  throw bad(`the body is not what this takes: ${z.prettifyError(parsed.error).replaceAll("\n", " ")}`);
+  throw bad(`the body is not what this takes: ${z.prettifyError(parsed.error).replaceAll("\n", " ")}`, hint);
 }
 
-function bad(message: string): WriteBehindError {
-  return new WriteBehindError("BAD_VALUE", message, {
-    hint: 'keys are "text" or {"base64": "…"}; see docs/reference/cli.md',
-  });
+function bad(message: string, hint = keysHint): WriteBehindError {
+  return new WriteBehindError("BAD_VALUE", message, { hint });
 }

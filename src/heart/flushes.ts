@@ -1,21 +1,46 @@
-/** Who waits for a flush: until everything up to a sequence is stored, or a pause or a signal ends the wait. */
+/** Flushing: until everything up to a sequence is stored or parked, or a pause or a signal ends the wait. */
+import type { Bytes } from "../bytes.js";
 import type { WriteBehindError } from "../errors.js";
-import type { Reached } from "../heart.js";
+import type { FlushReport, Reached } from "../heart.js";
+import { paused } from "./failures.js";
+import type { WriterSide } from "./writer-side.js";
 
 /** Waits for a sequence to be stored; the returned function calls the wait off. */
 export type WhenStored = (sequence: number, reached: Reached) => () => void;
 
 /** The flushes that wait. */
 export class Flushes {
+  readonly #side: WriterSide;
   readonly #whenStored: WhenStored;
   readonly #ends = new Set<(error: WriteBehindError) => void>();
 
-  constructor(whenStored: WhenStored) {
+  constructor(side: WriterSide, whenStored: WhenStored) {
+    this.#side = side;
     this.#whenStored = whenStored;
   }
 
-  /** Resolves when everything up to here is stored. */
-  until(sequence: number, signal: AbortSignal | undefined): Promise<void> {
+  /** Waits until what is pending (where records are named, of these) is stored or parked. */
+  async flush(
+    accepted: number,
+    records: readonly Bytes[] | null,
+    isPaused: boolean,
+    signal: AbortSignal | undefined,
+  ): Promise<FlushReport> {
+    const { stored, parked } = this.#side;
+    const upTo = records === null ? accepted : this.#side.sequenceOf(records);
+    if (upTo > stored) {
+      if (isPaused) throw paused();
+      await this.#until(upTo, signal);
+    }
+    return { stored: this.#side.positionText, parked: parked.lettersIn(stored + 1, upTo, records) };
+  }
+
+  /** Ends every wait with an error. */
+  endAll(error: WriteBehindError): void {
+    for (const end of this.#ends) end(error);
+  }
+
+  #until(sequence: number, signal: AbortSignal | undefined): Promise<void> {
     return new Promise((resolve, reject) => {
       let cancel = (): void => {};
       const end = (error: Error | null): void => {
@@ -31,10 +56,5 @@ export class Flushes {
       if (signal?.aborted === true) aborted();
       else if (this.#ends.has(end)) signal?.addEventListener("abort", aborted);
     });
-  }
-
-  /** Ends every wait with an error. */
-  endAll(error: WriteBehindError): void {
-    for (const end of this.#ends) end(error);
   }
 }

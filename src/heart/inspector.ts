@@ -9,6 +9,7 @@ import type { Journal } from "../queue/journal/journal.js";
 import type { JournalReader } from "../queue/journal/reader.js";
 import { positionOfText } from "../queue/queue.js";
 import type { StoreReader } from "../store/store.js";
+import type { Parked } from "./parked.js";
 
 /** Changes of one record that an inspection shows at the most: the newest ones. */
 const changesShownMax = 100;
@@ -19,13 +20,22 @@ export class Inspector {
   readonly #journal: Journal;
   readonly #cache: MemoryCache;
   readonly #reader: StoreReader;
+  readonly #parked: Parked;
   readonly #resolve: Resolve;
 
-  constructor(log: JournalReader, journal: Journal, cache: MemoryCache, reader: StoreReader, resolve: Resolve) {
+  constructor(
+    log: JournalReader,
+    journal: Journal,
+    cache: MemoryCache,
+    reader: StoreReader,
+    parked: Parked,
+    resolve: Resolve,
+  ) {
     this.#log = log;
     this.#journal = journal;
     this.#cache = cache;
     this.#reader = reader;
+    this.#parked = parked;
     this.#resolve = resolve;
   }
 
@@ -33,6 +43,7 @@ export class Inspector {
   async inspect(key: Bytes, stored: number, now: number): Promise<Inspection> {
     const { record, field } = this.#resolve(key);
     const cached = this.#cache.peek(record, now);
+    const letter = this.#parked.letterOf(record);
     const state = cached === undefined ? "unknown" : cached === null ? "absent" : "present";
     return {
       key: jsonOfBytes(key),
@@ -42,7 +53,7 @@ export class Inspector {
       cache: { state, value: jsonOfValue(cached ?? null) },
       queue: await this.#changesOf(record, stored),
       database: await this.#inDatabase(record),
-      deadLetters: [],
+      deadLetters: letter === null ? [] : [letter],
     };
   }
 

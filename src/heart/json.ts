@@ -1,18 +1,13 @@
 /** Records and changes as the admin API, inspect and the lesson show them. Pure. */
 import { jsonOfBytes } from "../bytes.js";
-import { inFieldOrder, type Change, type Content, type RecordChange, type RecordValue } from "../change.js";
-import type { JsonChange, JsonValue } from "../heart.js";
+import { jsonOfContent, type JsonValue } from "../change-json.js";
+import type { Change, RecordChange, RecordValue } from "../change.js";
+import type { JsonChange, JsonRecordChange } from "../heart.js";
 import { positionText, type Frame } from "../queue/queue.js";
 
 /** A record's value as JSON; null stays null. */
 export function jsonOfValue(value: RecordValue | null): JsonValue | null {
   return value === null ? null : jsonOfContent(value.content, value.expiresAt);
-}
-
-function jsonOfContent(content: Content, expiresAt: number | null): JsonValue {
-  if (typeof content === "string") return { type: "string", value: jsonOfBytes(content), expiresAt };
-  const fields = [...inFieldOrder(content)].map(([field, value]) => [jsonOfBytes(field), jsonOfBytes(value)] as const);
-  return { type: "hash", fields, expiresAt };
 }
 
 /** The changes of a frame as JSON, in their order. */
@@ -22,7 +17,8 @@ export function jsonOfFrame(frame: Frame): JsonChange[] {
   return frame.body.changes.map((change) => ({ ...common, ...jsonOfChange(change) }));
 }
 
-function jsonOfChange({ record, change }: RecordChange): Omit<JsonChange, "position" | "acceptedAt"> {
+/** A change of one record as JSON. */
+export function jsonOfChange({ record, change }: RecordChange): JsonRecordChange {
   const key = jsonOfBytes(record);
   return { key, kind: change.kind, value: valueOfChange(change), unset: unsetOf(change) };
 }
@@ -33,6 +29,6 @@ function valueOfChange(change: Change): JsonValue | null {
   return change.fields === null ? null : jsonOfContent(change.fields.set, change.expiresAt ?? null);
 }
 
-function unsetOf(change: Change): JsonChange["unset"] {
+function unsetOf(change: Change): JsonRecordChange["unset"] {
   return change.kind === "merge" && change.fields !== null ? [...change.fields.unset].map(jsonOfBytes) : [];
 }

@@ -1,11 +1,12 @@
 /**
- * Cold reads: records that a command needs and that are not in memory come from the store and fill the cache. Loads of
- * one record are shared, and only so many run at once. A record that changes while its load is in flight takes away the
- * load's right to fill (a value is the row and every change since), and is simply loaded again.
+ * Cold reads: records that a command needs and that are not in memory come from the store and fill the cache, what is
+ * parked of them laid over their rows. Loads of one record are shared, and only so many run at once. A record that
+ * changes while its load is in flight takes away the load's right to fill (a value is the row and every change since),
+ * and is simply loaded again.
  */
 import type { Bytes } from "../bytes.js";
 import type { MemoryCache } from "../cache/memory-cache.js";
-import { contentBytes } from "../change.js";
+import { contentBytes, type RecordValue } from "../change.js";
 import { WriteBehindError } from "../errors.js";
 import type { Clock } from "../host/host.js";
 import { StoreError, storeErrorKind, type StoreReader } from "../store/store.js";
@@ -17,6 +18,8 @@ const commandBytesMin = 1024 * 1024;
 export interface LoadsParts {
   readonly reader: StoreReader;
   readonly cache: MemoryCache;
+  /** What a record holds whose row is this: with what is parked of it, as it is at this moment. */
+  readonly over: (record: Bytes, row: RecordValue | null) => RecordValue | null;
   readonly clock: Clock;
   /** Records that are read at the same time. */
   readonly atOnceMax: number;
@@ -93,15 +96,17 @@ export class Loads {
   }
 
   async #loadSome(records: readonly Bytes[]): Promise<number> {
-    const { cache, reader } = this.#parts;
+    const { cache, reader, over } = this.#parts;
     await this.#turn(records.length);
     try {
       while (this.#held !== null) await this.#whileHeld(this.#held);
       const places = records.map((record) => cache.place(record));
       try {
-        const values = await reader.read(records);
+        const rows = await reader.read(records);
         const now = this.#parts.now();
-        places.forEach((place, index) => cache.fill(place, values[index] ?? null, now));
+        // Not before this step: a place that is still open has seen every end of a dead letter since its row was read.
+        const values = records.map((record, index) => over(record, rows[index] ?? null));
+        places.forEach((place, index) => cache.fill(place, values[index] as RecordValue | null, now));
         return values.reduce((sum, value) => sum + (value === null ? 0 : contentBytes(value.content)), 0);
       } finally {
         for (const place of places) cache.leave(place);

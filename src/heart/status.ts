@@ -41,7 +41,7 @@ export function describeStatus(parts: StatusParts): Status {
       error: health.error?.message ?? null,
       nextTryAt: health.nextTryAt,
     },
-    deadLetters: { count: 0, waitingBehind: 0 },
+    deadLetters: { count: side.parked.count, waitingBehind: side.parked.waitingBehind },
   };
 }
 

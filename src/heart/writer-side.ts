@@ -2,7 +2,7 @@
  * What the heart keeps about its writer: how far the store is, what waits, how it goes. The writer's reports come in
  * here (it may live on another thread) and become marks, counters and events.
  */
-import type { Bytes } from "../bytes.js";
+import { jsonOfBytes, type Bytes } from "../bytes.js";
 import type { MemoryCache } from "../cache/memory-cache.js";
 import { errorOfPlain, type PlainError, type WriteBehindError } from "../errors.js";
 import type { BatchReport, Emitter } from "../events.js";
@@ -11,7 +11,9 @@ import type { Clock } from "../host/host.js";
 import type { Journal } from "../queue/journal/journal.js";
 import { positionText, type Position, type Waiting } from "../queue/queue.js";
 import { ChangeCount } from "./change-count.js";
+import { Parked } from "./parked.js";
 import { Waits } from "./waits.js";
+import type { NewLetter, ParkedOverlay, ParkedReport, UnparkedReport } from "../writer/messages.js";
 import type { WriterReports } from "../writer/writer-link.js";
 
 /** Records that become clean in one turn of the event loop. */
@@ -44,6 +46,7 @@ export class WriterSide implements WriterReports {
   kind = "unknown";
   place = "";
   health: StoreHealth;
+  readonly parked = new Parked();
   readonly #changes = new ChangeCount();
   readonly #clock: Clock;
   readonly #journal: Journal;
@@ -57,6 +60,8 @@ export class WriterSide implements WriterReports {
   #ended: WriteBehindError | null = null;
   #ask: { readonly sequence: number; readonly answer: (waiting: Waiting) => void } | null = null;
   #begun = false;
+  /** The log was read without knowing where the store is, and the cache still holds what came of that. */
+  #blind = false;
   /** Called when the store went back to an older position, with a promise of its being where it was. */
   onWentBack: (healed: Promise<void>) => void = () => {};
   #firstOutcome: ((error: WriteBehindError | null) => void) | null = null;
@@ -99,6 +104,7 @@ export class WriterSide implements WriterReports {
       if ((error !== null || silent) && journal.accepted > journal.base.sequence) break;
     }
     timer.cancel();
+    this.#blind = this.#position === null;
     return this.#position?.sequence ?? journal.oldest() - 1;
   }
 
@@ -114,6 +120,7 @@ export class WriterSide implements WriterReports {
     // What was committed while the log was read must not stay pending in the cache.
     this.#cache.acknowledge(this.stored);
     if (this.#position !== null) this.#journal.acknowledge(this.#position);
+    this.#endBlindness();
     this.#answer();
   }
 
@@ -158,24 +165,42 @@ export class WriterSide implements WriterReports {
     return this.#journal.syncNow();
   }
 
-  opened(position: Position, kind: string, place: string): void {
+  opened(position: Position, kind: string, place: string, parked: ParkedOverlay): void {
     this.kind = kind;
     this.place = place;
     this.health = { state: "up", since: this.#clock.now(), error: null, nextTryAt: null };
     if (position.sequence < this.stored) this.#wentBack(position);
+    else this.#missed(position, parked);
+    for (const record of this.parked.opened(parked)) this.#cache.invalidate(record);
     this.#moveTo(position);
+    this.#endBlindness();
     this.#firstOutcome?.(null);
   }
 
-  committed(position: Position, report: BatchReport): void {
+  committed(position: Position, report: BatchReport, parked: ParkedReport | null): void {
     const { counters } = this;
     counters.batches++;
     counters.rows += report.records;
     counters.coalesced += report.changes - report.records;
     counters.lastCommitMs = report.commitMs;
+    // Before the records become clean: from then on they may be forgotten, and loaded again.
+    if (parked !== null) this.parked.parked(parked);
     this.#moveTo(position);
     this.#events.emit("batch", report);
+    if (parked !== null && parked.letter !== null) this.#tell(parked.letter);
     if (position.sequence === this.#journal.accepted) this.#events.emit("drained", { sequence: position.sequence });
+  }
+
+  #tell({ id, position, records, reason }: NewLetter): void {
+    const event = { id, position: positionText(position), records: records.map(jsonOfBytes), reason };
+    this.#events.emit("deadLetter", event);
+  }
+
+  unparked(report: UnparkedReport): void {
+    this.parked.unparked(report);
+    // A row read before must not come in any more, and the cache may hold what was given up.
+    for (const record of report.records) this.#cache.invalidate(record);
+    this.#events.emit("deadLetterEnded", { ids: report.ids, how: report.how });
   }
 
   retry(error: PlainError, attempt: number, delayMs: number): void {
@@ -218,10 +243,25 @@ export class WriterSide implements WriterReports {
     this.#clock.soon(() => this.#acknowledgeSome(sequence));
   }
 
+  /** The writer died between a commit and its report: what that has parked is in the overlay, but not which frames. */
+  #missed({ sequence }: Position, { letters }: ParkedOverlay): void {
+    const known = this.#position?.sequence ?? sequence;
+    if (sequence > known && letters + this.parked.count > 0) this.parked.frames.addUnknown(known + 1, sequence);
+  }
+
+  /** Frames that were read without knowing where the store is may hold what was discarded since: the database knows. */
+  #endBlindness(): void {
+    if (!this.#blind || !this.#begun || this.#position === null) return;
+    this.#blind = false;
+    this.#cache.acknowledge(this.#position.sequence);
+    this.#cache.forgetClean();
+  }
+
   /** A failover or a restored backup: the frames since then are pending once more, and count for one change each. */
   #wentBack(position: Position): void {
     this.#furthest = Math.max(this.#furthest, this.stored);
     this.#cache.forgetClean();
+    this.parked.frames.cut(position.sequence);
     this.#position = position;
     this.onWentBack(new Promise((resolve) => this.#waitsStored.add(this.#furthest, () => resolve())));
   }

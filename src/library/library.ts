@@ -5,6 +5,9 @@ import { HashHandle } from "./hash-handle.js";
 import {
   kept,
   type CloseReport,
+  type DeadLetterIds,
+  type DeadLetterPage,
+  type DeadLetterReport,
   type Executed,
   type FlushReport,
   type Heart,
@@ -27,6 +30,12 @@ import {
   type Value,
 } from "./values.js";
 import type { Workspace } from "../workspace.js";
+
+/** Which dead letters are listed. */
+export interface DeadLettersOptions {
+  readonly limit?: number | undefined;
+  readonly after?: string | null | undefined;
+}
 
 /** An open write-behind. Make one with `writeBehind(…)`. */
 export class WriteBehind {
@@ -155,6 +164,31 @@ export class WriteBehind {
   /** One record in cache, queue and database. */
   inspect(key: Key): Promise<Inspection> {
     return this.heart.inspect(bytesOfKey(key));
+  }
+
+  /**
+   * Changes that the database has refused, oldest first, and what waits behind each: at most `limit` (default 100)
+   * after the letter with the id `after`.
+   */
+  deadLetters({ limit = 100, after = null }: DeadLettersOptions = {}): Promise<DeadLetterPage> {
+    return this.heart.deadLetters.list(limit, after);
+  }
+
+  /**
+   * Tries dead letters again now, paused or not, each with its group in one transaction; says what became of each. They
+   * are tried by themselves, too: this is for whoever has just mended the database. Rejects BAD_VALUE for an id that is
+   * none, and then nothing was tried.
+   */
+  retryDeadLetters(ids: DeadLetterIds): Promise<DeadLetterReport> {
+    return this.heart.deadLetters.retry(ids);
+  }
+
+  /**
+   * Gives dead letters up, each with the others of its group; what waits behind them is written, or with `behind` given
+   * up as well. From then on reads show what the database has. Rejects BAD_VALUE for an id that is none.
+   */
+  discardDeadLetters(ids: DeadLetterIds, options?: { readonly behind?: boolean }): Promise<DeadLetterReport> {
+    return this.heart.deadLetters.discard(ids, options);
   }
 
   /** Listens to events of one name; the returned function stops that. */

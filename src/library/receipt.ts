@@ -12,7 +12,10 @@ export interface SetOptions extends WaitOptions {
 export interface Receipt {
   /** The frame's sequence in the write queue; 0 where nothing had to be changed. */
   readonly sequence: number;
-  /** Resolves when the change is in the database; makes the writer hurry. Rejects REFUSED, CLOSED, JOURNAL_FAILED. */
+  /**
+   * Resolves when the change is in the database; makes the writer hurry. Rejects REFUSED where the database refused it,
+   * or it waits behind one that was refused (the message names the dead letter), CLOSED, JOURNAL_FAILED, UNKNOWN.
+   */
   stored(options?: WaitOptions): Promise<void>;
 }
 
@@ -36,14 +39,16 @@ export class QueuedReceipt implements Receipt {
   stored(options: WaitOptions = {}): Promise<void> {
     const { signal } = options;
     return new Promise((resolve, reject) => {
+      const heart = this.#heart;
       let ended = false;
       const aborted = (): void => {
         cancel();
         reject(signal?.reason as Error);
       };
-      const cancel = this.#heart.whenStored(this.sequence, (error) => {
+      const cancel = heart.whenStored(this.sequence, (failure) => {
         ended = true;
         signal?.removeEventListener("abort", aborted);
+        const error = failure ?? heart.deadLetters.refusal(this.sequence);
         if (error === null) resolve();
         else reject(error);
       });

@@ -16,6 +16,7 @@ import { Output } from "./output.js";
 import { encodeError, encodeReply } from "./resp-encoder.js";
 import { defaultParserLimits, RespParser } from "./resp-parser.js";
 import { Transaction } from "./transaction.js";
+import { WrittenFrames } from "./written-frames.js";
 
 /** What a connection needs of its server. */
 export interface ConnectionHost extends ServerView {
@@ -47,7 +48,7 @@ export class ClientConnection implements Session, ConnectionEvents {
   protocol: 2 | 3 = 2;
   name = "" as Bytes;
   authenticated: boolean;
-  written = 0;
+  readonly written: WrittenFrames;
   executing = false;
   readonly #connection: Connection;
   readonly #parser: RespParser;
@@ -71,6 +72,7 @@ export class ClientConnection implements Session, ConnectionEvents {
     this.server = server;
     this.peer = connection.peer;
     this.authenticated = !server.hasPassword;
+    this.written = new WrittenFrames(server.heart);
     this.#connection = connection;
     this.#parser = new RespParser(defaultParserLimits, this.authenticated);
     this.#output = new Output(server.heart, connection, {
@@ -296,7 +298,7 @@ export class ClientConnection implements Session, ConnectionEvents {
   }
 
   #finish(executed: Executed<Reply>): void {
-    if (executed.frame > this.written) this.written = executed.frame;
+    if (executed.frame > this.written.last) this.written.add(executed.frame);
     this.#answer(executed.value, executed.sequence);
   }
 
@@ -323,7 +325,7 @@ export class ClientConnection implements Session, ConnectionEvents {
   /** EXEC has shown records up to here, and may have made a frame. */
   #note(executed: Executed<unknown>): void {
     this.#shown = Math.max(this.#shown, executed.sequence);
-    if (executed.frame > this.written) this.written = executed.frame;
+    if (executed.frame > this.written.last) this.written.add(executed.frame);
   }
 
   #answerSession(reply: Reply): void {

@@ -3,7 +3,7 @@
  * what differs between databases; contract/store.ts is the suite that every one of them passes.
  */
 import type { Bytes } from "../bytes.js";
-import type { Change, RecordValue } from "../change.js";
+import type { Change, RecordChange, RecordValue } from "../change.js";
 import type { Position } from "../queue/queue.js";
 
 /** Who opens the store for writing. */
@@ -23,6 +23,53 @@ export interface StoreOpened {
   readonly position: Position | null;
   /** Grows with every claim. Every commit compares it together with the position. */
   readonly generation: number;
+  /** What is parked, in the order of the groups' ids. Of a store that leaves it out no batch ever parks anything. */
+  readonly parked?: readonly ParkedGroup[] | undefined;
+}
+
+/** A frame that the database has refused: a dead letter. Its id, for people, is its sequence as decimal text. */
+export interface Letter {
+  readonly position: Position;
+  /** Its changes, of distinct records. No other letter holds one of these records. */
+  readonly changes: readonly RecordChange[];
+  /** What the database said last. */
+  readonly reason: string;
+  /** When it was refused first, in log time: milliseconds since 1970. */
+  readonly refusedAt: number;
+  /** How often it was refused. */
+  readonly tries: number;
+}
+
+/** What waits behind the letters of a record: its later changes, composed. */
+export interface Behind {
+  /** The last frame that was put behind. */
+  readonly position: Position;
+  readonly change: Change;
+  /** How many frames it is made of. */
+  readonly frames: number;
+}
+
+/**
+ * Letters, and what waits behind, of records that frames have joined: written or given up in one transaction. A record
+ * is in one group at the most, and its letter is older than what is behind it.
+ */
+export interface ParkedGroup {
+  /** The sequence of its oldest letter. */
+  readonly id: number;
+  /** Oldest first. */
+  readonly letters: readonly Letter[];
+  readonly behind: ReadonlyMap<Bytes, Behind>;
+}
+
+/** What becomes of parked groups together with a batch: first `drop`, then `put`. */
+export interface Parking {
+  /** Groups that go, whole. One that is not there is none. */
+  readonly drop: readonly number[];
+  /**
+   * What is new or different in groups: a letter takes the place of the one with its position, what is behind a record
+   * that of what was there. The rest of the group stays, so a large group costs no more than what changed in it.
+   */
+  readonly put: readonly ParkedGroup[];
 }
 
 /** A claim whose owner has not committed for so long, by the database's own clock, is stale. Milliseconds. */
@@ -38,12 +85,14 @@ export interface Batch {
   readonly expected: Position | null;
   readonly generation: number;
   readonly to: Position;
-  /** Everything in the own tables goes first (FLUSHALL). Then `rows` is empty. */
+  /** Everything in the own tables goes first, parked groups too (FLUSHALL). Then `rows` is empty. */
   readonly clear: boolean;
   /** One change for each distinct record. */
   readonly rows: ReadonlyMap<Bytes, Change>;
   /** After the rows: those that expired at or before this log time are deleted, some at a time; null sweeps nothing. */
   readonly sweepUpTo: number | null;
+  /** What is parked or no longer so, in the same transaction: the position never passes what is not kept. */
+  readonly parking: Parking | null;
 }
 
 /** One page of records in binary key order. `next` is null after the last one, else what to pass as `after`. */
@@ -94,10 +143,16 @@ export type StoreErrorKind = "retryable" | "refused" | "moved" | "broken";
 export class StoreError extends Error {
   override readonly name = "StoreError";
   readonly kind: StoreErrorKind;
+  /**
+   * A retryable failure that may be the batch's own fault: a statement that took too long, a connection that was
+   * killed, a packet that is too large. Where it goes on while the database answers, the batch is halved.
+   */
+  readonly blamesBatch: boolean;
 
-  constructor(kind: StoreErrorKind, message: string, cause?: unknown) {
+  constructor(kind: StoreErrorKind, message: string, cause?: unknown, { blamesBatch = false } = {}) {
     super(message, cause === undefined ? undefined : { cause });
     this.kind = kind;
+    this.blamesBatch = blamesBatch;
   }
 }
 

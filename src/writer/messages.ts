@@ -2,6 +2,8 @@
  * What the writer tells, and, where it has a thread of its own, what it and the side that answers clients say to each
  * other. Plain values: they may cross a thread.
  */
+import type { Bytes } from "../bytes.js";
+import type { Change, RecordChange } from "../change.js";
 import type { PlainError } from "../errors.js";
 import type { BatchReport } from "../events.js";
 import type { EngineOptions } from "../options.js";
@@ -11,14 +13,139 @@ import type { StoreDescriptor } from "../store/store.js";
 /** The options that the writer obeys. */
 export type WriterOptions = Pick<
   EngineOptions,
-  "delayMs" | "batchBytes" | "batchRecords" | "queueBytes" | "retryMinMs" | "retryMaxMs"
+  "delayMs" | "batchBytes" | "batchRecords" | "queueBytes" | "retryMinMs" | "retryMaxMs" | "deadLettersMax"
 >;
+
+/** How much is parked in all. */
+export interface ParkedTotals {
+  /** Dead letters: frames that the database has refused. */
+  readonly letters: number;
+  /** Changes that wait behind them: one for each frame and parked record in it. */
+  readonly waitingBehind: number;
+}
+
+/** What is parked of one record. */
+export interface ParkedRecord {
+  /** All of it, composed: what the record's row lacks, before what is pending. */
+  readonly change: Change;
+  /** Id of the letter that holds the record, or that it waits for; it stays true while the record is parked. */
+  readonly letter: string;
+}
+
+/** Everything that is parked. */
+export interface ParkedOverlay extends ParkedTotals {
+  readonly records: ReadonlyMap<Bytes, ParkedRecord>;
+}
+
+/** What one commit has parked. */
+export interface ParkedReport extends ParkedTotals {
+  /** The sequences of the frames, ascending: the letter itself, or those that were put behind letters. */
+  readonly frames: readonly number[];
+  /** The records of these frames: everything that is parked of each now. */
+  readonly records: ReadonlyMap<Bytes, ParkedRecord>;
+  /** The letter, where the commit has made one. */
+  readonly letter: NewLetter | null;
+}
+
+/** A frame that has just become a dead letter. */
+export interface NewLetter {
+  /** Its sequence as decimal text. */
+  readonly id: string;
+  readonly position: Position;
+  readonly records: readonly Bytes[];
+  readonly reason: string;
+}
+
+/** What is parked no longer. */
+export interface UnparkedReport extends ParkedTotals {
+  /** The letters. */
+  readonly ids: readonly string[];
+  /** All records of their groups. */
+  readonly records: readonly Bytes[];
+  /**
+   * `retried`: the database has taken letters and what was behind. `superseded`: it has taken a later write of the
+   * whole record, or the clear, that leaves nothing of the letter. `discarded`: the letters were given up.
+   */
+  readonly how: "retried" | "superseded" | "discarded";
+}
+
+/** A dead letter, as a list shows it. */
+export interface DeadLetter {
+  readonly id: string;
+  /** The oldest letter of its group: the whole group is retried or discarded with any letter of it. */
+  readonly group: string;
+  readonly position: Position;
+  readonly changes: readonly RecordChange[];
+  readonly reason: string;
+  /** Log time, milliseconds since 1970. */
+  readonly refusedAt: number;
+  readonly tries: number;
+  /** What waits behind the records of this letter, composed, and of how many frames. */
+  readonly behind: readonly (RecordChange & { readonly frames: number })[];
+  /** Changes that wait behind the whole group. */
+  readonly waitingBehind: number;
+}
+
+/** A page of dead letters in the order of their positions. `next` is null after the last, else what to pass as `after`. */
+export interface DeadLetterPage {
+  readonly items: readonly DeadLetter[];
+  readonly next: string | null;
+}
+
+/** What became of a letter that was retried or discarded. */
+export interface LetterOutcome {
+  readonly id: string;
+  readonly became: "stored" | "refused" | "discarded";
+  /** What the database said, where it refused. */
+  readonly reason: string | null;
+  /** What a person can do about it. */
+  readonly hint: string | null;
+}
+
+/** Which letters: by their ids, or all there are. */
+export type LetterIds = readonly string[] | "all";
+
+/** What is ordered of the writer and answered, and with what. */
+export interface WriterAnswers {
+  readonly pause: null;
+  readonly step: BatchReport | null;
+  readonly list: DeadLetterPage;
+  readonly retry: readonly LetterOutcome[];
+  readonly discard: readonly LetterOutcome[];
+}
+
+/** An order that is answered. */
+export type WriterOrder =
+  | { readonly type: "pause" }
+  | { readonly type: "step" }
+  /** Letters after this id (null: from the first), at most `limit`. */
+  | { readonly type: "list"; readonly limit: number; readonly after: string | null }
+  | { readonly type: "retry"; readonly ids: LetterIds }
+  /** `behind`: what waits behind them is given up, too. */
+  | { readonly type: "discard"; readonly ids: LetterIds; readonly behind: boolean };
 
 /** What happened, told by the writer wherever it runs. */
 export type WriterReport =
-  /** The store is open and the position fits the queue. Told again where the store turned out to be somewhere else. */
-  | { readonly type: "opened"; readonly position: Position; readonly kind: string; readonly place: string }
-  | { readonly type: "committed"; readonly position: Position; readonly report: BatchReport }
+  /**
+   * The store is open and the position fits the queue. Told again where the store turned out to be somewhere else.
+   * `parked` is everything that is parked there.
+   */
+  | {
+      readonly type: "opened";
+      readonly position: Position;
+      readonly kind: string;
+      readonly place: string;
+      readonly parked: ParkedOverlay;
+    }
+  /** `parked`: what this commit has parked, null where it was nothing. */
+  | {
+      readonly type: "committed";
+      readonly position: Position;
+      readonly report: BatchReport;
+      readonly parked: ParkedReport | null;
+    }
+  /** Told before the `committed` of a clear, which unparks everything. */
+  | ({ readonly type: "unparked" } & UnparkedReport)
   /**
    * A try to open or commit failed in a way that may pass; the next try is in `delayMs` (while paused: when resumed or
    * stepped). `opening`: the store has not been open since the start.
@@ -46,11 +173,9 @@ export type ToWriter =
   /** Answers `mark`: the journal has failed. */
   | { readonly type: "journalFailed"; readonly error: PlainError }
   | { readonly type: "hurry"; readonly upTo: number }
-  /** Answered by `done`. */
-  | { readonly type: "pause"; readonly id: number }
   | { readonly type: "resume" }
   /** Answered by `done`. */
-  | { readonly type: "step"; readonly id: number }
+  | { readonly type: "order"; readonly id: number; readonly order: WriterOrder }
   /** Finish the run in hand, close the store, answer `stopped`. */
   | { readonly type: "stop" };
 
@@ -61,13 +186,9 @@ export type FromWriter =
   | { readonly type: "ask"; readonly sequence: number }
   /** Make what is accepted durable, and say up to where. */
   | { readonly type: "mark" }
-  /** Answers `pause` and `step`. */
-  | {
-      readonly type: "done";
-      readonly id: number;
-      readonly report: BatchReport | null;
-      readonly error: PlainError | null;
-    }
+  /** Answers `order`, with what WriterAnswers says for it, or with an error. */
+  | { readonly type: "done"; readonly id: number; readonly answer: WriterAnswers[keyof WriterAnswers] }
+  | { readonly type: "failed"; readonly id: number; readonly error: PlainError }
   | { readonly type: "stopped" };
 
 /** What the writer's thread is started with. */

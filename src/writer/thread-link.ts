@@ -5,15 +5,24 @@
 import { errorOfPlain, plainError, WriteBehindError, type PlainError } from "../errors.js";
 import type { BatchReport } from "../events.js";
 import type { Host, Thread, Timer } from "../host/host.js";
-import type { FromWriter, ToWriter, WriterThreadData } from "./messages.js";
+import type {
+  DeadLetterPage,
+  FromWriter,
+  LetterIds,
+  LetterOutcome,
+  ToWriter,
+  WriterAnswers,
+  WriterOrder,
+  WriterThreadData,
+} from "./messages.js";
 import { retryDelayMs } from "./retry.js";
 import { stopDeadlineMs, tell, type WriterHandle, type WriterReports } from "./writer-handle.js";
 
 type WriterThread = Thread<ToWriter, FromWriter>;
 
 interface Call {
-  readonly order: "pause" | "step";
-  readonly resolve: (report: BatchReport | null) => void;
+  readonly order: WriterOrder["type"];
+  readonly resolve: (answer: WriterAnswers[keyof WriterAnswers]) => void;
   readonly reject: (error: WriteBehindError) => void;
 }
 
@@ -52,7 +61,7 @@ export class WriterOnThread implements WriterHandle {
   async pause(): Promise<void> {
     this.#paused = true;
     // Without a thread the writer stands still already; the next thread starts paused.
-    if (this.#thread !== null) await this.#call("pause");
+    if (this.#thread !== null) await this.#call({ type: "pause" });
   }
 
   resume(): void {
@@ -61,9 +70,19 @@ export class WriterOnThread implements WriterHandle {
   }
 
   step(): Promise<BatchReport | null> {
-    if (this.#thread === null || this.#stopping !== null)
-      return Promise.reject(noThread("the writer's thread is not running"));
-    return this.#call("step");
+    return this.#order({ type: "step" });
+  }
+
+  deadLetters(limit: number, after: string | null): Promise<DeadLetterPage> {
+    return this.#order({ type: "list", limit, after });
+  }
+
+  retryDeadLetters(ids: LetterIds): Promise<readonly LetterOutcome[]> {
+    return this.#order({ type: "retry", ids });
+  }
+
+  discardDeadLetters(ids: LetterIds, behind: boolean): Promise<readonly LetterOutcome[]> {
+    return this.#order({ type: "discard", ids, behind });
   }
 
   stop(deadlineMs = stopDeadlineMs): Promise<void> {
@@ -114,7 +133,9 @@ export class WriterOnThread implements WriterHandle {
       case "mark":
         return this.#answerMark(thread);
       case "done":
-        return this.#done(message.id, message.report, message.error);
+        return this.#take(message.id)?.resolve(message.answer);
+      case "failed":
+        return this.#take(message.id)?.reject(errorOfPlain(message.error));
       case "stopped":
         return this.#tellStopped?.();
       case "opened":
@@ -128,6 +149,7 @@ export class WriterOnThread implements WriterHandle {
       case "broken":
         return tell(this.#reports, { ...message, opening: message.opening && !this.#everOpen });
       case "committed":
+      case "unparked":
       case "up":
       case "warning":
         return tell(this.#reports, message);
@@ -144,19 +166,25 @@ export class WriterOnThread implements WriterHandle {
     );
   }
 
-  #call(order: Call["order"]): Promise<BatchReport | null> {
+  #order<Order extends WriterOrder>(order: Order): Promise<WriterAnswers[Order["type"]]> {
+    if (this.#thread === null || this.#stopping !== null)
+      return Promise.reject(noThread("the writer's thread is not running"));
+    return this.#call(order);
+  }
+
+  #call<Order extends WriterOrder>(order: Order): Promise<WriterAnswers[Order["type"]]> {
     return new Promise((resolve, reject) => {
       const id = ++this.#lastId;
-      this.#calls.set(id, { order, resolve, reject });
-      this.#thread?.post({ type: order, id });
+      // The far end answers an order with what WriterAnswers names for it.
+      this.#calls.set(id, { order: order.type, resolve: resolve as Call["resolve"], reject });
+      this.#thread?.post({ type: "order", id, order });
     });
   }
 
-  #done(id: number, report: BatchReport | null, error: PlainError | null): void {
+  #take(id: number): Call | undefined {
     const call = this.#calls.get(id);
     this.#calls.delete(id);
-    if (error === null) call?.resolve(report);
-    else call?.reject(errorOfPlain(error));
+    return call;
   }
 
   #died(error: Error | null): void {

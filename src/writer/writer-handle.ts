@@ -2,7 +2,15 @@
 import type { PlainError } from "../errors.js";
 import type { BatchReport } from "../events.js";
 import type { Position } from "../queue/queue.js";
-import type { WriterReport } from "./messages.js";
+import type {
+  DeadLetterPage,
+  LetterIds,
+  LetterOutcome,
+  ParkedOverlay,
+  ParkedReport,
+  UnparkedReport,
+  WriterReport,
+} from "./messages.js";
 import type { QueueSide } from "./side-queue.js";
 
 /** What the writer asks of its owner and tells it. Everything is called from the event loop, nothing may throw. */
@@ -10,9 +18,13 @@ export interface WriterReports extends QueueSide {
   /**
    * The store is open and the position fits the queue. Told again when the writer was started again, and when the store
    * went back: `position` is then before what was committed, and the frames after it will be committed once more.
+   * `parked` is everything that is parked there, and takes the place of what was told before.
    */
-  opened(position: Position, kind: string, place: string): void;
-  committed(position: Position, report: BatchReport): void;
+  opened(position: Position, kind: string, place: string, parked: ParkedOverlay): void;
+  /** `parked`: what this commit has parked, null where it was nothing. */
+  committed(position: Position, report: BatchReport, parked: ParkedReport | null): void;
+  /** Some records are parked no longer: their rows are what the database says. */
+  unparked(report: UnparkedReport): void;
   /** A try failed and will be made again in `delayMs`. `opening`: the store has not been open since the start. */
   retry(error: PlainError, attempt: number, delayMs: number, opening: boolean): void;
   /** The store works again. */
@@ -35,6 +47,18 @@ export interface WriterHandle {
   resume(): void;
   /** One run now, paused or not; null where nothing is pending. Rejects with what the run failed of. */
   step(): Promise<BatchReport | null>;
+  /** Dead letters after this id (null: from the first), at most `limit`. Rejects BAD_VALUE where `after` is no id. */
+  deadLetters(limit: number, after: string | null): Promise<DeadLetterPage>;
+  /**
+   * Tries these letters again now, paused or not, each group in a transaction of its own; says what became of every
+   * letter of these groups. Rejects BAD_VALUE where an id is unknown (nothing is done), and where the store fails.
+   */
+  retryDeadLetters(ids: LetterIds): Promise<readonly LetterOutcome[]>;
+  /**
+   * Gives up these letters and the others of their groups. What waits behind them is written in the same transaction,
+   * or given up as well; where the database refuses it nothing changes. Rejects as `retryDeadLetters` does.
+   */
+  discardDeadLetters(ids: LetterIds, behind: boolean): Promise<readonly LetterOutcome[]>;
   /**
    * Finishes the run in hand and closes the store. What has not ended after `deadlineMs` is given up: the position in
    * the store tells the next start what became of it.
@@ -49,9 +73,11 @@ export const stopDeadlineMs = 10_000;
 export function tell(reports: WriterReports, report: WriterReport): void {
   switch (report.type) {
     case "opened":
-      return reports.opened(report.position, report.kind, report.place);
+      return reports.opened(report.position, report.kind, report.place, report.parked);
     case "committed":
-      return reports.committed(report.position, report.report);
+      return reports.committed(report.position, report.report, report.parked);
+    case "unparked":
+      return reports.unparked(report);
     case "retry":
       return reports.retry(report.error, report.attempt, report.delayMs, report.opening);
     case "up":

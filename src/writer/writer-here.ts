@@ -3,7 +3,7 @@ import { plainError } from "../errors.js";
 import type { BatchReport } from "../events.js";
 import type { Host } from "../host/host.js";
 import type { Store } from "../store/store.js";
-import type { WriterOptions, WriterReport } from "./messages.js";
+import type { DeadLetterPage, LetterIds, LetterOutcome, WriterOptions, WriterReport } from "./messages.js";
 import { SideQueue, type FrameReader } from "./side-queue.js";
 import { stopDeadlineMs, tell, type WriterHandle, type WriterReports } from "./writer-handle.js";
 import { Writer } from "./writer.js";
@@ -50,6 +50,18 @@ export class WriterHere implements WriterHandle {
 
   step(): Promise<BatchReport | null> {
     return this.#writer.step();
+  }
+
+  deadLetters(limit: number, after: string | null): Promise<DeadLetterPage> {
+    return this.#writer.order({ type: "list", limit, after });
+  }
+
+  retryDeadLetters(ids: LetterIds): Promise<readonly LetterOutcome[]> {
+    return this.#writer.order({ type: "retry", ids });
+  }
+
+  discardDeadLetters(ids: LetterIds, behind: boolean): Promise<readonly LetterOutcome[]> {
+    return this.#writer.order({ type: "discard", ids, behind });
   }
 
   stop(deadlineMs = stopDeadlineMs): Promise<void> {

@@ -3,7 +3,6 @@
  * writer-thread.ts puts the concrete parts of a real thread into it.
  */
 import { errorOfPlain, plainError } from "../errors.js";
-import type { BatchReport } from "../events.js";
 import type { Channel, Clock, Random } from "../host/host.js";
 import type { Waiting } from "../queue/queue.js";
 import type { Store } from "../store/store.js";
@@ -74,14 +73,12 @@ function obey(writer: Writer, channel: Channel<FromWriter, ToWriter>, message: T
       return writer.hurry(message.upTo);
     case "resume":
       return writer.resume();
-    case "pause":
-      return answer(
-        channel,
-        message.id,
-        writer.pause().then(() => null),
+    case "order":
+      void writer.order(message.order).then(
+        (answer) => channel.post({ type: "done", id: message.id, answer }),
+        (error: unknown) => channel.post({ type: "failed", id: message.id, error: plainError(error) }),
       );
-    case "step":
-      return answer(channel, message.id, writer.step());
+      return undefined;
     case "stop":
       // Whoever serves the writer awaits its end.
       void writer.stop();
@@ -91,11 +88,4 @@ function obey(writer: Writer, channel: Channel<FromWriter, ToWriter>, message: T
     case "journalFailed":
       throw new Error(`broken invariant: ${message.type} is no order`);
   }
-}
-
-function answer(channel: Channel<FromWriter, ToWriter>, id: number, done: Promise<BatchReport | null>): void {
-  void done.then(
-    (report) => channel.post({ type: "done", id, report, error: null }),
-    (error: unknown) => channel.post({ type: "done", id, report: null, error: plainError(error) }),
-  );
 }

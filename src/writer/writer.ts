@@ -11,8 +11,10 @@ import { samePosition, type Position, type WriteQueue } from "../queue/queue.js"
 import { storeErrorKind, type Store, type StoreOpened } from "../store/store.js";
 import { Beats, sweepBound, type ClockReading } from "./beat.js";
 import { describeFailure, overtaken, stopped, wentBack } from "./failures.js";
+import { samePlace, type Known, type Trouble } from "./known.js";
 import { Looks } from "./look.js";
-import type { WriterOptions, WriterReport } from "./messages.js";
+import type { WriterAnswers, WriterOptions, WriterOrder, WriterReport } from "./messages.js";
+import { obey } from "./orders.js";
 import { emptyLookMs, enoughBytes, pace, restMs, type PaceLimits } from "./pace.js";
 import { hurriedRetryMaxMs, verdict } from "./retry.js";
 import { reportOf, RunMaker, type Run } from "./run.js";
@@ -32,25 +34,6 @@ export interface WriterParts {
   readonly paused: boolean;
   /** Called with everything that happened, in order. Must not throw. */
   readonly report: (report: WriterReport) => void;
-}
-
-/** How far the store is, as far as this writer knows. */
-interface Known {
-  /** The frame that was committed last; the log's base where there was none. */
-  readonly position: Position;
-  /** The same as the store has it: null where no queue ever wrote there. */
-  readonly expected: Position | null;
-}
-
-/** Failures in a row. */
-interface Trouble {
-  readonly since: number;
-  readonly attempt: number;
-  readonly broken: boolean;
-  /** Whether it was told. A first `moved` is not: nothing need be wrong. */
-  readonly told: boolean;
-  /** Whether the try that failed was one to open the store: then an opened store ends the trouble. */
-  readonly opening: boolean;
 }
 
 /** The background process between a queue and a store. It starts when it is made and lives until `stop`. */
@@ -127,6 +110,11 @@ export class Writer {
     if (this.#stopping) return Promise.reject(stopped());
     this.#wake.wake();
     return this.#steps.add();
+  }
+
+  /** Does what is ordered, and answers it. */
+  order<Order extends WriterOrder>(order: Order): Promise<WriterAnswers[Order["type"]]> {
+    return obey(this, order);
   }
 
   /** Finishes the run in hand, closes the store. */
@@ -210,7 +198,13 @@ export class Writer {
     this.#looks.forget();
     this.#beats.opened(this.#now());
     const { kind, place } = this.#parts.store;
-    this.#parts.report({ type: "opened", position, kind, place });
+    this.#parts.report({
+      type: "opened",
+      position,
+      kind,
+      place,
+      parked: { records: new Map(), letters: 0, waitingBehind: 0 },
+    });
   }
 
   // Wait: until there is something to do and it is time.
@@ -276,7 +270,7 @@ export class Writer {
     const startedAt = this.#now();
     const { to, clear, rows } = run;
     const sweepUpTo = this.#sweepBound(run.at);
-    await this.#parts.store.commit({ ...this.#claim(), to, clear, rows, sweepUpTo });
+    await this.#parts.store.commit({ ...this.#claim(), to, clear, rows, sweepUpTo, parking: null });
     return this.#reached(run, this.#now() - startedAt);
   }
 
@@ -290,7 +284,7 @@ export class Writer {
     this.#recovered();
     const report = reportOf(run, commitMs);
     this.#parts.queue.acknowledge(run.to);
-    this.#parts.report({ type: "committed", position: run.to, report });
+    this.#parts.report({ type: "committed", position: run.to, report, parked: null });
     return report;
   }
 
@@ -301,7 +295,7 @@ export class Writer {
     const to = this.#position();
     const { logTime } = this.#beats;
     const sweepUpTo = this.#paused || logTime === null ? null : this.#sweepBound(logTime);
-    await this.#parts.store.commit({ ...this.#claim(), to, clear: false, rows: new Map(), sweepUpTo });
+    await this.#parts.store.commit({ ...this.#claim(), to, clear: false, rows: new Map(), sweepUpTo, parking: null });
     this.#known = { position: to, expected: to };
     this.#beats.beaten(this.#now(), this.#paused);
     if (this.#inHand === null) this.#recovered();
@@ -390,8 +384,4 @@ export class Writer {
   #now(): number {
     return this.#parts.clock.monotonic();
   }
-}
-
-function samePlace(a: Known, b: Known): boolean {
-  return samePosition(a.position, b.position) && (a.expected === null) === (b.expected === null);
 }

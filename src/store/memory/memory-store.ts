@@ -11,6 +11,7 @@ import {
   StoreError,
   type Batch,
   type Page,
+  type ParkedGroup,
   type Store,
   type StoreClaim,
   type StoreOpened,
@@ -22,6 +23,8 @@ const sweepRowsMax = 1000;
 /** What a real database would keep on its disk. */
 interface Database {
   rows: Map<Bytes, RecordValue>;
+  /** By id. */
+  parked: ReadonlyMap<number, ParkedGroup>;
   position: Position | null;
   generation: number;
   /** The log id of the queue that has the claim. */
@@ -41,13 +44,15 @@ export interface MemoryStore extends Store {
   connect(): MemoryStore;
   /** Everything that is in the database. */
   rows(): ReadonlyMap<Bytes, RecordValue>;
+  /** What is parked, in the order of the groups' ids. */
+  parked(): readonly ParkedGroup[];
   /** How far the queue has been committed. */
   position(): Position | null;
 }
 
 /** A new, empty database in memory, and a connection to it. */
 export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
-  const database = { rows: new Map(), position: null, generation: 0, owner: null, heartbeatAt: 0 };
+  const database = { rows: new Map(), parked: new Map(), position: null, generation: 0, owner: null, heartbeatAt: 0 };
   return new Connection(database, options.now ?? (() => 0));
 }
 
@@ -72,6 +77,10 @@ class Connection implements MemoryStore {
     return this.#database.rows;
   }
 
+  parked(): readonly ParkedGroup[] {
+    return [...this.#database.parked.values()].toSorted((a, b) => a.id - b.id);
+  }
+
   position(): Position | null {
     return this.#database.position;
   }
@@ -88,7 +97,7 @@ class Connection implements MemoryStore {
       database.heartbeatAt = this.#now();
       this.#generation = ++database.generation;
     }
-    return { position: database.position, generation: database.generation };
+    return { position: database.position, generation: database.generation, parked: this.parked() };
   }
 
   async commit(batch: Batch): Promise<void> {
@@ -101,7 +110,7 @@ class Connection implements MemoryStore {
     ) {
       throw new StoreError("moved", "the position or the claim is not the expected one");
     }
-    // All or nothing: whatever throws in here, the database still has the old map.
+    // All or nothing: whatever throws in here, the database still has the old maps.
     const rows = new Map(batch.clear ? [] : database.rows);
     for (const [record, change] of batch.rows) {
       const value = apply(rows.get(record) ?? null, change);
@@ -109,6 +118,7 @@ class Connection implements MemoryStore {
       else rows.set(record, value);
     }
     if (batch.sweepUpTo !== null) sweep(rows, batch.sweepUpTo);
+    database.parked = parkedAfter(batch, database.parked);
     database.rows = rows;
     database.position = to;
     database.heartbeatAt = this.#now();
@@ -131,6 +141,22 @@ class Connection implements MemoryStore {
     if (this.#generation === this.#database.generation) this.#database.owner = null;
     this.#generation = null;
   }
+}
+
+function parkedAfter({ clear, parking }: Batch, before: Database["parked"]): Database["parked"] {
+  if (!clear && parking === null) return before;
+  const parked = new Map(clear ? [] : before);
+  for (const id of parking?.drop ?? []) parked.delete(id);
+  for (const { id, letters, behind } of parking?.put ?? []) {
+    const old = parked.get(id);
+    const all = new Map([...(old?.letters ?? []), ...letters].map((letter) => [letter.position.sequence, letter]));
+    parked.set(id, {
+      id,
+      letters: [...all.values()].toSorted((a, b) => a.position.sequence - b.position.sequence),
+      behind: new Map([...(old?.behind ?? []), ...behind]),
+    });
+  }
+  return parked;
 }
 
 function sweep(rows: Map<Bytes, RecordValue>, upTo: number): void {

@@ -2,7 +2,9 @@
 
 /**
  * The own tables. `write_behind_kv` has a rowid: without one, values over a quarter of a page would spill into overflow
- * pages one by one. `key` may hold text and blobs; SQLite sorts all text before all blobs.
+ * pages one by one. `key` may hold text and blobs; SQLite sorts all text before all blobs. `write_behind_dead_letters`
+ * has one row for each refused frame and record in it (kind `refused`), and one for each record with later changes
+ * (`behind`): at most one of each for a record.
  */
 export const ownTables = `
   CREATE TABLE IF NOT EXISTS write_behind_kv (
@@ -27,6 +29,21 @@ export const ownTables = `
     owner TEXT,
     heartbeat_at INTEGER NOT NULL
   );
+  CREATE TABLE IF NOT EXISTS write_behind_dead_letters (
+    group_id INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    record TEXT NOT NULL,
+    change TEXT NOT NULL,
+    log_id TEXT NOT NULL,
+    sequence INTEGER NOT NULL,
+    tag INTEGER NOT NULL,
+    frames INTEGER NOT NULL,
+    reason TEXT,
+    refused_at INTEGER,
+    tries INTEGER,
+    PRIMARY KEY (record, kind)
+  );
+  CREATE INDEX IF NOT EXISTS write_behind_dead_letters_group_id ON write_behind_dead_letters (group_id);
   INSERT INTO write_behind_position (id, generation, heartbeat_at) VALUES (1, 0, 0) ON CONFLICT (id) DO NOTHING;
 `;
 
@@ -71,6 +88,19 @@ export const rowStatements = {
   expired: "SELECT key FROM write_behind_kv WHERE expires_at <= ? ORDER BY expires_at LIMIT ?",
   clearRows: "DELETE FROM write_behind_kv",
   clearFields: "DELETE FROM write_behind_field",
+} as const;
+
+/** What is parked: of each group the letters first, oldest first, a letter's records as they were in its frame. */
+export const parkedStatements = {
+  all: "SELECT * FROM write_behind_dead_letters ORDER BY group_id, kind DESC, sequence, rowid",
+  put: `INSERT INTO write_behind_dead_letters
+      (group_id, kind, record, change, log_id, sequence, tag, frames, reason, refused_at, tries)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (record, kind) DO UPDATE SET group_id = excluded.group_id, change = excluded.change,
+      log_id = excluded.log_id, sequence = excluded.sequence, tag = excluded.tag, frames = excluded.frames,
+      reason = excluded.reason, refused_at = excluded.refused_at, tries = excluded.tries`,
+  drop: "DELETE FROM write_behind_dead_letters WHERE group_id = ?",
+  clear: "DELETE FROM write_behind_dead_letters",
 } as const;
 
 const live = "(expires_at IS NULL OR expires_at > ?)";

@@ -1,7 +1,8 @@
 /**
  * The store in an SQLite file. The driver is synchronous: the store belongs on the writer's thread, and cold reads on
  * one of their own (`reads: "thread"`), each with its own SqliteStore. Everything about rows is in sqlite-rows.ts,
- * about position and claim in sqlite-position.ts, about codes in sqlite-errors.ts.
+ * about position and claim in sqlite-position.ts, about dead letters in sqlite-parked.ts, about result codes in
+ * sqlite-errors.ts.
  */
 import type { Bytes } from "../../bytes.js";
 import type { RecordValue } from "../../change.js";
@@ -16,6 +17,7 @@ import {
 } from "../store.js";
 import { SqliteConnection } from "./sqlite-connection.js";
 import { isCannotOpen, isMissingTable, spoilsConnection, storeErrorOf } from "./sqlite-errors.js";
+import { SqliteParked } from "./sqlite-parked.js";
 import { SqlitePosition } from "./sqlite-position.js";
 import { SqliteReads } from "./sqlite-reads.js";
 import { SqliteRows } from "./sqlite-rows.js";
@@ -25,6 +27,7 @@ import { ownTables } from "./sqlite-statements.js";
 interface Prepared {
   readonly position: SqlitePosition;
   readonly rows: SqliteRows;
+  readonly parked: SqliteParked;
 }
 
 /** A connection that reads. */
@@ -55,8 +58,11 @@ export class SqliteStore implements Store {
       const connection = (this.#writing ??= SqliteConnection.forWriting(this.#file, true));
       refuseUtf16(connection, this.#file);
       connection.transaction("BEGIN IMMEDIATE", () => connection.exec(ownTables));
-      const { position } = (this.#prepared = this.#prepare(connection));
-      const opened = connection.transaction("BEGIN IMMEDIATE", () => position.claim(claim));
+      const { position, parked } = (this.#prepared = this.#prepare(connection));
+      const opened = connection.transaction("BEGIN IMMEDIATE", () => ({
+        ...position.claim(claim),
+        parked: parked.all(),
+      }));
       this.#claim = { logId: claim.logId, generation: opened.generation };
       return opened;
     });
@@ -70,12 +76,16 @@ export class SqliteStore implements Store {
       }
       // The claim is in the database, not in the connection: after a failure a new connection goes on with it.
       const connection = (this.#writing ??= SqliteConnection.forWriting(this.#file, false));
-      const { position, rows } = (this.#prepared ??= this.#prepare(connection));
+      const { position, rows, parked } = (this.#prepared ??= this.#prepare(connection));
       connection.transaction("BEGIN IMMEDIATE", () => {
         position.move(batch);
-        if (batch.clear) rows.clear();
+        if (batch.clear) {
+          rows.clear();
+          parked.clear();
+        }
         rows.writeAll(batch.rows);
         if (batch.sweepUpTo !== null) rows.sweep(batch.sweepUpTo);
+        if (batch.parking !== null) parked.change(batch.parking);
       });
     });
   }
@@ -101,7 +111,11 @@ export class SqliteStore implements Store {
   }
 
   #prepare(connection: SqliteConnection): Prepared {
-    return { position: new SqlitePosition(connection, this.#file), rows: new SqliteRows(connection) };
+    return {
+      position: new SqlitePosition(connection, this.#file),
+      rows: new SqliteRows(connection),
+      parked: new SqliteParked(connection, this.#file),
+    };
   }
 
   #release(): void {
