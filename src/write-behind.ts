@@ -23,9 +23,11 @@ import type {
   WaitOptions,
   Watch,
 } from "./heart.js";
-import type { Host, Timer } from "./host/host.js";
-import { abortable, bodyOf, NotYet } from "./heart/attempt.js";
+import type { Host } from "./host/host.js";
+import { abortable, bodyOf, NotYet, Pins } from "./heart/attempt.js";
 import { DeadLetterDesk } from "./heart/dead-letters.js";
+import { checkSizes } from "./heart/door.js";
+import { Expiry } from "./heart/expiry.js";
 import { closed, closedBeforeStored, journalFailed, paused } from "./heart/failures.js";
 import { Flushes } from "./heart/flushes.js";
 import { Inspector } from "./heart/inspector.js";
@@ -37,18 +39,15 @@ import { frameBytes } from "./queue/journal/frame.js";
 import { Journal } from "./queue/journal/journal.js";
 import { JournalReader } from "./queue/journal/reader.js";
 import type { Durability, FrameBody } from "./queue/queue.js";
+import { ReadBack } from "./heart/read-back.js";
 import { recover } from "./heart/recover.js";
 import { describeStatus } from "./heart/status.js";
-import { Drain, whereLeft, withinDeadline } from "./heart/stopping.js";
+import { Drain, firstFailure, whereLeft, withinDeadline } from "./heart/stopping.js";
 import type { Store, StoreDescriptor, StoreReader } from "./store/store.js";
 import { openReader } from "./store/thread-reader.js";
 import { Workspace, type Lookup, type Written } from "./workspace.js";
 import { WriterSide } from "./heart/writer-side.js";
 import { startWriter, type WriterHandle } from "./writer/writer-link.js";
-
-/** How often ended records are looked for, and among how many at a time. */
-const tickMs = 500;
-const expiredPerTickMax = 2000;
 
 /** Stopping may take so long, at the least, where a commit is in hand. */
 const stopMsMin = 1000;
@@ -97,15 +96,16 @@ class Engine implements Heart {
   readonly #side: WriterSide;
   readonly #resolve: Resolve = keyIsRecord;
   readonly #marks: Marks;
+  readonly #expiry: Expiry;
   readonly #flushes: Flushes;
   readonly deadLetters: DeadLetters;
   readonly #drain: Drain;
   readonly #failureCalls: ((error: WriteBehindError) => void)[] = [];
   #writer: WriterHandle | null = null;
   #inspector: Inspector | null = null;
+  #back: ReadBack | null = null;
   #failure: WriteBehindError | null = null;
   #closing: Promise<CloseReport> | null = null;
-  #timer: Timer | null = null;
   #paused = false;
   #pauses = 0;
   #now = 0;
@@ -119,11 +119,16 @@ class Engine implements Heart {
     this.#folder = folder;
     this.#journal = journal;
     this.#reader = reader;
-    this.#cache = new MemoryCache({ bytesMax: parts.options.cacheBytes, absentMs: parts.options.absentMs });
+    this.#cache = new MemoryCache({
+      bytesMax: parts.options.cacheBytes,
+      absentMs: parts.options.absentMs,
+      readable: () => journal.written,
+    });
     this.#loads = new Loads({
       reader,
       cache: this.#cache,
       over: (record, row) => this.#side.parked.over(record, row),
+      readBack: (record, inLog, row) => (this.#back as ReadBack).value(record, inLog, row),
       clock: parts.host.clock,
       atOnceMax: parts.options.loadsMax,
       heldMs: parts.options.waitMs,
@@ -134,7 +139,9 @@ class Engine implements Heart {
     this.deadLetters = new DeadLetterDesk(this.#side.parked, () => this.#openWriter());
     this.#side.onWentBack = (healed) => this.#loads.hold(healed);
     this.#marks = new Marks(journal);
+    this.#expiry = new Expiry(parts.host.clock, this.#cache, () => this.#logTime());
     this.#drain = new Drain(parts.host.clock, (done) => this.whenStored(journal.accepted, done));
+    journal.pendingRecords = () => this.#cache.pendingRecords;
     journal.onFailed = (error) => this.#fail(error);
   }
 
@@ -151,10 +158,11 @@ class Engine implements Heart {
       );
       const from = await abortable(this.#side.firstPosition(this.#journal), signal);
       const log = await frames();
+      this.#back = new ReadBack(this.#journal, await frames());
       this.#inspector = new Inspector(log, this.#journal, this.#cache, this.#reader, this.#side.parked, this.#resolve);
       await recover(log, from, this.#journal.accepted, this.#cache, this.#side);
       this.#side.begin();
-      this.#tick();
+      this.#expiry.begin();
     } catch (error) {
       await this.#stopParts();
       throw error;
@@ -200,6 +208,7 @@ class Engine implements Heart {
     }
     if (workspace.hasMissing) return new NotYet(workspace, 0);
     const changes = write ? workspace.changes() : nothing;
+    if (this.#store.limits !== undefined) checkSizes(changes, this.#store.limits);
     const body = bodyOf(changes, write && workspace.cleared);
     if (body === null) return { value, sequence: this.#cache.seen, frame: 0 };
     const bytes = frameBytes(body);
@@ -215,15 +224,12 @@ class Engine implements Heart {
     first: NotYet,
     options: WaitOptions,
   ): Promise<Executed<T>> {
-    const pinned = new Set<Bytes>();
+    const pins = new Pins(this.#cache);
     // One deadline for all waits: where many write, others may take the room that this one was woken for.
     const deadline = this.#host.clock.monotonic() + this.#options.waitMs;
     try {
       for (let notYet = first; ;) {
-        for (const record of notYet.workspace.records) {
-          if (!pinned.has(record)) this.#cache.pin(record);
-          pinned.add(record);
-        }
+        pins.add(notYet.workspace.records);
         if (notYet.bytes === 0) await abortable(this.#loads.load(notYet.workspace.missing), options.signal);
         else await this.#whenRoom(notYet.bytes, deadline, options.signal);
         this.#assertOpen();
@@ -232,7 +238,7 @@ class Engine implements Heart {
         notYet = done;
       }
     } finally {
-      for (const record of pinned) this.#cache.unpin(record);
+      pins.release();
     }
   }
 
@@ -351,29 +357,20 @@ class Engine implements Heart {
 
   /** Stops every part, whatever another one fails of: the folder must be free for the next owner. */
   async #stopParts(deadlineMs = stopMsMin): Promise<void> {
-    this.#timer?.cancel();
+    this.#expiry.end();
     this.#loads.end(closed());
     await this.#writer?.stop(deadlineMs);
     const reader = withinDeadline(this.#host.clock, deadlineMs, this.#reader.close());
-    const inspector = this.#inspector?.close() ?? Promise.resolve();
-    const results = await Promise.allSettled([reader, inspector, this.#journal.close()]);
+    const logs = [this.#inspector, this.#back].map(async (log) => log?.close());
+    const failed = await firstFailure([reader, ...logs, this.#journal.close()]);
     await this.#folder.release();
     // That the journal has failed was said when it failed.
-    const failed = results.find((result) => result.status === "rejected");
-    if (failed !== undefined && this.#failure === null) throw failed.reason;
+    if (failed !== null && this.#failure === null) throw failed.reason;
   }
 
   /** Log time never goes back, whatever the wall clock does. */
   #logTime(): number {
     return Math.max(this.#host.clock.now(), this.#journal.lastAt);
-  }
-
-  /** Frees the memory of ended records, a few at a time. */
-  #tick(): void {
-    this.#timer = this.#host.clock.after(tickMs, () => {
-      this.#cache.expire(this.#logTime(), expiredPerTickMax);
-      this.#tick();
-    });
   }
 
   #openWriter(): WriterHandle {

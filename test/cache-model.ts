@@ -237,7 +237,8 @@ export class World {
       cache.seen = 0;
       const given = cache.peek(name, this.#now);
       if (given !== undefined) expect({ name, given }).toEqual({ name, given: live });
-      if (this.#kept.has(name) && !this.#drops) expect({ name, known: given !== undefined }).toEqual({ name, known: true });
+      if (this.#kept.has(name) && !this.#drops)
+        expect({ name, known: given !== undefined }).toEqual({ name, known: true });
       this.#checkSequence(name);
       for (const watching of this.#watches) {
         if (watching.record === name && given !== undefined && given !== null && !watching.marked)

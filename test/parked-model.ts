@@ -146,6 +146,7 @@ export class World {
     this.#loads = new Loads({
       reader,
       cache: this.#cache,
+      readBack: () => Promise.reject(new Error("nothing is dropped")),
       over,
       clock,
       atOnceMax: 64,

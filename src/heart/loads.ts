@@ -5,7 +5,7 @@
  * and is simply loaded again.
  */
 import type { Bytes } from "../bytes.js";
-import type { MemoryCache } from "../cache/memory-cache.js";
+import type { InLog, MemoryCache, Place } from "../cache/memory-cache.js";
 import { contentBytes, type RecordValue } from "../change.js";
 import { WriteBehindError } from "../errors.js";
 import type { Clock } from "../host/host.js";
@@ -20,6 +20,8 @@ export interface LoadsParts {
   readonly cache: MemoryCache;
   /** What a record holds whose row is this: with what is parked of it, as it is at this moment. */
   readonly over: (record: Bytes, row: RecordValue | null) => RecordValue | null;
+  /** What a record holds after frames of the log; undefined where they are trimmed (see ReadBack). */
+  readonly readBack: (record: Bytes, inLog: InLog, row: RecordValue | null) => Promise<RecordValue | null | undefined>;
   readonly clock: Clock;
   /** Records that are read at the same time. */
   readonly atOnceMax: number;
@@ -96,18 +98,13 @@ export class Loads {
   }
 
   async #loadSome(records: readonly Bytes[]): Promise<number> {
-    const { cache, reader, over } = this.#parts;
+    const { cache } = this.#parts;
     await this.#turn(records.length);
     try {
       while (this.#held !== null) await this.#whileHeld(this.#held);
       const places = records.map((record) => cache.place(record));
       try {
-        const rows = await reader.read(records);
-        const now = this.#parts.now();
-        // Not before this step: a place that is still open has seen every end of a dead letter since its row was read.
-        const values = records.map((record, index) => over(record, rows[index] ?? null));
-        places.forEach((place, index) => cache.fill(place, values[index] as RecordValue | null, now));
-        return values.reduce((sum, value) => sum + (value === null ? 0 : contentBytes(value.content)), 0);
+        return await this.#fillAll(places);
       } finally {
         for (const place of places) cache.leave(place);
       }
@@ -117,6 +114,25 @@ export class Loads {
       for (const record of records) this.#inFlight.delete(record);
       this.#done(records.length);
     }
+  }
+
+  /** Says how many bytes it brought. Pending whole changes are in the log and need no row, nor a store that answers. */
+  async #fillAll(places: readonly Place[]): Promise<number> {
+    const { cache, over, reader, readBack } = this.#parts;
+    const wanted = places.filter(({ inLog }) => inLog === null || inLog.whole === 0).map(({ record }) => record);
+    const read = wanted.length === 0 ? [] : await reader.read(wanted);
+    const rows = new Map(wanted.map((record, index) => [record, read[index] ?? null]));
+    let bytes = 0;
+    for (const place of places) {
+      const { record, inLog } = place;
+      // Parked is laid over the row here: a place that is still open has seen every end of a dead letter since the read.
+      const row = over(record, rows.get(record) ?? null);
+      const value = inLog === null ? row : await readBack(record, inLog, row);
+      if (value === undefined) continue;
+      cache.fill(place, value, this.#parts.now());
+      bytes += value === null ? 0 : contentBytes(value.content);
+    }
+    return bytes;
   }
 
   /** Nothing hangs: the database may be away while it is being brought back, or the writer paused. */

@@ -239,8 +239,9 @@ export class WriterSide implements WriterReports {
 
   /** In pieces, so that no client waits for all the records of a large run; one is clean a little late, never early. */
   #acknowledgeSome(sequence: number): void {
-    if (this.#cache.acknowledge(sequence, acknowledgedAtOnceMax)) return;
-    this.#clock.soon(() => this.#acknowledgeSome(sequence));
+    const done = this.#cache.acknowledge(sequence, acknowledgedAtOnceMax);
+    this.#journal.recordsFreed();
+    if (!done) this.#clock.soon(() => this.#acknowledgeSome(sequence));
   }
 
   /** The writer died between a commit and its report: what that has parked is in the overlay, but not which frames. */

@@ -101,7 +101,7 @@ export interface Page {
   readonly next: Bytes | null;
 }
 
-/** The longest key and value that the store takes, in bytes. */
+/** The longest key (with a hash, key and field together) and value that the store takes, in bytes. */
 export interface StoreLimits {
   readonly keyBytesMax: number;
   readonly valueBytesMax: number;
@@ -168,6 +168,8 @@ export function storeErrorKind(error: unknown): StoreErrorKind | null {
 export interface StoreDescriptor {
   readonly module: string;
   readonly options: unknown;
+  /** The longest key and value that the store takes: longer ones are refused at the door. Left out: there is no limit. */
+  readonly limits?: StoreLimits;
   /** Where cold reads run: on a thread of their own (a synchronous driver), or on the caller's. */
   readonly reads: "thread" | "caller";
 }

@@ -36,11 +36,14 @@ interface Reading {
   readonly reads: SqliteReads;
 }
 
+/** SQLite itself ends at a thousand million bytes; a longer key would make every page of its index one of overflow. */
+export const sqliteLimits: StoreLimits = { keyBytesMax: 65_536, valueBytesMax: 2 ** 28 };
+
 /** A store in an SQLite file. */
 export class SqliteStore implements Store {
   readonly kind = "sqlite";
   readonly place: string;
-  readonly limits: StoreLimits = { keyBytesMax: 65_536, valueBytesMax: 2 ** 28 };
+  readonly limits = sqliteLimits;
   readonly #file: string;
   #writing: SqliteConnection | null = null;
   #prepared: Prepared | null = null;
