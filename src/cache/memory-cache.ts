@@ -19,7 +19,7 @@ export type { Watch } from "./watch.js";
 
 /** How large, and how long absence is remembered. */
 export interface MemoryCacheOptions {
-  /** Memory for records, with an estimate of the objects around them. The keys of pending ones, and pins, may exceed it. */
+  /** Memory for records and the objects around them, estimated. The keys of pending ones, and pins, may exceed it. */
   readonly bytesMax: number;
   /** How long it is remembered that the database has no such record. */
   readonly absentMs: number;

@@ -125,7 +125,7 @@ export class Loads {
     let bytes = 0;
     for (const place of places) {
       const { record, inLog } = place;
-      // Parked is laid over the row here: a place that is still open has seen every end of a dead letter since the read.
+      // Parked is laid over the row here: an open place has seen every end of a dead letter since the read.
       const row = over(record, rows.get(record) ?? null);
       const value = inLog === null ? row : await readBack(record, inLog, row);
       if (value === undefined) continue;

@@ -168,7 +168,7 @@ export function storeErrorKind(error: unknown): StoreErrorKind | null {
 export interface StoreDescriptor {
   readonly module: string;
   readonly options: unknown;
-  /** The longest key and value that the store takes: longer ones are refused at the door. Left out: there is no limit. */
+  /** The longest key and value that it takes: longer ones are refused at the door. Left out: there is no limit. */
   readonly limits?: StoreLimits;
   /** Where cold reads run: on a thread of their own (a synchronous driver), or on the caller's. */
   readonly reads: "thread" | "caller";
