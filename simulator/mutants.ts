@@ -207,9 +207,9 @@ export const mutants: readonly Mutant[] = [
     name: "older-value-after-a-retry",
     promise: 3,
     file: "src/writer/writer.js",
-    find: "await this.#parts.store.commit({ ...this.#claim(), to, clear, rows, sweepUpTo, parking: null });",
+    find: "await this.#parts.store.commit({ ...this.#claim(), to, clear, rows, sweepUpTo: this.#sweepBound(at), parking });",
     replace:
-      "await this.#parts.store.commit({ ...this.#claim(), to, clear, rows: this.#trouble === null ? rows : new Map([...rows, ...(this.older ?? [])]), sweepUpTo, parking: null }); this.older = rows;",
+      "await this.#parts.store.commit({ ...this.#claim(), to, clear, rows: this.#troubles.any ? new Map([...rows, ...(this.older ?? [])]) : rows, sweepUpTo: this.#sweepBound(at), parking }); this.older = rows;",
     seeds: 300,
   },
   {

@@ -86,7 +86,7 @@ export interface Heart {
 export interface FlushReport {
   /** The position that the database has reached. */
   readonly stored: string | null;
-  /** Ids of the dead letters that keep changes of this flush from the database. */
+  /** Ids of dead letters that keep changes of this flush from the database; where keys were named, any of theirs. */
   readonly parked: readonly string[];
 }
 

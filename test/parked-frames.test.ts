@@ -19,7 +19,7 @@ describe("the heart's memory", () => {
           const frame = index + 1;
           if (fate === "letter") letter = frame;
           if (fate === "stored" || letter === 0) return null;
-          frames.add([frame], fate, [String(letter)]);
+          frames.add(frame, fate, String(letter));
           return String(letter);
         });
         for (const id of healed) {
@@ -38,27 +38,32 @@ describe("the heart's memory", () => {
     );
   });
 
-  test("a letter says that it was refused, what is behind it that it waits, a discarded one that it is gone", () => {
-    const frames = new ParkedFrames();
-    frames.add([5], "letter", ["5"]);
-    frames.add([7, 8, 9], "behind", ["5", "6"]);
-    expect(frames.refusal(5, () => "UNIQUE")).toMatchObject({
-      code: "REFUSED",
-      message: "the database refused the change, which is dead letter 5 now: UNIQUE",
-      hint: expect.stringContaining("write-behind dead show 5") as string,
-    });
-    expect(frames.refusal(8, noReason)?.message).toBe(
-      "the change waits behind dead letters 5, 6, which the database refuses",
-    );
-    frames.discarded(["5"]);
-    expect(frames.refusal(5, noReason)).toMatchObject({
-      code: "REFUSED",
-      message: expect.stringContaining("discarded: it will not be written") as string,
-    });
-    expect(frames.refusal(9, noReason)?.message).toContain("was written or given up");
-    expect(frames.lettersIn(1, 9)).toEqual([]);
-    expect(frames.refusal(6, noReason)).toBeNull();
-  });
+  test.each([false, true])(
+    "a letter says that it was refused, what is behind that it waits, and what was given up",
+    (gaveUpBehind) => {
+      const frames = new ParkedFrames();
+      frames.add(5, "letter", "5");
+      for (const frame of [7, 8, 9]) frames.add(frame, "behind", "5");
+      expect(frames.refusal(5, () => "UNIQUE")).toMatchObject({
+        code: "REFUSED",
+        message: "the database refused the change, which is dead letter 5 now: UNIQUE",
+        hint: expect.stringContaining("write-behind dead show 5") as string,
+      });
+      expect(frames.refusal(8, noReason)?.message).toBe(
+        "the change waits behind dead letter 5, which the database refuses",
+      );
+      frames.discarded(["5"], gaveUpBehind);
+      expect(frames.refusal(5, noReason)).toMatchObject({
+        code: "REFUSED",
+        message: expect.stringContaining("discarded: it will not be written") as string,
+      });
+      if (gaveUpBehind)
+        expect(frames.refusal(9, noReason)?.message).toContain("discarded with it: it will not be written");
+      else expect(frames.refusal(9, noReason)).toBeNull();
+      expect(frames.lettersIn(1, 9)).toEqual([]);
+      expect(frames.refusal(6, noReason)).toBeNull();
+    },
+  );
 
   test("what is not known is said to be unknown", () => {
     const frames = new ParkedFrames();
@@ -70,13 +75,13 @@ describe("the heart's memory", () => {
       undefined,
     ]);
     frames.stored(["12"]);
-    frames.discarded(["12"]);
+    frames.discarded(["12"], true);
     expect(frames.refusal(12, noReason)?.code).toBe("UNKNOWN");
   });
 
   test("it is bounded: the oldest are forgotten, and that is said, too", () => {
     const frames = new ParkedFrames(32);
-    for (let frame = 2; frame <= 2 * 33; frame += 2) frames.add([frame], "letter", [String(frame)]);
+    for (let frame = 2; frame <= 2 * 33; frame += 2) frames.add(frame, "letter", String(frame));
     expect(frames.refusal(66, noReason)?.code).toBe("REFUSED");
     expect(frames.refusal(5, noReason)).toBeNull();
     expect([1, 2, 3, 4].map((frame) => frames.refusal(frame, noReason)?.code)).toEqual(
@@ -84,18 +89,18 @@ describe("the heart's memory", () => {
     );
     expect(frames.anyIn(1, 1)).toBe(true);
     // Neighbours of one fate are one range: a hot record that is parked costs nothing.
-    for (let frame = 100; frame < 1000; frame++) frames.add([frame], "behind", ["66"]);
+    for (let frame = 100; frame < 1000; frame++) frames.add(frame, "behind", "66");
     expect(frames.refusal(6, noReason)?.code).toBe("REFUSED");
     expect(frames.refusal(999, noReason)?.code).toBe("REFUSED");
   });
 
   test("where the database went back, what came later is forgotten", () => {
     const frames = new ParkedFrames();
-    frames.add([3, 4, 5], "behind", ["1"]);
-    frames.add([9], "letter", ["9"]);
+    for (const frame of [3, 4, 5]) frames.add(frame, "behind", "1");
+    frames.add(9, "letter", "9");
     frames.cut(4);
     expect([4, 5, 9].map((frame) => frames.refusal(frame, noReason)?.code)).toEqual(["REFUSED", undefined, undefined]);
-    frames.add([5], "letter", ["5"]);
+    frames.add(5, "letter", "5");
     expect(frames.refusal(5, noReason)?.message).toContain("dead letter 5");
   });
 });

@@ -107,7 +107,7 @@ export class World {
     row: RecordValue | null | undefined;
     answer(row: RecordValue | null): void;
   }[] = [];
-  /** Records whose base was given up under pending changes: what is known of them is right when those are stored. */
+  /** Records whose base was given up under pending changes: right once all is stored (a record is clean a bit late). */
   readonly #tainted = new Set<Bytes>();
   /** Parked frames of this process, and the letters that each is or waits behind. */
   readonly #letters = new Map<number, readonly number[]>();
@@ -130,7 +130,7 @@ export class World {
 
   #start(): void {
     this.#cache = new MemoryCache({ bytesMax: this.#bytesMax, absentMs: 1000 });
-    const journal = { base: at(0), acknowledge: () => {}, accepted: 0 } as unknown as Journal;
+    const journal = { base: at(0), acknowledge: () => {}, recordsFreed: () => {}, accepted: 0 } as unknown as Journal;
     const { clock } = nodeHost();
     const side = new WriterSide(clock, journal, this.#cache, new Emitter());
     this.#side = side;
@@ -243,7 +243,7 @@ export class World {
   #commit(count: number): void {
     const frames = this.#frames.slice(this.#position, this.#position + count);
     const behind = new Map<Bytes, ParkedRecord>();
-    const parked: number[] = [];
+    const [parked, waitFor]: [number[], string[]] = [[], []];
     for (const { sequence, changes } of frames) {
       const group = this.#joined(changes.map(([name]) => name));
       for (const [name, each] of changes) {
@@ -252,6 +252,7 @@ export class World {
       }
       if (group === null) continue;
       parked.push(sequence);
+      waitFor.push(String(Math.min(...group.letters)));
       this.#park(sequence, group.letters);
       const letter = changes.map(([name]) => group.of.get(name)).find((one) => one !== undefined) as number;
       for (const [name] of changes) {
@@ -263,7 +264,8 @@ export class World {
     this.#position += frames.length;
     const after = this.#database();
     for (const name of behind.keys()) behind.set(name, after.parked.get(name) as ParkedRecord);
-    const report = parked.length === 0 ? null : { frames: parked, records: behind, letter: null, ...this.#totals() };
+    const report =
+      parked.length === 0 ? null : { frames: parked, waitFor, records: behind, letter: null, ...this.#totals() };
     this.#report([], (side) => side.committed(at(after.position), batch, report));
   }
 
@@ -281,7 +283,7 @@ export class World {
     const now = new Map(names.map((name) => [name, after.parked.get(name) as ParkedRecord]));
     const id = String(frame.sequence);
     const letter = { id, position: at(frame.sequence), records: names, reason: "CHECK failed" };
-    const report = { frames: [frame.sequence], records: now, letter, ...this.#totals() };
+    const report = { frames: [frame.sequence], waitFor: [id], records: now, letter, ...this.#totals() };
     this.#report([], (side) => side.committed(at(after.position), batch, report));
   }
 
@@ -294,10 +296,10 @@ export class World {
     for (const [name, each] of stored) this.#apply(name, each);
     const ids = group.letters.map(String);
     const names = [...composed(group).keys()];
-    const report = { ids, records: names, how, ...this.#totals() };
+    const report = { ids, records: names, how, gaveUpBehind: giveUpBehind, ...this.#totals() };
     for (const [frame, letters] of this.#letters) {
       if (this.#fates.get(frame) !== "parked" || !letters.some((letter) => group.letters.includes(letter))) continue;
-      if (how === "retried") this.#fates.delete(frame);
+      if (how === "retried" || (!giveUpBehind && !group.letters.includes(frame))) this.#fates.delete(frame);
       else this.#fates.set(frame, "given up");
     }
     this.#report(how === "discarded" ? names : [], (side) => side.unparked(report), group.letters);
@@ -328,7 +330,7 @@ export class World {
     this.#taint(discarded);
     tell(this.#side);
     this.#known = after;
-    for (const name of this.#tainted) if (!this.#isPending(name)) this.#tainted.delete(name);
+    if (this.#known.position === this.#frames.length) this.#tainted.clear();
   }
 
   #taint(names: readonly Bytes[]): void {

@@ -6,7 +6,7 @@ import type { Channel, Host, Thread } from "../src/host/host.js";
 import type { Position, Waiting } from "../src/queue/queue.js";
 import type { StoreDescriptor } from "../src/store/store.js";
 import { LazyStore } from "../src/writer/lazy-store.js";
-import type { FromWriter, ToWriter, WriterThreadData } from "../src/writer/messages.js";
+import type { FromWriter, ParkedReport, ToWriter, UnparkedReport, WriterThreadData } from "../src/writer/messages.js";
 import { startWriter, type WriterHandle, type WriterReports } from "../src/writer/writer-link.js";
 import { serveWriter } from "../src/writer/writer-service.js";
 import { SimulatedThreads } from "../simulator/host/threads.js";
@@ -32,14 +32,17 @@ class Owner implements WriterReports {
   opened(position: Position, kind: string, place: string): void {
     this.told.push(`opened ${position.sequence} ${kind} ${place}`);
   }
-  committed(position: Position, report: BatchReport): void {
+  committed(position: Position, report: BatchReport, parked: ParkedReport | null): void {
     this.world.queue.acknowledge(position);
-    this.told.push(`committed ${position.sequence} ${report.records}`);
+    const parks = parked === null ? "" : ` parks ${[...parked.records.keys()].join(" ")}`;
+    this.told.push(`committed ${position.sequence} ${report.records}${parks}`);
+  }
+  unparked({ ids, how }: UnparkedReport): void {
+    this.told.push(`unparked ${ids.join(" ")} ${how}`);
   }
   retry(error: PlainError, attempt: number, _delayMs: number, opening: boolean): void {
     this.told.push(`retry ${error.code} ${attempt} ${opening}`);
   }
-  unparked(): void {}
   up(): void {
     this.told.push("up");
   }
@@ -165,7 +168,51 @@ describe.each(["caller", "thread"] as const)("a writer on the %s's thread", (whe
   });
 });
 
+describe.each(["caller", "thread"] as const)("dead letters of a writer on the %s's thread", (where) => {
+  it("are told, listed, retried and discarded", async () => {
+    const world = new LinkWorld();
+    world.store.refuses = (_record, row) => (row?.content === "bad" ? "no bad" : null);
+    const writer = world.link(where);
+    for (const record of ["a", "b", "c"]) world.write(put(record, "bad"));
+    await world.stored();
+    await world.over(writer.pause());
+    expect(world.owner.told).toContain("committed 3 0 parks c");
+    expect((await world.over(writer.deadLetters(2, null))).items.map(({ id, changes }) => [id, changes])).toEqual([
+      ["1", [put("a", "bad")]],
+      ["2", [put("b", "bad")]],
+    ]);
+    await expect(world.over(writer.retryDeadLetters(["9"]))).rejects.toMatchObject({ code: "BAD_VALUE" });
+    expect(await world.over(writer.retryDeadLetters(["1"]))).toMatchObject([{ became: "refused", reason: "no bad" }]);
+    world.store.refuses = () => null;
+    expect(await world.over(writer.retryDeadLetters(["1"]))).toMatchObject([{ id: "1", became: "stored" }]);
+    expect(await world.over(writer.discardDeadLetters(["2"], false))).toMatchObject([{ became: "discarded" }]);
+    expect(await world.over(writer.discardDeadLetters("all", true))).toMatchObject([{ id: "3", became: "discarded" }]);
+    expect(world.owner.told.slice(-3)).toEqual(["unparked 1 retried", "unparked 2 discarded", "unparked 3 discarded"]);
+    expect([world.store.value("a"), world.store.value("b")]).toEqual(["bad", undefined]);
+    await world.over(writer.stop());
+    await expect(world.over(writer.retryDeadLetters("all"))).rejects.toBeInstanceOf(WriteBehindError);
+  });
+});
+
 describe("a writer's thread that dies", () => {
+  it("knows what is parked when it is started again; orders that it had are not left waiting", async () => {
+    const world = new LinkWorld();
+    world.store.refuses = (_record, row) => (row?.content === "bad" ? "no bad" : null);
+    const writer = world.link("thread");
+    world.write(put("a", "bad"));
+    await world.stored();
+    world.store.commitMs = 5000;
+    const order = writer.retryDeadLetters("all").catch((error: unknown) => error);
+    await world.advance(10);
+    await world.kill();
+    expect(await world.over(order)).toMatchObject({ code: "UNKNOWN" });
+    world.store.commitMs = 1;
+    world.write(put("b", "1"));
+    await world.stored();
+    expect((await world.over(writer.deadLetters(9, null))).items.map(({ id }) => id)).toEqual(["1"]);
+    await world.over(writer.stop());
+  });
+
   it("is started again and goes on from the position, with what it was told before", async () => {
     const world = new LinkWorld();
     const writer = world.link("thread");

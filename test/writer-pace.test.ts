@@ -12,6 +12,7 @@ const quiet: Situation = {
   now: 1000,
   paused: false,
   stepping: false,
+  ordered: false,
   hurried: false,
   restUntil: null,
   notBefore: null,
@@ -19,6 +20,8 @@ const quiet: Situation = {
   seen: null,
   asking: false,
   beatAt: null,
+  tryAt: null,
+  triedLast: false,
 };
 const limits = { delayMs: 100, enoughBytes: 5000 };
 const seen = { at: 1000, oldestAgeMs: 30, bytes: 10 };

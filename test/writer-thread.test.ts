@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { DatabaseSync } from "@photostructure/sqlite";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import type { Bytes } from "../src/bytes.js";
 import type { PlainError } from "../src/errors.js";
@@ -15,6 +16,7 @@ import type { Position, Waiting } from "../src/queue/queue.js";
 import { loadStore } from "../src/store/load-store.js";
 import { sqlite } from "../src/store/sqlite/index.js";
 import type { StoreDescriptor } from "../src/store/store.js";
+import type { UnparkedReport } from "../src/writer/messages.js";
 import { startWriter, type WriterHandle, type WriterReports } from "../src/writer/writer-link.js";
 import { put } from "./writer-world.js";
 
@@ -40,6 +42,7 @@ class Owner implements WriterReports {
   readonly troubles: [PlainError, boolean][] = [];
   readonly retries: PlainError[] = [];
   readonly batches: BatchReport[] = [];
+  readonly unparkedIds: string[] = [];
   stored = 0;
   #ask: { readonly sequence: number; readonly answer: (waiting: Waiting) => void } | null = null;
   #wake: () => void = () => {};
@@ -68,7 +71,10 @@ class Owner implements WriterReports {
     this.retries.push(error);
     this.#wake();
   }
-  unparked(): void {}
+  unparked({ ids }: UnparkedReport): void {
+    this.unparkedIds.push(...ids);
+    this.#wake();
+  }
   up(): void {}
   broken(error: PlainError, opening: boolean): void {
     this.troubles.push([error, opening]);
@@ -124,6 +130,57 @@ it("a database that cannot be opened is told, and tried again until it can", asy
   const owner = start(sqlite({ file: join(folder, "no-such-folder", "app.db") }));
   await owner.until(() => owner.troubles.length > 0 || owner.retries.length > 0);
   expect(owner.stored).toBe(0);
+});
+
+it("what a user's own index and trigger refuse is parked, and stored once they let it", async () => {
+  const file = join(folder, "app.db");
+  let owner = start(sqlite({ file }));
+  write(owner, put("email:1", "a@x"));
+  await owner.until(() => owner.stored === 1);
+  const shell = new DatabaseSync(file);
+  shell.exec(`CREATE UNIQUE INDEX one_email ON write_behind_kv (value) WHERE key LIKE 'email:%';
+    CREATE TRIGGER no_bad BEFORE INSERT ON write_behind_kv WHEN new.value = 'bad'
+      BEGIN SELECT RAISE(ABORT, 'no bad'); END`);
+  for (let i = 0; i < 300; i++) write(owner, put(`key${i}`, i === 200 ? "bad" : "good"), put(`with${i}`, "1"));
+  write(owner, put("email:2", "a@x"));
+  write(owner, put("email:3", "b@x"));
+  write(owner, put("key200", "good"), put("joined", "1"));
+  await owner.until(() => owner.stored === 304);
+  expect(owner.troubles).toEqual([]);
+  const letters = async () =>
+    ((await writer?.deadLetters(10, null))?.items ?? []).map(({ id, reason }) => [id, reason]);
+  const rows = (sql: string): string[] =>
+    shell
+      .prepare(sql)
+      .all()
+      .map((row) => Object.values(row as object).join("|"));
+
+  // The frame of key200 has healed or not yet: what came behind it has made it good.
+  await owner.until(() => owner.unparkedIds.includes("202"));
+  expect(
+    rows("SELECT key, value FROM write_behind_kv WHERE key IN ('key200', 'with200', 'joined') ORDER BY key"),
+  ).toEqual(["joined|1", "key200|good", "with200|1"]);
+  expect(await letters()).toEqual([["302", expect.stringContaining("UNIQUE constraint failed")]]);
+  expect(rows("SELECT kind, record, change, sequence FROM write_behind_dead_letters")).toEqual([
+    'refused|email:2|{"kind":"replace","value":{"type":"string","value":"a@x","expiresAt":null},"afterRemove":false}|302',
+  ]);
+  expect(rows("SELECT value FROM write_behind_kv WHERE key LIKE 'email:%' ORDER BY key")).toEqual(["a@x", "b@x"]);
+
+  // After a restart it is known still, and what it was in the way of is gone.
+  await writer?.stop();
+  owner = start(sqlite({ file }));
+  await owner.until(() => owner.stored === 304);
+  expect((await letters()).map(([id]) => id)).toEqual(["302"]);
+  expect(await writer?.retryDeadLetters(["302"])).toMatchObject([{ became: "refused" }]);
+  shell.exec("DROP INDEX one_email");
+  await writer?.retryDeadLetters("all");
+  expect(rows("SELECT value FROM write_behind_kv WHERE key LIKE 'email:%' ORDER BY key")).toEqual([
+    "a@x",
+    "a@x",
+    "b@x",
+  ]);
+  expect(rows("SELECT count(*) FROM write_behind_dead_letters")).toEqual(["0"]);
+  shell.close();
 });
 
 it("a thread that dies is started again", async () => {

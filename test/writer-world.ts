@@ -12,7 +12,15 @@ import {
   type Waiting,
   type WriteQueue,
 } from "../src/queue/queue.js";
-import { StoreError, type Batch, type Store, type StoreClaim, type StoreOpened } from "../src/store/store.js";
+import {
+  StoreError,
+  type Batch,
+  type ParkedGroup,
+  type Store,
+  type StoreClaim,
+  type StoreOpened,
+} from "../src/store/store.js";
+import { rowsOfGroup } from "../src/writer/group.js";
 import type { WriterOptions, WriterReport } from "../src/writer/messages.js";
 import { Writer } from "../src/writer/writer.js";
 import { EventLoop, processClock } from "../simulator/host/clock.js";
@@ -125,7 +133,6 @@ export class MemoryQueue implements WriteQueue {
 export type Fate = "done" | "lost" | StoreError | Error;
 
 export const down = new StoreError("retryable", "connection refused");
-export const refused = new StoreError("refused", "CHECK constraint failed");
 
 /** A store in memory that compares and sets as a database would, and fails as it is told. */
 export class TestStore implements Store {
@@ -135,6 +142,12 @@ export class TestStore implements Store {
   position: Position | null = null;
   generation = 0;
   rows = new Map<Bytes, RecordValue>();
+  parked = new Map<number, ParkedGroup>();
+  /** What the database refuses for what it is: the reason, or null. Sees the row and all rows as they would be. */
+  refuses: (record: Bytes, row: RecordValue | null, rows: ReadonlyMap<Bytes, RecordValue>) => string | null = () =>
+    null;
+  /** What a commit fails of because of what is in it. */
+  fails: (batch: Batch) => StoreError | null = () => null;
   /** Runs that were committed. */
   readonly batches: Batch[] = [];
   /** Commits without rows. */
@@ -161,34 +174,53 @@ export class TestStore implements Store {
     if (typeof fate !== "string") throw fate;
     if (claim.logId !== logId) throw new Error("another log");
     this.generation++;
-    return { position: this.position, generation: this.generation };
+    return { position: this.position, generation: this.generation, parked: [...this.parked.values()] };
   }
 
   async commit(batch: Batch): Promise<void> {
-    const beat = batch.rows.size === 0 && !batch.clear;
-    if (!beat) this.tries++;
+    const beat = batch.rows.size === 0 && !batch.clear && batch.to.sequence === (batch.expected ?? base).sequence;
+    const idle = beat && batch.parking === null;
+    if (!idle) this.tries++;
     await this.#after(this.commitMs);
     const fate = this.fates.shift() ?? this.always;
     if (typeof fate !== "string") throw fate;
-    const same =
-      batch.expected === null || this.position === null
-        ? batch.expected === this.position
-        : samePosition(batch.expected, this.position);
-    if (!same || batch.generation !== this.generation) throw new StoreError("moved", "the position has moved");
-    if (batch.clear) this.rows.clear();
-    for (const [record, change] of batch.rows) this.#row(record, change);
-    const { sweepUpTo } = batch;
-    if (sweepUpTo !== null)
-      for (const [record, row] of this.rows) if (!isLive(row, sweepUpTo)) this.rows.delete(record);
-    this.position = batch.to;
-    if (beat) this.beats.push(batch);
-    else this.batches.push(batch);
+    const failure = this.fails(batch);
+    if (failure !== null) throw failure;
+    this.#compare(batch);
+    this.#apply(batch);
+    (idle ? this.beats : this.batches).push(batch);
     if (fate === "lost") throw down;
   }
 
+  #compare({ expected, generation }: Batch): void {
+    const same =
+      expected === null || this.position === null ? expected === this.position : samePosition(expected, this.position);
+    if (!same || generation !== this.generation) throw new StoreError("moved", "the position has moved");
+  }
+
+  /** All of it, or nothing. */
+  #apply(batch: Batch): void {
+    const rows = new Map(batch.clear ? [] : this.rows);
+    for (const [record, change] of batch.rows) this.#row(rows, record, change);
+    for (const record of batch.rows.keys()) {
+      const reason = this.refuses(record, rows.get(record) ?? null, rows);
+      if (reason !== null) throw new StoreError("refused", reason);
+    }
+    const { sweepUpTo } = batch;
+    const parked = parkedAfter(batch, this.parked);
+    const kept = new Set([...parked.values()].flatMap((group) => [...rowsOfGroup(group).keys()]));
+    for (const [record, row] of sweepUpTo === null ? [] : rows) {
+      if (!isLive(row, sweepUpTo as number) && !kept.has(record)) rows.delete(record);
+    }
+    this.rows = rows;
+    this.parked = parked;
+    this.position = batch.to;
+  }
+
   /** Everything as it was after one of the batches: a backup is restored. */
-  restore(rows: Map<Bytes, RecordValue>, position: Position | null): void {
+  restore(rows: Map<Bytes, RecordValue>, position: Position | null, parked = new Map<number, ParkedGroup>()): void {
     this.rows = new Map(rows);
+    this.parked = new Map(parked);
     this.position = position;
   }
 
@@ -208,15 +240,28 @@ export class TestStore implements Store {
     this.closed = true;
   }
 
-  #row(record: Bytes, change: Change): void {
-    const row = apply(this.rows.get(record) ?? null, change);
-    if (row === null) this.rows.delete(record);
-    else this.rows.set(record, row);
+  #row(rows: Map<Bytes, RecordValue>, record: Bytes, change: Change): void {
+    const row = apply(rows.get(record) ?? null, change);
+    if (row === null) rows.delete(record);
+    else rows.set(record, row);
   }
 
   #after(ms: number): Promise<void> {
     return new Promise((resolve) => this.#clock.after(ms, resolve));
   }
+}
+
+/** What a database would have parked after a batch. */
+function parkedAfter({ clear, parking }: Batch, before: ReadonlyMap<number, ParkedGroup>): Map<number, ParkedGroup> {
+  const parked = new Map(clear ? [] : before);
+  for (const id of parking?.drop ?? []) parked.delete(id);
+  for (const { id, letters, behind } of parking?.put ?? []) {
+    const old = parked.get(id);
+    const all = new Map([...(old?.letters ?? []), ...letters].map((each) => [each.position.sequence, each]));
+    const inOrder = [...all.values()].toSorted((a, b) => a.position.sequence - b.position.sequence);
+    parked.set(id, { id, letters: inOrder, behind: new Map([...(old?.behind ?? []), ...behind]) });
+  }
+  return new Map([...parked].toSorted(([a], [b]) => a - b));
 }
 
 /** The parts, joined. */

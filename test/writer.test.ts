@@ -6,7 +6,7 @@ import { StoreError } from "../src/store/store.js";
 import { hurriedRetryMaxMs } from "../src/writer/retry.js";
 import { beatEveryMs, sweepsMax } from "../src/writer/beat.js";
 import type { Writer } from "../src/writer/writer.js";
-import { base, down, logId, modelAt, optionsOfTests, put, refused, World } from "./writer-world.js";
+import { base, down, logId, modelAt, optionsOfTests, put, World } from "./writer-world.js";
 
 const { delayMs, retryMaxMs } = optionsOfTests;
 
@@ -413,25 +413,6 @@ describe("a store that fails", () => {
     await stop(world, writer);
   });
 
-  it("a refused change stops it as broken; the queue keeps everything, and a later success heals", async () => {
-    const world = new World();
-    const writer = world.start();
-    world.store.always = refused;
-    world.write(put("a", "1"));
-    await world.advance(1000);
-    world.write(put("b", "1"));
-    expect(world.told("broken")[0]).toMatchObject({ error: { code: "REFUSED" }, opening: false });
-    await world.advance(retryMaxMs * 10);
-    expect([world.store.tries, world.queue.acknowledged]).toEqual([11, 0]);
-    expect(world.store.opens).toBe(11);
-    expect(world.told("opened")).toHaveLength(1);
-    world.store.always = "done";
-    await world.stored();
-    expect(world.told("up")).toHaveLength(1);
-    expectPastMoment(world);
-    await stop(world, writer);
-  });
-
   it("a store that throws anything else is broken, loudly, and not the end of the writer", async () => {
     const world = new World();
     const writer = world.start();
@@ -718,7 +699,7 @@ describe("everything at once", () => {
       () => void world.write(put(`k${dice.below(6)}`, String(dice.below(1000))), put("last", String(queue.accepted))),
       () => void world.write({ record: "k1" as Bytes, change: { kind: "remove" } }),
       () => void queue.append({ kind: "clear" }),
-      () => void (store.fates = dice.pick([[down], ["lost"], ["lost", down], [refused], [new Error("fault")]])),
+      () => void (store.fates = dice.pick([[down], ["lost"], ["lost", down], [new Error("fault")]])),
       () => void (store.openFates = [down, down]),
       () => void (store.commitMs = dice.below(40)),
       () => void store.generation++,

@@ -187,6 +187,24 @@ const changing: readonly StoreCaseBody[] = [
     },
   },
   {
+    name: "a sweep leaves the rows of parked records, also of those that its own batch parks, until they are no longer so",
+    run: async (world) => {
+      const writer = await WriterLike.open(world);
+      const ended = replace(bytesOfText("x"), 1000);
+      const records = [a, b, c, text("free")];
+      await writer.commit(records.map((record) => [record, ended]));
+      const prolonged = group([letter(1, [[a, merge({}, [], null)]])], [[b, behind(2, merge({}, [], null))]]);
+      await writer.commit([], {
+        sweepUpTo: 2000,
+        parking: { drop: [], put: [prolonged, group([letter(3, [[c, remove]])])] },
+      });
+      assert.deepEqual((await writer.store.scan(null, 10, 0)).records, [a, b, c]);
+      await writer.commit([], { sweepUpTo: 2000, parking: { drop: [3], put: [] } });
+      assert.deepEqual((await writer.store.scan(null, 10, 0)).records, [a, b]);
+      await writer.store.close();
+    },
+  },
+  {
     name: "clear drops every group",
     run: async (world) => {
       const writer = await WriterLike.open(world);

@@ -17,7 +17,7 @@ export async function listDead(flags: Flags): Promise<void> {
 
 /** Shows one with everything that is known of it. */
 export async function showDead(id: string, flags: Flags): Promise<void> {
-  if (!/^\d{1,15}$/.test(id))
+  if (!/^[1-9]\d{0,14}$/.test(id))
     throw new CliError(exitCodes.usage, `${JSON.stringify(id)} is no dead letter's id`, listHint);
   // An id is a frame's number, so the page that begins before it begins with it.
   const page = (await ask(flags, "GET", `/api/dead-letters?limit=1&after=${Number(id) - 1}`)) as DeadLetterPage;
@@ -28,13 +28,17 @@ export async function showDead(id: string, flags: Flags): Promise<void> {
 
 /** Tries some or all again. Failed where the database refuses one of them again. */
 export async function retryDead(ids: readonly string[], flags: Flags): Promise<ExitCode> {
-  return done(flags, await ask(flags, "POST", "/api/dead-letters/retry", { ids: chosen(ids, flags) }));
+  return done(
+    flags,
+    await ask(flags, "POST", "/api/dead-letters/retry", { ids: chosen(ids, flags) }),
+    "is refused again",
+  );
 }
 
 /** Gives some or all up. Failed where the database refuses what waits behind one of them: then that group stays. */
 export async function discardDead(ids: readonly string[], flags: Flags): Promise<ExitCode> {
   const body = { ids: chosen(ids, flags), behind: flags["behind"] === true };
-  return done(flags, await ask(flags, "POST", "/api/dead-letters/discard", body));
+  return done(flags, await ask(flags, "POST", "/api/dead-letters/discard", body), "stays as it was");
 }
 
 const listHint = "see npx write-behind dead list";
@@ -45,9 +49,9 @@ function chosen(ids: readonly string[], flags: Flags): readonly string[] | "all"
   throw new CliError(exitCodes.usage, "name dead letters by their ids, or give --all", listHint);
 }
 
-function done(flags: Flags, answer: unknown): ExitCode {
+function done(flags: Flags, answer: unknown, refused: string): ExitCode {
   const { items } = answer as DeadLetterReport;
-  print(answer, flags["json"] === true, () => outcomesText(items));
+  print(answer, flags["json"] === true, () => outcomesText(items, refused));
   return items.some(({ became }) => became === "refused") ? exitCodes.failed : exitCodes.done;
 }
 
@@ -59,10 +63,10 @@ export function listText({ items, next }: DeadLetterPage, now: number): string {
     const of = group === id ? "" : ` (together with ${group})`;
     const behind = waitingBehind === 0 || group !== id ? "" : `    ${waits(waitingBehind)}\n`;
     const keys = changes.map(({ key, kind }) => `${kind} ${shownBytes(key)}`).join(", ");
-    return `${id}  ${when(letter, now)}${of}: ${reason}\n    ${keys.length > 200 ? `${keys.slice(0, 200)}…` : keys}\n${behind}`;
+    return `${id}  refused ${when(letter, now)}${of}: ${reason}\n    ${keys.length > 200 ? `${keys.slice(0, 200)}…` : keys}\n${behind}`;
   });
   const more = next === null ? "" : `more: npx write-behind dead list --after ${next}\n`;
-  return `${letters.join("")}${more}${nextSteps("ID")}`;
+  return `${letters.join("")}${more}\n${nextSteps("ID")}`;
 }
 
 /** One letter for people. */
@@ -70,7 +74,7 @@ export function letterText(letter: DeadLetter, now: number): string {
   const { id, group, reason, refusedAt, changes, behind, waitingBehind } = letter;
   const lines: [string, string][] = [
     ["dead letter", group === id ? id : `${id}, retried or discarded together with ${group}`],
-    ["refused", `${new Date(refusedAt).toISOString()}, ${when(letter, now)}`],
+    ["refused", `${when(letter, now)} (${new Date(refusedAt).toISOString()})`],
     ["because", reason],
     ...changes.map((change, at): [string, string] => [
       at === 0 ? "change" : "",
@@ -87,7 +91,7 @@ export function letterText(letter: DeadLetter, now: number): string {
 
 function when({ refusedAt, tries }: DeadLetter, now: number): string {
   const again = tries < 2 ? "" : `, ${tries} times by now`;
-  return `refused ${duration(Math.max(0, now - refusedAt))} ago${again}`;
+  return `${duration(Math.max(0, now - refusedAt))} ago${again}`;
 }
 
 function waits(waitingBehind: number): string {
@@ -108,14 +112,13 @@ function nextSteps(id: string): string {
   ]);
 }
 
-function outcomesText(items: readonly DeadLetterOutcome[]): string {
+function outcomesText(items: readonly DeadLetterOutcome[], refused: string): string {
   if (items.length === 0) return "there are no dead letters\n";
-  const texts = {
-    stored: () => "is in the database",
-    discarded: () => "is given up; reads show what the database has",
-    refused: ({ reason }: DeadLetterOutcome) => `is refused${reason === null ? "" : `: ${reason}`}; it stays as it was`,
-  };
+  const became = { stored: "is in the database", discarded: "is given up; reads show what the database has", refused };
   return items
-    .map((each) => `${each.id}  ${texts[each.became](each)}\n${each.hint === null ? "" : `hint: ${each.hint}\n`}`)
+    .map((each) => {
+      const why = each.reason === null ? "" : `: ${each.reason}`;
+      return `${each.id}  ${became[each.became]}${why}\n${each.hint === null ? "" : `hint: ${each.hint}\n`}`;
+    })
     .join("");
 }

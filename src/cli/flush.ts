@@ -17,6 +17,6 @@ export async function flush(keys: readonly string[], flags: Flags): Promise<void
     if (answer.parked.length === 0) return `${what} is in the database\n`;
     const ids = answer.parked.slice(0, shownMax).join(", ");
     const more = answer.parked.length > shownMax ? " …" : "";
-    return `${what} is in the database, but for what it refuses: dead letters ${ids}${more} (npx write-behind dead list)\n`;
+    return `${what} is in the database, but for what it refuses: dead letter${answer.parked.length === 1 ? "" : "s"} ${ids}${more} (npx write-behind dead list)\n`;
   });
 }

@@ -42,7 +42,7 @@ export function logEvents(heart: Heart, log: Log, clock: Clock): void {
   events.on("deadLetter", ({ id, position, reason }) =>
     log.error(
       { event: "deadLetter", id, position },
-      `the database refuses a change, which is dead letter ${id} now; everything else goes on: ${reason} (npx write-behind dead show ${id})`,
+      `dead letter ${id}: ${reason}; everything else goes on (npx write-behind dead show ${id})`,
     ),
   );
   events.on("deadLetterEnded", ({ ids, how }) =>

@@ -172,7 +172,7 @@ async function stopTruthfully(running: Running, options: Options, signals: Signa
 
 function stoppedText({ drained, pendingChanges, leftIn, deadLetters }: CloseReport): string {
   if (drained && deadLetters > 0)
-    return `stopped; everything is in the database, ${counted(deadLetters, "dead letter")} in its table of refused changes`;
+    return `stopped; everything is in the database, what it refuses (${counted(deadLetters, "dead letter")}) in its table write_behind_dead_letters`;
   if (drained) return "stopped; everything is in the database";
   return `stopped; ${leftIn ?? `${counted(pendingChanges, "change")} not in the database yet`}`;
 }

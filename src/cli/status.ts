@@ -14,7 +14,7 @@ export async function status(flags: Flags): Promise<void> {
 export function statusText({ state, reason, cache, queue, writer, store, deadLetters }: Status): string {
   const pending =
     queue.pendingChanges === 0
-      ? "nothing pending: the database has everything"
+      ? `nothing pending: the database has everything${deadLetters.count === 0 ? "" : " but what it refuses"}`
       : `${counted(queue.pendingChanges, "change")} of ${counted(queue.pendingRecords, "record")} pending (${size(queue.pendingBytes)}), the oldest for ${duration(queue.oldestAgeMs)}`;
   const asked = cache.hits + cache.misses;
   const hits = asked === 0 ? "" : `, ${Math.round((100 * cache.hits) / asked)} % of reads hit`;

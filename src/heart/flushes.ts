@@ -32,7 +32,8 @@ export class Flushes {
       if (isPaused) throw paused();
       await this.#until(upTo, signal);
     }
-    return { stored: this.#side.positionText, parked: parked.lettersIn(stored + 1, upTo, records) };
+    const letters = records === null ? parked.frames.lettersIn(stored + 1, upTo) : parked.lettersOf(records);
+    return { stored: this.#side.positionText, parked: letters };
   }
 
   /** Ends every wait with an error. */

@@ -10,8 +10,8 @@ interface Range {
   readonly last: number;
   /** `letter`: refused itself. `behind`: it waits behind letters. `unknown`: it may have been parked. */
   readonly what: "letter" | "behind" | "unknown";
-  /** The letters that it is or waits behind, as far as they are not in the database yet. */
-  readonly letters: readonly string[];
+  /** The letter, or one of the group that it waits in; null where that is unknown. */
+  readonly letter: string | null;
   readonly discarded: boolean;
 }
 
@@ -26,38 +26,32 @@ export class ParkedFrames {
     this.#rangesMax = max;
   }
 
-  /** These frames were parked, ascending. */
-  add(frames: readonly number[], what: Range["what"], letters: readonly string[]): void {
-    for (const frame of frames) this.#add({ first: frame, last: frame, what, letters, discarded: false });
+  /** A frame was parked. */
+  add(frame: number, what: "letter" | "behind", letter: string): void {
+    this.#add({ first: frame, last: frame, what, letter, discarded: false });
   }
 
   /** Frames from `first` to `last` were stored or parked, and nobody knows which. */
   addUnknown(first: number, last: number): void {
-    this.#add({ first, last, what: "unknown", letters: [], discarded: false });
+    this.#add({ first, last, what: "unknown", letter: null, discarded: false });
   }
 
   /** Letters and what waited behind them are in the database. */
   stored(ids: readonly string[]): void {
-    const gone = new Set(ids);
-    this.#ranges = this.#ranges.flatMap((range) => {
-      if (range.discarded || !range.letters.some((id) => gone.has(id))) return [range];
-      const letters = range.letters.filter((id) => !gone.has(id));
-      return letters.length === 0 ? [] : [{ ...range, letters }];
-    });
+    this.#change(ids, () => []);
   }
 
-  /** Letters were given up. */
-  discarded(ids: readonly string[]): void {
-    const gone = new Set(ids);
-    this.#ranges = this.#ranges.map((range) =>
-      range.letters.some((id) => gone.has(id)) ? { ...range, discarded: true } : range,
-    );
+  /** Letters were given up, and what waited behind them as well or not. */
+  discarded(ids: readonly string[], gaveUpBehind: boolean): void {
+    this.#change(ids, (range) => (range.what === "letter" || gaveUpBehind ? [{ ...range, discarded: true }] : []));
   }
 
   /** These are all letters there are: what became of others, and of what waited behind them, was not told. */
   only(ids: ReadonlySet<string>): void {
     this.#ranges = this.#ranges.map((range) =>
-      range.discarded || range.letters.every((id) => ids.has(id)) ? range : { ...range, what: "unknown", letters: [] },
+      range.discarded || range.letter === null || ids.has(range.letter)
+        ? range
+        : { ...range, what: "unknown", letter: null },
     );
   }
 
@@ -81,7 +75,7 @@ export class ParkedFrames {
     for (let at = this.#firstFrom(first); at < this.#ranges.length; at++) {
       const range = this.#ranges[at] as Range;
       if (range.first > last) break;
-      if (!range.discarded) for (const id of range.letters) letters.add(id);
+      if (range.letter !== null && !range.discarded) letters.add(range.letter);
     }
     return [...letters];
   }
@@ -92,6 +86,13 @@ export class ParkedFrames {
     const range = this.#ranges[this.#firstFrom(sequence)];
     if (range === undefined || range.first > sequence) return null;
     return range.what === "unknown" ? forgotten(sequence) : refused(range, reasonOf);
+  }
+
+  #change(ids: readonly string[], change: (range: Range) => readonly Range[]): void {
+    const wanted = new Set<string | null>(ids);
+    this.#ranges = this.#ranges.flatMap((range) =>
+      !range.discarded && wanted.has(range.letter) ? change(range) : [range],
+    );
   }
 
   #add(range: Range): void {
@@ -124,28 +125,26 @@ function isContinued(before: Range, next: Range): boolean {
   return (
     next.first === before.last + 1 &&
     next.what === before.what &&
-    next.discarded === before.discarded &&
-    next.letters.length === before.letters.length &&
-    next.letters.every((id, index) => id === before.letters[index])
+    next.letter === before.letter &&
+    next.discarded === before.discarded
   );
 }
 
-function refused({ what, letters, discarded }: Range, reasonOf: (letter: string) => string | null): WriteBehindError {
-  const names = `dead letter${letters.length === 1 ? "" : "s"} ${letters.join(", ")}`;
+function refused({ what, letter, discarded }: Range, reasonOf: (letter: string) => string | null): WriteBehindError {
+  const id = letter as string;
+  const reason = reasonOf(id);
+  const why = reason === null ? "" : `: ${reason}`;
   if (discarded) {
     const message =
       what === "letter"
-        ? `the database refused the change, and ${names} was discarded: it will not be written`
-        : `the change waited behind ${names}, and that was discarded: it was written or given up with it`;
+        ? `the database refused the change, and dead letter ${id} was discarded: it will not be written`
+        : `the change waited behind dead letter ${id}, and was discarded with it: it will not be written`;
     return new WriteBehindError("REFUSED", message, { hint: "read the record to see what the database has" });
   }
-  const id = letters[0] as string;
-  const reason = reasonOf(id);
-  const why = reason === null ? "" : `: ${reason}`;
   const message =
     what === "letter"
-      ? `the database refused the change, which is ${names} now${why}`
-      : `the change waits behind ${names}, which the database refuses${why}`;
+      ? `the database refused the change, which is dead letter ${id} now${why}`
+      : `the change waits behind dead letter ${id}, which the database refuses${why}`;
   return new WriteBehindError("REFUSED", message, {
     hint: `reads show the change; see write-behind dead show ${id}, mend what the database objects to and retry, or discard`,
   });

@@ -39,12 +39,9 @@ export class Parked {
     return this.#records.get(record)?.letter ?? null;
   }
 
-  /** The letters that keep frames from `first` to `last` from the database; those of some records only, or null. */
-  lettersIn(first: number, last: number, records: readonly Bytes[] | null): readonly string[] {
-    const letters = this.frames.lettersIn(first, last);
-    if (records === null) return letters;
-    const wanted = new Set(records.map((record) => this.letterOf(record)));
-    return letters.filter((id) => wanted.has(id));
+  /** Ids of the letters that hold these records or that they wait behind. */
+  lettersOf(records: readonly Bytes[]): readonly string[] {
+    return [...new Set(records.map((record) => this.letterOf(record)))].filter((id) => id !== null);
   }
 
   /** Why a frame that the position has passed is not in the database; null: it is. */
@@ -62,20 +59,19 @@ export class Parked {
   }
 
   /** A commit has parked something. */
-  parked({ letter, frames, records, ...totals }: ParkedReport): void {
+  parked({ letter, frames, waitFor, records, ...totals }: ParkedReport): void {
     for (const [record, parked] of records) this.#records.set(record, parked);
     this.#totals = totals;
     if (letter !== null) this.#reasons.set(letter.id, letter.reason);
-    const letters = new Set([...records.values()].map((parked) => parked.letter));
-    this.frames.add(frames, letter === null ? "behind" : "letter", letter === null ? [...letters] : [letter.id]);
+    frames.forEach((frame, at) => this.frames.add(frame, letter === null ? "behind" : "letter", waitFor[at] as string));
   }
 
   /** Letters and what was behind them are parked no longer. */
-  unparked({ ids, records, how, ...totals }: UnparkedReport): void {
+  unparked({ ids, records, how, gaveUpBehind, ...totals }: UnparkedReport): void {
     for (const record of records) this.#records.delete(record);
     this.#totals = totals;
     for (const id of ids) this.#reasons.delete(id);
-    if (how === "discarded") this.frames.discarded(ids);
+    if (how === "discarded") this.frames.discarded(ids, gaveUpBehind);
     else this.frames.stored(ids);
   }
 }

@@ -181,7 +181,8 @@ export class WriterSide implements WriterReports {
     const { counters } = this;
     counters.batches++;
     counters.rows += report.records;
-    counters.coalesced += report.changes - report.records;
+    // What was parked has needed no row, but is not saved either.
+    counters.coalesced += Math.max(0, report.changes - report.records - (parked?.frames.length ?? 0));
     counters.lastCommitMs = report.commitMs;
     // Before the records become clean: from then on they may be forgotten, and loaded again.
     if (parked !== null) this.parked.parked(parked);

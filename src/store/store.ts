@@ -89,7 +89,10 @@ export interface Batch {
   readonly clear: boolean;
   /** One change for each distinct record. */
   readonly rows: ReadonlyMap<Bytes, Change>;
-  /** After the rows: those that expired at or before this log time are deleted, some at a time; null sweeps nothing. */
+  /**
+   * At the end: rows that expired at or before this log time are deleted, some at a time; null sweeps nothing. Rows of
+   * parked records stay: what is parked may have prolonged their lives.
+   */
   readonly sweepUpTo: number | null;
   /** What is parked or no longer so, in the same transaction: the position never passes what is not kept. */
   readonly parking: Parking | null;
@@ -159,6 +162,11 @@ export class StoreError extends Error {
 /** The kind of a store's error, or null where no store made it. A user's store may have its own copy of the class. */
 export function storeErrorKind(error: unknown): StoreErrorKind | null {
   return error instanceof Error && error.name === "StoreError" ? (error as StoreError).kind : null;
+}
+
+/** Whether a store's error may be the batch's fault. A user's store may have an older copy of the class. */
+export function blamesBatch(error: unknown): boolean {
+  return storeErrorKind(error) === "retryable" && (error as Partial<StoreError>).blamesBatch === true;
 }
 
 /**

@@ -31,6 +31,27 @@ export function sweepBound(at: number, start: ClockReading, now: ClockReading): 
   return at <= Math.min(now.wall, expected) + clockSlackMs ? at : null;
 }
 
+/** Up to where one writer sweeps. */
+export class Sweeps {
+  readonly #clocks: () => ClockReading;
+  readonly #start: ClockReading;
+  #stopped = false;
+
+  constructor(clocks: () => ClockReading) {
+    this.#clocks = clocks;
+    this.#start = clocks();
+  }
+
+  /** The bound for a log time, and what an operator must hear: once, that a clock has jumped. */
+  bound(logTime: number): { readonly bound: number | null; readonly warning: string | null } {
+    const bound = sweepBound(logTime, this.#start, this.#clocks());
+    const first = bound === null && !this.#stopped;
+    this.#stopped = bound === null;
+    const text = "a clock has jumped: the log is more than a day ahead of it, so expired rows are not deleted";
+    return { bound, warning: first ? text : null };
+  }
+}
+
 /** The beats of one writer. */
 export class Beats {
   #at: number | null = null;

@@ -41,6 +41,13 @@ export function overtaken(known: Position, found: Position): WriteBehindError {
   });
 }
 
+/** What is parked is in the store. */
+export function notOpenYet(): WriteBehindError {
+  return new WriteBehindError("STORE_DOWN", "the store has not been opened yet, so dead letters are not known", {
+    hint: "ask again when the database can be reached",
+  });
+}
+
 /** The store has lost commits. */
 export function wentBack(known: Position, found: Position): string {
   const frames = known.sequence - found.sequence;

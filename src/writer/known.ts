@@ -1,5 +1,5 @@
-/** What the writer knows of its store: how far it is, and how its tries go. Values, nothing more. */
-import { samePosition, type Position } from "../queue/queue.js";
+/** How far the store is, as far as the writer knows, and where it starts. */
+import { samePosition, type Position, type WriteQueue } from "../queue/queue.js";
 
 /** How far the store is, as far as this writer knows. */
 export interface Known {
@@ -9,18 +9,13 @@ export interface Known {
   readonly expected: Position | null;
 }
 
-/** Whether two are the same place, and as the store has it. */
-export function samePlace(a: Known, b: Known): boolean {
-  return samePosition(a.position, b.position) && (a.expected === null) === (b.expected === null);
+/** Whether the store is where it was left. A commit without rows may have told it the position since. */
+export function samePlace(known: Known, found: Known): boolean {
+  return samePosition(known.position, found.position) && (known.expected === null || found.expected !== null);
 }
 
-/** Failures in a row. */
-export interface Trouble {
-  readonly since: number;
-  readonly attempt: number;
-  readonly broken: boolean;
-  /** Whether it was told. A first `moved` is not: nothing need be wrong. */
-  readonly told: boolean;
-  /** Whether the try that failed was one to open the store: then an opened store ends the trouble. */
-  readonly opening: boolean;
+/** An empty database starts at the log's first frame. Where that is trimmed, reading it is the queue's own error. */
+export async function readsFrom(queue: WriteQueue, base: Position): Promise<void> {
+  if ((await queue.durableMark()) <= base.sequence) return;
+  for await (const piece of queue.read(base.sequence, base.sequence + 1)) if (piece.length > 0) return;
 }

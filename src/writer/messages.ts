@@ -41,6 +41,8 @@ export interface ParkedOverlay extends ParkedTotals {
 export interface ParkedReport extends ParkedTotals {
   /** The sequences of the frames, ascending: the letter itself, or those that were put behind letters. */
   readonly frames: readonly number[];
+  /** For each of these frames a letter of the group that it is in: what becomes of that becomes of the frame. */
+  readonly waitFor: readonly string[];
   /** The records of these frames: everything that is parked of each now. */
   readonly records: ReadonlyMap<Bytes, ParkedRecord>;
   /** The letter, where the commit has made one. */
@@ -67,6 +69,8 @@ export interface UnparkedReport extends ParkedTotals {
    * whole record, or the clear, that leaves nothing of the letter. `discarded`: the letters were given up.
    */
   readonly how: "retried" | "superseded" | "discarded";
+  /** With `discarded`: what was behind was given up, too; else the database has taken it. */
+  readonly gaveUpBehind: boolean;
 }
 
 /** A dead letter, as a list shows it. */

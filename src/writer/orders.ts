@@ -1,19 +1,18 @@
-/** What the writer's owner may order of it, put into its methods. */
+/** What the writer's owner may order of it from another thread, put into its methods. */
 import type { BatchReport } from "../events.js";
-import type { WriterAnswers, WriterOrder } from "./messages.js";
+import type { DeadLetterPage, LetterIds, LetterOutcome, WriterAnswers, WriterOrder } from "./messages.js";
+import type { LettersOrder } from "./suspects.js";
 
 /** Who obeys. */
 export interface Obeying {
   pause(): Promise<void>;
   step(): Promise<BatchReport | null>;
+  list(limit: number, after: string | null): Promise<DeadLetterPage>;
+  settleLetters(what: LettersOrder, ids: LetterIds): Promise<readonly LetterOutcome[]>;
 }
 
 /** Does what is ordered, and answers it. */
-export function obey<Order extends WriterOrder>(writer: Obeying, order: Order): Promise<WriterAnswers[Order["type"]]> {
-  return answered(writer, order) as Promise<WriterAnswers[Order["type"]]>;
-}
-
-async function answered(writer: Obeying, order: WriterOrder): Promise<WriterAnswers[keyof WriterAnswers]> {
+export async function obey(writer: Obeying, order: WriterOrder): Promise<WriterAnswers[keyof WriterAnswers]> {
   switch (order.type) {
     case "pause":
       await writer.pause();
@@ -21,9 +20,10 @@ async function answered(writer: Obeying, order: WriterOrder): Promise<WriterAnsw
     case "step":
       return writer.step();
     case "list":
-      return { items: [], next: null };
+      return writer.list(order.limit, order.after);
     case "retry":
+      return writer.settleLetters("retry", order.ids);
     case "discard":
-      return [];
+      return writer.settleLetters(order.behind ? "discardBehind" : "discard", order.ids);
   }
 }

@@ -1,4 +1,7 @@
-/** When the writer acts: takes a run, beats, looks into the queue, or sleeps. Pure: decided from values. */
+/**
+ * When the writer acts: takes a run, tries a parked group, does what was ordered, beats, looks into the queue, or
+ * sleeps. Pure: decided from values.
+ */
 
 /** How the writer's time is set. All in milliseconds, `bytes` in bytes of raw log. */
 export interface PaceLimits {
@@ -23,6 +26,8 @@ export interface Situation {
   readonly paused: boolean;
   /** Somebody asked for one run now. */
   readonly stepping: boolean;
+  /** Somebody asked for dead letters to be tried again or given up. */
+  readonly ordered: boolean;
   /** Somebody waits for the database. */
   readonly hurried: boolean;
   /** Until when the writer leaves the machine to the clients, if nobody waits for it; null: it need not. */
@@ -37,11 +42,17 @@ export interface Situation {
   readonly asking: boolean;
   /** When a commit without rows is due, to keep the claim fresh. */
   readonly beatAt: number | null;
+  /** When a parked group is to be tried; null where nothing is parked. */
+  readonly tryAt: number | null;
+  /** What was done last was such a try: then a run goes first. */
+  readonly triedLast: boolean;
 }
 
 /** What to do. `sleep` ends early when something happens; `ms` null: only then. */
 export type Pace =
   | { readonly act: "run" }
+  | { readonly act: "order" }
+  | { readonly act: "try" }
   | { readonly act: "beat" }
   | { readonly act: "look" }
   | { readonly act: "sleep"; readonly ms: number | null };
@@ -59,8 +70,9 @@ export const emptyLookMs = 5;
 export function pace(situation: Situation, limits: PaceLimits): Pace {
   const { now, notBefore, beatAt } = situation;
   if (situation.stepping) return { act: "run" };
+  if (situation.ordered) return { act: "order" };
   if (notBefore !== null && now < notBefore && !situation.paused) return { act: "sleep", ms: notBefore - now };
-  const next = situation.paused ? sleepUntil(null, now) : work(situation, limits);
+  const next = situation.paused ? sleepUntil(null, now) : tries(work(situation, limits), situation);
   if (next.act !== "sleep" || beatAt === null) return next;
   const at = Math.max(beatAt, notBefore ?? beatAt);
   if (now >= at) return { act: "beat" };
@@ -83,6 +95,17 @@ function work({ now, hurried, inHand, seen, asking, restUntil }: Situation, limi
  */
 export function restMs(commitMs: number, delayMs: number): number {
   return Math.min(commitMs, delayMs);
+}
+
+/**
+ * Parked groups are tried between runs: one at a time, so that they delay the others by no more than one transaction a
+ * run; none while a run is in hand, which may be done already.
+ */
+function tries(next: Pace, { now, inHand, tryAt, triedLast }: Situation): Pace {
+  if (tryAt === null || inHand) return next;
+  if (now < tryAt)
+    return next.act === "sleep" ? { act: "sleep", ms: Math.min(tryAt - now, next.ms ?? Infinity) } : next;
+  return next.act === "sleep" || !triedLast ? { act: "try" } : next;
 }
 
 function sleepUntil(at: number | null, now: number): Pace {

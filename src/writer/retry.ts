@@ -23,6 +23,24 @@ export function retryDelayMs(attempt: number, dice: number, hurried: boolean, li
   return Math.max(1, dice * (hurried ? Math.min(longest, hurriedRetryMaxMs) : longest));
 }
 
+/** How much longer than between two tries of a store a parked group may wait: each try is a transaction of its own. */
+export const groupRetryFactor = 10;
+
+/**
+ * The pause before a parked group is tried again, after it was refused `refusals` times in a row: as `retryDelayMs`,
+ * but up to ten times `retryMaxMs`. The longest pause is how long a row waits for the one that it refers to.
+ */
+export function groupRetryDelayMs(refusals: number, dice: number, limits: RetryLimits): number {
+  const { retryMinMs, retryMaxMs } = limits;
+  return retryDelayMs(refusals, dice, false, { retryMinMs, retryMaxMs: groupRetryFactor * retryMaxMs });
+}
+
+/**
+ * So many times in a row a run may fail of what may be its own fault, while the store answers; then it counts as
+ * refused. Once is bad luck, three times are not.
+ */
+export const blamesMax = 3;
+
 /** What a failed try means. */
 export interface Verdict {
   /** Nothing will succeed until a person acts: say so loudly. Else it may pass by itself. */

@@ -3,7 +3,7 @@
  * reads no queue and knows no store; the writer does both.
  */
 import type { Bytes } from "../bytes.js";
-import { compose, type Change, type Fields, type Merge } from "../change.js";
+import { compose, type Change, type Fields, type Merge, type RecordChange } from "../change.js";
 import type { BatchReport } from "../events.js";
 import { positionText, type FrameOnDisk, type Position, type RunLimits } from "../queue/queue.js";
 
@@ -30,21 +30,32 @@ export function reportOf({ changes, rows, from, to }: Run, commitMs: number): Ba
   return { changes, records: rows.size, from: positionText(from), to: positionText(to), commitMs };
 }
 
+/** Takes frames that must not be in the rows of the run, because an older frame of their records was refused. */
+export interface PutAside {
+  /** Distinct records that it has taken. */
+  readonly records: number;
+  /** Takes a frame, or returns false: then it belongs to the rows. */
+  take(position: Position, changes: readonly RecordChange[]): boolean;
+}
+
 /**
  * Takes frames in order until the run is full: at `limits.bytes` of raw log or `limits.records` distinct records,
- * whichever comes first, but never before it holds one whole frame. A FLUSHALL is a run of its own.
+ * whichever comes first, but never before it holds one whole frame. A FLUSHALL is a run of its own. `aside` is null
+ * where nothing is parked, which costs a run nothing.
  */
 export class RunMaker {
   readonly #from: Position;
   readonly #limits: RunLimits;
+  readonly #aside: PutAside | null;
   readonly #coalesced = new Coalesced();
   #last: FrameOnDisk | null = null;
   #clear = false;
   #changes = 0;
   #bytes = 0;
 
-  constructor(from: Position, limits: RunLimits) {
+  constructor(from: Position, limits: RunLimits, aside: PutAside | null = null) {
     this.#from = from;
+    this.#aside = aside;
     this.#limits = limits;
   }
 
@@ -57,13 +68,14 @@ export class RunMaker {
     if (this.#last !== null) {
       if (this.#clear || body.kind === "clear") return false;
       if (this.#bytes + piece.bytes > this.#limits.bytes) return false;
-      if (!this.#coalesced.fits(body.changes, this.#limits.records)) return false;
+      if (!this.#coalesced.fits(body.changes, this.#limits.records - (this.#aside?.records ?? 0))) return false;
     }
     if (body.kind === "clear") {
       this.#clear = true;
       this.#changes++;
     } else {
-      for (const { record, change } of body.changes) this.#coalesced.add(record, change);
+      if (this.#aside === null || !this.#aside.take(position, body.changes))
+        for (const { record, change } of body.changes) this.#coalesced.add(record, change);
       this.#changes += body.changes.length;
     }
     this.#bytes += piece.bytes;
@@ -84,7 +96,7 @@ export class RunMaker {
  * One change for each record. Does what `compose` does, but a second merge goes into the maps that the first one made:
  * composing ten thousand fields of one hash one by one would copy it ten thousand times.
  */
-class Coalesced {
+export class Coalesced {
   readonly rows = new Map<Bytes, Change>();
   /** Records whose maps were made here and belong to nobody else. */
   readonly #own = new Set<Bytes>();

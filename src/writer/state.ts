@@ -3,8 +3,9 @@
  *
  *     resting ──► opening ──► ready ◄──► running ──► resting
  *
- * resting: before the first try, and after a failure until the next. opening: the store is being opened. ready: it is
- * open, and there is nothing to do yet. running: a run is being made and committed. stopped: for ever.
+ * resting: before the first try, and after a failure until the next. opening: the store is being opened; from ready and
+ * running at once, where it is not known what became of a commit. ready: it is open, and there is nothing to do yet.
+ * running: something is being made and committed. stopped: for ever.
  */
 
 /** What the writer is doing. */
@@ -12,8 +13,8 @@ export type WriterState = "opening" | "ready" | "running" | "resting" | "stopped
 
 const transitions: { readonly [From in WriterState]: readonly WriterState[] } = {
   opening: ["ready", "resting", "stopped"],
-  ready: ["running", "resting", "stopped"],
-  running: ["ready", "resting"],
+  ready: ["running", "resting", "opening", "stopped"],
+  running: ["ready", "resting", "opening"],
   resting: ["opening", "running", "resting", "stopped"],
   stopped: [],
 };

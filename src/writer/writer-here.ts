@@ -53,15 +53,15 @@ export class WriterHere implements WriterHandle {
   }
 
   deadLetters(limit: number, after: string | null): Promise<DeadLetterPage> {
-    return this.#writer.order({ type: "list", limit, after });
+    return this.#writer.list(limit, after);
   }
 
   retryDeadLetters(ids: LetterIds): Promise<readonly LetterOutcome[]> {
-    return this.#writer.order({ type: "retry", ids });
+    return this.#writer.settleLetters("retry", ids);
   }
 
   discardDeadLetters(ids: LetterIds, behind: boolean): Promise<readonly LetterOutcome[]> {
-    return this.#writer.order({ type: "discard", ids, behind });
+    return this.#writer.settleLetters(behind ? "discardBehind" : "discard", ids);
   }
 
   stop(deadlineMs = stopDeadlineMs): Promise<void> {

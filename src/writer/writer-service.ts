@@ -7,6 +7,7 @@ import type { Channel, Clock, Random } from "../host/host.js";
 import type { Waiting } from "../queue/queue.js";
 import type { Store } from "../store/store.js";
 import type { FromWriter, ToWriter, WriterOptions } from "./messages.js";
+import { obey } from "./orders.js";
 import { SideQueue, type FrameReader, type QueueSide } from "./side-queue.js";
 import { Writer } from "./writer.js";
 
@@ -27,7 +28,7 @@ export async function serveWriter(channel: Channel<FromWriter, ToWriter>, parts:
   const queue = new SideQueue(parts.frames, side);
   const writer = new Writer({ ...parts, queue, report: (report) => channel.post(report) });
   channel.receive((message) => {
-    if (!side.answered(message)) obey(writer, channel, message);
+    if (!side.answered(message)) hear(writer, channel, message);
   });
   await writer.ended;
   await queue.close();
@@ -67,14 +68,14 @@ class ChannelSide implements QueueSide {
   }
 }
 
-function obey(writer: Writer, channel: Channel<FromWriter, ToWriter>, message: ToWriter): void {
+function hear(writer: Writer, channel: Channel<FromWriter, ToWriter>, message: ToWriter): void {
   switch (message.type) {
     case "hurry":
       return writer.hurry(message.upTo);
     case "resume":
       return writer.resume();
     case "order":
-      void writer.order(message.order).then(
+      void obey(writer, message.order).then(
         (answer) => channel.post({ type: "done", id: message.id, answer }),
         (error: unknown) => channel.post({ type: "failed", id: message.id, error: plainError(error) }),
       );

@@ -1,40 +1,29 @@
 /**
  * Station 3: the writer. One loop that brings what the queue holds into the store: open, wait, take a run, commit,
  * again. It decides nothing by itself: what goes into a run (run.ts), when to act (pace.ts), what a failure means
- * (retry.ts), when to beat and what to sweep (beat.ts) are pure functions. It does not know on which thread it runs
- * (writer-link.ts), nor what queue and store are made of. Its states are in state.ts.
+ * (retry.ts), how large a run may be while a bad frame is looked for (halving.ts), when to beat and what to sweep
+ * (beat.ts) are pure functions. Runs are taken and given up in runs.ts, parked groups tried in suspects.ts. It does not
+ * know on which thread it runs (writer-link.ts), nor what queue and store are made of. Its states are in state.ts.
  */
 import { errorOfPlain } from "../errors.js";
 import type { BatchReport } from "../events.js";
-import type { Clock, Random } from "../host/host.js";
-import { samePosition, type Position, type WriteQueue } from "../queue/queue.js";
-import { storeErrorKind, type Store, type StoreOpened } from "../store/store.js";
-import { Beats, sweepBound, type ClockReading } from "./beat.js";
-import { describeFailure, overtaken, stopped, wentBack } from "./failures.js";
-import { samePlace, type Known, type Trouble } from "./known.js";
+import type { Position } from "../queue/queue.js";
+import { blamesBatch, type Batch, type StoreOpened } from "../store/store.js";
+import { Beats, Sweeps, type ClockReading } from "./beat.js";
+import { notOpenYet, overtaken, stopped, wentBack } from "./failures.js";
+import { readsFrom, samePlace, type Known } from "./known.js";
 import { Looks } from "./look.js";
-import type { WriterAnswers, WriterOptions, WriterOrder, WriterReport } from "./messages.js";
-import { obey } from "./orders.js";
-import { emptyLookMs, enoughBytes, pace, restMs, type PaceLimits } from "./pace.js";
-import { hurriedRetryMaxMs, verdict } from "./retry.js";
-import { reportOf, RunMaker, type Run } from "./run.js";
+import type { DeadLetterPage, LetterIds, LetterOutcome } from "./messages.js";
+import { emptyLookMs, enoughBytes, pace, restMs, type Pace, type PaceLimits } from "./pace.js";
+import { Parked } from "./parked.js";
+import type { WriterParts } from "./parts.js";
+import { reportOf } from "./run.js";
+import { Runs, type ParkingRun } from "./runs.js";
 import { assert, assertTransition, type WriterState } from "./state.js";
 import { Steps } from "./steps.js";
+import { Suspects, type LettersOrder } from "./suspects.js";
+import { Troubles } from "./trouble.js";
 import { Wake } from "./wake.js";
-
-/** What a writer is made of. */
-export interface WriterParts {
-  readonly store: Store;
-  readonly queue: WriteQueue;
-  readonly logId: string;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly options: WriterOptions;
-  /** Whether it starts paused. */
-  readonly paused: boolean;
-  /** Called with everything that happened, in order. Must not throw. */
-  readonly report: (report: WriterReport) => void;
-}
 
 /** The background process between a queue and a store. It starts when it is made and lives until `stop`. */
 export class Writer {
@@ -44,22 +33,21 @@ export class Writer {
   readonly #paceLimits: PaceLimits;
   readonly #wake: Wake;
   readonly #looks: Looks;
+  readonly #troubles: Troubles;
   readonly #beats = new Beats();
-  readonly #start: ClockReading;
+  readonly #sweeps: Sweeps;
   #state: WriterState = "resting";
   #paused: boolean;
   #stopping = false;
-  #everOpen = false;
   /** The claim of the open store; null while it must be opened (anew). */
   #generation: number | null = null;
   #known: Known | null = null;
-  /** A run whose commit has failed or is under way. It stays the same until it is known what became of it. */
-  #inHand: Run | null = null;
-  #trouble: Trouble | null = null;
-  #notBefore: number | null = null;
   #restUntil: number | null = null;
+  readonly #parked = new Parked();
+  readonly #runs: Runs;
+  readonly #suspects: Suspects;
+  #triedLast = false;
   #hurryUpTo = 0;
-  #sweepStopped = false;
   readonly #steps = new Steps();
   readonly #pauses: (() => void)[] = [];
 
@@ -72,7 +60,22 @@ export class Writer {
     };
     this.#wake = new Wake(parts.clock);
     this.#looks = new Looks(parts.queue, parts.clock, () => this.#wake.wake());
-    this.#start = this.#clocks();
+    this.#troubles = new Troubles(parts);
+    this.#runs = new Runs({
+      ...parts,
+      parked: this.#parked,
+      troubles: this.#troubles,
+      commit: (run) => this.#commit(run),
+      ping: () => this.#commitHere(new Map(), null, null),
+      stopping: () => this.#stopping,
+    });
+    this.#suspects = new Suspects({
+      ...parts,
+      parked: this.#parked,
+      now: () => this.#now(),
+      commit: (rows, parking) => this.#commitHere(rows, parking, null),
+    });
+    this.#sweeps = new Sweeps(() => this.#clocks());
     this.ended = this.#live();
   }
 
@@ -82,9 +85,7 @@ export class Writer {
    */
   hurry(upTo: number): void {
     this.#hurryUpTo = Math.max(this.#hurryUpTo, upTo);
-    if (this.#trouble?.broken === false && this.#notBefore !== null) {
-      this.#notBefore = Math.min(this.#notBefore, this.#now() + hurriedRetryMaxMs);
-    }
+    this.#troubles.hurry();
     this.#wake.wake();
   }
 
@@ -98,7 +99,7 @@ export class Writer {
   /** Goes on, at once also where the next try was far away. */
   resume(): void {
     this.#paused = false;
-    if (this.#notBefore !== null) this.#notBefore = this.#now();
+    this.#troubles.endPause();
     this.#wake.wake();
   }
 
@@ -112,9 +113,17 @@ export class Writer {
     return this.#steps.add();
   }
 
-  /** Does what is ordered, and answers it. */
-  order<Order extends WriterOrder>(order: Order): Promise<WriterAnswers[Order["type"]]> {
-    return obey(this, order);
+  /** Dead letters after this id (null: from the first). */
+  async list(limit: number, after: string | null): Promise<DeadLetterPage> {
+    if (!this.#troubles.everOpen) throw notOpenYet();
+    return this.#suspects.list(limit, after);
+  }
+
+  /** Tries letters again now or gives them up, paused or not. Rejects when the store fails. */
+  settleLetters(what: LettersOrder, ids: LetterIds): Promise<readonly LetterOutcome[]> {
+    if (this.#stopping) return Promise.reject(stopped());
+    this.#wake.wake();
+    return this.#suspects.order(what, ids);
   }
 
   /** Finishes the run in hand, closes the store. */
@@ -127,17 +136,25 @@ export class Writer {
   async #live(): Promise<void> {
     await Promise.resolve();
     while (!this.#stopping) {
+      let act: Pace["act"] | null = null;
       try {
         if (this.#generation === null) await this.#open();
-        const act = await this.#wait();
-        // Asked again: whoever has paused it since that was decided was told that it stands still.
-        if (act === "run" && (!this.#paused || this.#steps.waiting)) await this.#run();
-        if (act === "beat") await this.#beat();
+        act = await this.#wait();
+        await this.#do(act);
       } catch (error) {
-        this.#fail(error);
+        this.#fail(error, act);
       }
     }
     await this.#close();
+  }
+
+  async #do(act: Pace["act"] | null): Promise<void> {
+    // Asked again: whoever has paused it since that was decided was told that it stands still.
+    if (act === "run" && (!this.#paused || this.#steps.waiting)) await this.#run();
+    if (act === "try" && !this.#paused) await this.#try(() => this.#suspects.tryNext(), false);
+    if (act === "order") await this.#obey();
+    if (act === "beat") await this.#beat();
+    this.#triedLast = act === "try";
   }
 
   // Open: where is the store, and does it belong to this queue?
@@ -150,25 +167,18 @@ export class Writer {
     const opened = await store.open({ logId });
     const position = opened.position ?? (await queue.base());
     await queue.check(position);
-    if (opened.position === null) await this.#readsFrom(position);
+    if (opened.position === null) await readsFrom(queue, position);
     this.#settle(opened, position);
     this.#generation = opened.generation;
-    this.#everOpen = true;
-    if (this.#trouble?.opening === true) this.#recovered();
+    this.#runs.canPark = opened.parked !== undefined;
+    this.#troubles.opened();
     this.#setState("ready");
   }
 
-  /** An empty database starts at the log's first frame. Where that is trimmed, reading it is the queue's own error. */
-  async #readsFrom(base: Position): Promise<void> {
-    const { queue } = this.#parts;
-    if ((await queue.durableMark()) <= base.sequence) return;
-    for await (const piece of queue.read(base.sequence, base.sequence + 1)) if (piece.length > 0) return;
-  }
-
-  /** After a failure, before a store is opened again. A step ends it: a person is there. */
+  /** After a failure, before a store is opened again. A step or an order ends it: a person is there. */
   async #rest(): Promise<void> {
-    while (!this.#stopping && !this.#steps.waiting && this.#notBefore !== null) {
-      const restMs = this.#notBefore - this.#now();
+    while (!this.#stopping && !this.#steps.waiting && !this.#suspects.ordered) {
+      const restMs = (this.#troubles.notBefore ?? 0) - this.#now();
       if (restMs <= 0) return;
       await this.#wake.sleep(restMs);
     }
@@ -178,59 +188,58 @@ export class Writer {
   #settle(opened: StoreOpened, position: Position): void {
     const known = this.#known;
     const found: Known = { position, expected: opened.position };
-    if (known !== null && samePlace(known, found)) return;
-    if (
-      known !== null &&
-      this.#inHand !== null &&
-      opened.position !== null &&
-      samePosition(position, this.#inHand.to)
-    ) {
+    const groups = opened.parked ?? [];
+    const done = known === null ? null : this.#runs.doneAt(position, groups);
+    if (known !== null && samePlace(known, found)) {
+      this.#known = found;
+      if (this.#suspects.agreesWith(groups)) return;
+      this.#runs.giveUp();
+    } else if (done !== null) {
       // Our COMMIT was done and its answer was lost. Promise 5: the run must not be written again.
-      this.#reached(this.#inHand, 0);
-      return;
+      this.#reached(done, 0);
+      if (this.#suspects.agreesWith(groups)) return;
+    } else {
+      this.#runs.forget();
+      this.#known = null;
+      if (known !== null && position.sequence > known.position.sequence) throw overtaken(known.position, position);
+      // A restored backup, a failover: the queue still holds what the store has lost, and it is written again.
+      if (known !== null) this.#parts.report({ type: "warning", text: wentBack(known.position, position) });
+      this.#known = found;
     }
-    this.#inHand = null;
-    this.#known = null;
-    if (known !== null && position.sequence > known.position.sequence) throw overtaken(known.position, position);
-    // A restored backup, a failover: the queue still holds what the store has lost, and it is written again.
-    if (known !== null) this.#parts.report({ type: "warning", text: wentBack(known.position, position) });
-    this.#known = found;
+    this.#suspects.load(groups);
     this.#looks.forget();
     this.#beats.opened(this.#now());
     const { kind, place } = this.#parts.store;
-    this.#parts.report({
-      type: "opened",
-      position,
-      kind,
-      place,
-      parked: { records: new Map(), letters: 0, waitingBehind: 0 },
-    });
+    this.#parts.report({ type: "opened", position, kind, place, parked: this.#parked.overlay() });
   }
 
   // Wait: until there is something to do and it is time.
 
-  async #wait(): Promise<"run" | "beat" | "stop"> {
+  async #wait(): Promise<Pace["act"] | null> {
     for (;;) {
-      if (this.#stopping) return "stop";
+      if (this.#stopping) return null;
       this.#looks.throwFailure();
       const next = pace(
         {
           now: this.#now(),
           paused: this.#paused,
           stepping: this.#steps.waiting,
+          ordered: this.#suspects.ordered,
           hurried: this.#hurried(),
           restUntil: this.#restUntil,
-          notBefore: this.#notBefore,
-          inHand: this.#inHand !== null,
+          notBefore: this.#troubles.notBefore,
+          inHand: this.#runs.inHand !== null,
           seen: this.#looks.seen,
           asking: this.#looks.asking,
           beatAt: this.#beats.at,
+          tryAt: this.#suspects.dueAt,
+          triedLast: this.#triedLast,
         },
         this.#paceLimits,
       );
-      if (next.act === "run" || next.act === "beat") return next.act;
       if (next.act === "look") this.#looks.look(this.#position().sequence);
-      else await this.#wake.sleep(next.ms);
+      else if (next.act === "sleep") await this.#wake.sleep(next.ms);
+      else return next.act;
     }
   }
 
@@ -239,112 +248,109 @@ export class Writer {
   async #run(): Promise<void> {
     this.#setState("running");
     this.#steps.begin();
-    this.#inHand ??= await this.#take();
-    const report = this.#inHand === null ? null : await this.#commit(this.#inHand);
-    this.#setState("ready");
-    this.#steps.succeed(report);
-  }
-
-  /** Makes a run of what follows the committed position, up to the durable mark; null where nothing does. */
-  async #take(): Promise<Run | null> {
-    const { queue, options } = this.#parts;
-    const from = this.#position();
-    // A folder that was wiped or exchanged under a running writer must be found before its frames are written.
-    await queue.check(from);
-    const mark = await queue.durableMark();
-    if (mark <= from.sequence) {
+    const report = await this.#runs.commitNext(this.#position());
+    if (report === null) {
       this.#looks.forget();
-      this.#notBefore = this.#now() + emptyLookMs;
-      return null;
+      this.#troubles.notBefore = this.#now() + emptyLookMs;
     }
-    const maker = new RunMaker(from, { bytes: options.batchBytes, records: options.batchRecords });
-    for await (const piece of queue.read(from.sequence, mark)) {
-      if (!piece.every((frame) => maker.take(frame))) break;
-    }
-    const run = maker.finish();
-    assert(run !== null && run.to.sequence <= mark, `no frames between ${from.sequence} and the durable mark ${mark}`);
-    return run;
+    this.#setState("ready");
+    // Who stops it in the midst of looking for a bad frame is not told that nothing is pending.
+    if (report !== null || !this.#stopping) this.#steps.succeed(report);
   }
 
-  async #commit(run: Run): Promise<BatchReport> {
+  async #commit(run: ParkingRun): Promise<BatchReport> {
     const startedAt = this.#now();
-    const { to, clear, rows } = run;
-    const sweepUpTo = this.#sweepBound(run.at);
-    await this.#parts.store.commit({ ...this.#claim(), to, clear, rows, sweepUpTo, parking: null });
+    const { to, clear, rows, at } = run;
+    const parking = this.#suspects.withTries(run);
+    await this.#parts.store.commit({ ...this.#claim(), to, clear, rows, sweepUpTo: this.#sweepBound(at), parking });
     return this.#reached(run, this.#now() - startedAt);
   }
 
   /** A run is in the store. */
-  #reached(run: Run, commitMs: number): BatchReport {
+  #reached(run: ParkingRun, commitMs: number): BatchReport {
     this.#known = { position: run.to, expected: run.to };
-    this.#inHand = null;
+    this.#runs.reached(run);
     this.#restUntil = this.#now() + restMs(commitMs, this.#parts.options.delayMs);
     this.#looks.forget();
     this.#beats.ran(run.at, this.#now());
-    this.#recovered();
+    this.#troubles.recovered();
+    const parked = this.#suspects.reached(run);
     const report = reportOf(run, commitMs);
     this.#parts.queue.acknowledge(run.to);
-    this.#parts.report({ type: "committed", position: run.to, report, parked: null });
+    this.#parts.report({ type: "committed", position: run.to, report, parked });
     return report;
   }
 
-  // Beat: keep the claim fresh and sweep, while there is nothing to write or it must wait.
+  // Between runs: parked groups, and beats.
 
+  /** Work on parked groups. Where it is not known what became of it the store is opened anew, and tells. */
+  async #try(work: () => Promise<void>, ordered: boolean): Promise<void> {
+    this.#setState("running");
+    try {
+      await work();
+      // Broken by too many letters: whether an order has mended that the next run tells.
+      if (!ordered || !this.#troubles.broken) this.#troubles.recovered();
+      this.#setState("ready");
+    } catch (error) {
+      // That one group takes too long is no failure of the store. Whoever has ordered it must hear of it.
+      if (!blamesBatch(error) || ordered) throw error;
+      this.#generation = null;
+    }
+  }
+
+  /** What was ordered of dead letters. A run in hand may be done: the store, opened anew, tells, and it is given up. */
+  async #obey(): Promise<void> {
+    if (this.#runs.inHand !== null) {
+      this.#generation = null;
+      await this.#open();
+      this.#runs.giveUp();
+    }
+    if (this.#generation === null) return;
+    await this.#try(() => this.#suspects.obey(() => this.#stopping), true);
+    // There may be room for a letter now, or a mended schema.
+    if (this.#troubles.broken) this.#troubles.endPause();
+  }
+
+  /** Keeps the claim fresh and sweeps, while there is nothing to write or it must wait. */
   async #beat(): Promise<void> {
     this.#setState("running");
-    const to = this.#position();
-    const { logTime } = this.#beats;
-    const sweepUpTo = this.#paused || logTime === null ? null : this.#sweepBound(logTime);
-    await this.#parts.store.commit({ ...this.#claim(), to, clear: false, rows: new Map(), sweepUpTo, parking: null });
-    this.#known = { position: to, expected: to };
+    const logTime = this.#paused ? null : this.#beats.logTime;
+    await this.#commitHere(new Map(), null, logTime === null ? null : this.#sweepBound(logTime));
     this.#beats.beaten(this.#now(), this.#paused);
-    if (this.#inHand === null) this.#recovered();
+    if (this.#runs.inHand === null) this.#troubles.recovered();
     this.#setState("ready");
+  }
+
+  /** A commit that does not move the position. */
+  async #commitHere(rows: Batch["rows"], parking: Batch["parking"], sweepUpTo: number | null): Promise<void> {
+    const to = this.#position();
+    await this.#parts.store.commit({ ...this.#claim(), to, clear: false, rows, sweepUpTo, parking });
+    this.#known = { position: to, expected: to };
   }
 
   /** Up to where may be swept. That a clock has jumped is said once. */
   #sweepBound(logTime: number): number | null {
-    const bound = sweepBound(logTime, this.#start, this.#clocks());
-    if (bound === null && !this.#sweepStopped) {
-      const text = "a clock has jumped: the log is more than a day ahead of it, so expired rows are not deleted";
-      this.#parts.report({ type: "warning", text });
-    }
-    this.#sweepStopped = bound === null;
+    const { bound, warning } = this.#sweeps.bound(logTime);
+    if (warning !== null) this.#parts.report({ type: "warning", text: warning });
     return bound;
   }
 
   // Failure and recovery.
 
-  #fail(error: unknown): void {
-    const attempt = (this.#trouble?.attempt ?? 0) + 1;
-    const kind = storeErrorKind(error);
-    const next = verdict(kind, attempt, this.#parts.random.number(), this.#hurried(), this.#parts.options);
+  #fail(error: unknown, act: Pace["act"] | null): void {
     const opening = this.#state === "opening";
-    const told = this.#trouble?.told === true || kind !== "moved" || attempt > 1;
-    const failure = describeFailure(error, opening ? "opening" : "writing to", this.#parts.store.place);
-    this.#trouble = { since: this.#trouble?.since ?? this.#now(), attempt, broken: next.broken, told, opening };
-    this.#notBefore = this.#now() + next.delayMs;
+    const { failure, reopen } = this.#troubles.failed(error, opening, this.#hurried(), this.#parts.store.place);
     this.#looks.forget();
-    if (next.reopen || opening) this.#generation = null;
+    if (reopen || this.#suspects.unsure) this.#generation = null;
     this.#setState("resting");
-    if (told) {
-      const first = !this.#everOpen;
-      if (next.broken) this.#parts.report({ type: "broken", error: failure, opening: first });
-      else this.#parts.report({ type: "retry", error: failure, attempt, delayMs: next.delayMs, opening: first });
-    }
     this.#steps.fail(errorOfPlain(failure));
-  }
-
-  #recovered(): void {
-    const trouble = this.#trouble;
-    this.#trouble = null;
-    this.#notBefore = null;
-    if (trouble?.told === true) this.#parts.report({ type: "up", downMs: this.#now() - trouble.since });
+    if (opening || act === "order") this.#suspects.fail(errorOfPlain(failure));
   }
 
   async #close(): Promise<void> {
     this.#setState("stopped");
     this.#steps.failAll(stopped());
+    this.#suspects.failAll(stopped());
     try {
       await this.#parts.store.close();
     } catch {
@@ -356,7 +362,7 @@ export class Writer {
   #setState(state: WriterState): void {
     assertTransition(this.#state, state, {
       open: this.#generation !== null && this.#known !== null,
-      failed: this.#trouble !== null && this.#notBefore !== null,
+      failed: this.#troubles.any && this.#troubles.notBefore !== null,
       stopping: this.#stopping,
     });
     this.#state = state;

@@ -117,8 +117,9 @@ class Connection implements MemoryStore {
       if (value === null) rows.delete(record);
       else rows.set(record, value);
     }
-    if (batch.sweepUpTo !== null) sweep(rows, batch.sweepUpTo);
-    database.parked = parkedAfter(batch, database.parked);
+    const parked = parkedAfter(batch, database.parked);
+    if (batch.sweepUpTo !== null) sweep(rows, batch.sweepUpTo, recordsOf(parked));
+    database.parked = parked;
     database.rows = rows;
     database.position = to;
     database.heartbeatAt = this.#now();
@@ -159,10 +160,19 @@ function parkedAfter({ clear, parking }: Batch, before: Database["parked"]): Dat
   return parked;
 }
 
-function sweep(rows: Map<Bytes, RecordValue>, upTo: number): void {
+function recordsOf(parked: Database["parked"]): Set<Bytes> {
+  const records = new Set<Bytes>();
+  for (const { letters, behind } of parked.values()) {
+    for (const { changes } of letters) for (const { record } of changes) records.add(record);
+    for (const record of behind.keys()) records.add(record);
+  }
+  return records;
+}
+
+function sweep(rows: Map<Bytes, RecordValue>, upTo: number, kept: ReadonlySet<Bytes>): void {
   let swept = 0;
   for (const [record, value] of rows) {
-    if (!isLive(value, upTo) && swept++ < sweepRowsMax) rows.delete(record);
+    if (!isLive(value, upTo) && !kept.has(record) && swept++ < sweepRowsMax) rows.delete(record);
   }
 }
 

@@ -28,7 +28,7 @@ export class SqliteRows {
     else this.#remove(key);
   }
 
-  /** Deletes rows that expired at or before this log time, the oldest first. */
+  /** Deletes rows that expired at or before this log time, the oldest first, but none of a parked record. */
   sweep(upTo: number): void {
     const rows = this.#run.expired.all(upTo, sweepRowsMax) as { key: Cell }[];
     for (const { key } of rows) this.#remove(key);

@@ -85,7 +85,9 @@ export const rowStatements = {
     ON CONFLICT (key, field) DO UPDATE SET value = excluded.value`,
   deleteField: "DELETE FROM write_behind_field WHERE key = ? AND field = ?",
   deleteFields: "DELETE FROM write_behind_field WHERE key = ?",
-  expired: "SELECT key FROM write_behind_kv WHERE expires_at <= ? ORDER BY expires_at LIMIT ?",
+  expired: `SELECT key FROM write_behind_kv WHERE expires_at <= ?
+      AND NOT EXISTS (SELECT 1 FROM write_behind_dead_letters WHERE record = key)
+    ORDER BY expires_at LIMIT ?`,
   clearRows: "DELETE FROM write_behind_kv",
   clearFields: "DELETE FROM write_behind_field",
 } as const;

@@ -87,8 +87,8 @@ export class SqliteStore implements Store {
           parked.clear();
         }
         rows.writeAll(batch.rows);
-        if (batch.sweepUpTo !== null) rows.sweep(batch.sweepUpTo);
         if (batch.parking !== null) parked.change(batch.parking);
+        if (batch.sweepUpTo !== null) rows.sweep(batch.sweepUpTo);
       });
     });
   }

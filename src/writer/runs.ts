@@ -1,0 +1,189 @@
+/**
+ * The writer's runs: taking one, and what becomes of it when it is refused. It reads the queue and knows what is
+ * parked; it commits through the writer, which owns position and claim.
+ */
+import { WriteBehindError } from "../errors.js";
+import type { BatchReport } from "../events.js";
+import type { Clock } from "../host/host.js";
+import { samePosition, type FrameOnDisk, type Position, type WriteQueue } from "../queue/queue.js";
+import { blamesBatch, storeErrorKind, type ParkedGroup } from "../store/store.js";
+import { grown, halved, whole } from "./halving.js";
+import type { WriterOptions } from "./messages.js";
+import { Aside, type Parked, type RunParking } from "./parked.js";
+import { blamesMax } from "./retry.js";
+import { RunMaker, type Run } from "./run.js";
+import { assert } from "./state.js";
+import type { Troubles } from "./trouble.js";
+
+/** A run, and what is parked together with it. */
+export interface ParkingRun extends Run {
+  readonly parking: RunParking | null;
+}
+
+/** What runs are made with. */
+export interface RunsParts {
+  readonly queue: WriteQueue;
+  readonly options: WriterOptions;
+  readonly parked: Parked;
+  readonly clock: Clock;
+  readonly troubles: Pick<Troubles, "any" | "startAnew">;
+  readonly commit: (run: ParkingRun) => Promise<BatchReport>;
+  /** A commit of nothing, which tells whether the store answers. */
+  readonly ping: () => Promise<void>;
+  readonly stopping: () => boolean;
+}
+
+/** The runs of one writer. */
+export class Runs {
+  readonly #parts: RunsParts;
+  /** A run whose commit has failed or is under way. It stays the same until it is known what became of it. */
+  #inHand: ParkingRun | null = null;
+  /** Runs that were given up for smaller ones although their commit may still be done: its answer was lost once. */
+  #unsure: ParkingRun[] = [];
+  #halving = whole;
+  /** Failures of the run in hand, in a row, that may have been its own fault. */
+  #blames = 0;
+  /** Whether the store keeps dead letters. */
+  canPark = true;
+
+  constructor(parts: RunsParts) {
+    this.#parts = parts;
+  }
+
+  get inHand(): ParkingRun | null {
+    return this.#inHand;
+  }
+
+  /**
+   * Commits the run in hand, or else a new one of what follows `from`; where it is refused, the half of it, or of that the
+   * half …, down to one frame, which is parked (promise 7). Null where nothing is to be done.
+   */
+  async commitNext(from: Position): Promise<BatchReport | null> {
+    const { commit, stopping } = this.#parts;
+    do {
+      const run = (this.#inHand ??= await this.#make(from));
+      if (run === null) return null;
+      try {
+        return await commit(run);
+      } catch (error) {
+        await this.#refused(run, await this.#refusal(error));
+      }
+    } while (!stopping());
+    return null;
+  }
+
+  /** A run is in the store. */
+  reached({ from, to }: Run): void {
+    this.#blames = 0;
+    this.#halving = grown(this.#halving, from.sequence, to.sequence);
+    this.giveUp();
+  }
+
+  /** The run that has brought the store to this position, where these groups are parked; null where none has. */
+  doneAt(position: Position, groups: readonly ParkedGroup[]): ParkingRun | null {
+    const runs = this.#inHand === null ? this.#unsure : [this.#inHand, ...this.#unsure];
+    const sequences = new Set(groups.map(({ id }) => id));
+    // The same frame as a row, and as a letter: the store tells which of the two was done.
+    const has = ({ parking }: ParkingRun): boolean =>
+      parking === null || parking.letter === null || sequences.has(parking.letter.position.sequence);
+    return runs.find((run) => samePosition(run.to, position) && has(run)) ?? null;
+  }
+
+  /** No run is in hand: what was not committed is taken anew. */
+  giveUp(): void {
+    this.#inHand = null;
+    this.#unsure = [];
+  }
+
+  /** The store is somewhere else: what was known of bad frames is not true there. */
+  forget(): void {
+    this.giveUp();
+    this.#halving = whole;
+  }
+
+  /**
+   * Why the run was refused, for what it is. Throws what is no refusal. A failure that may be the batch's fault is one
+   * where it happens again and again although the store answers in between.
+   */
+  async #refusal(error: unknown): Promise<string> {
+    const blames = this.#blames + 1;
+    this.#blames = 0;
+    if (!blamesBatch(error) && storeErrorKind(error) !== "refused") throw error;
+    if (blamesBatch(error)) {
+      await this.#parts.ping();
+      if (blames < blamesMax) {
+        this.#blames = blames;
+        throw error;
+      }
+    }
+    return (error as Error).message;
+  }
+
+  /** Half of the run comes next, or, where it is one frame, a run that parks it. */
+  async #refused(run: ParkingRun, reason: string): Promise<void> {
+    const { troubles } = this.#parts;
+    const { from, to } = run;
+    const next = to.sequence - from.sequence > 1 ? null : await this.#parkingRun(run, reason);
+    if (next === null) this.#halving = halved(from.sequence, to.sequence);
+    // It failed before of something else: its commit may still be done.
+    if (troubles.any) this.#unsure.push(run);
+    troubles.startAnew();
+    this.#inHand = next;
+  }
+
+  async #make(from: Position): Promise<ParkingRun | null> {
+    const { queue, options, parked } = this.#parts;
+    // A folder that was wiped or exchanged under a running writer must be found before its frames are written.
+    await queue.check(from);
+    const mark = await queue.durableMark();
+    if (mark <= from.sequence) return null;
+    const upTo = Math.min(mark, from.sequence + (this.#halving.framesMax ?? Infinity));
+    const aside = parked.size === 0 ? null : new Aside(parked);
+    const maker = new RunMaker(from, { bytes: options.batchBytes, records: options.batchRecords }, aside);
+    for await (const piece of queue.read(from.sequence, upTo)) {
+      if (!piece.every((frame) => maker.take(frame))) break;
+    }
+    const run = maker.finish();
+    assert(run !== null && run.to.sequence <= mark, `no frames between ${from.sequence} and the durable mark ${mark}`);
+    return { ...run, parking: aside?.finish() ?? null };
+  }
+
+  /** The run without its rows: its one frame becomes a letter in the transaction that moves the position over it. */
+  async #parkingRun(run: ParkingRun, reason: string): Promise<ParkingRun> {
+    const { parked, options, clock } = this.#parts;
+    const { letters } = parked.totals;
+    if (run.clear || run.rows.size === 0) throw notOneChange(reason);
+    if (!this.canPark) throw notOneChange(`${reason} (the store keeps no dead letters)`);
+    if (letters >= options.deadLettersMax) throw tooManyLetters(letters, reason);
+    const { frame } = await this.#frameAt(run.to);
+    const parking = parked.letterOf(frame, reason, Math.max(clock.now(), frame.at));
+    return { ...run, rows: new Map(), parking };
+  }
+
+  async #frameAt({ sequence }: Position): Promise<FrameOnDisk> {
+    for await (const piece of this.#parts.queue.read(sequence - 1, sequence)) {
+      const [frame] = piece;
+      if (frame !== undefined) return frame;
+    }
+    throw new Error(`broken invariant: frame ${sequence} was there and is not any more`);
+  }
+}
+
+function notOneChange(reason: string): WriteBehindError {
+  return new WriteBehindError("REFUSED", `the database refuses what cannot be parked: ${reason}`, {
+    hint: "mend the database: the writer looks again by itself; the queue keeps every change",
+  });
+}
+
+function tooManyLetters(letters: number, reason: string): WriteBehindError {
+  const message =
+    letters === 0
+      ? `the database refuses a change, and \`deadLettersMax\` is 0: ${reason}`
+      : `there are ${letters} dead letters, as many as \`deadLettersMax\` allows, and the database refuses one more ` +
+        `change: this is a matter of the schema, not of single changes. It says: ${reason}`;
+  return new WriteBehindError("REFUSED", message, {
+    hint:
+      "mend the schema, then `write-behind dead retry --all`; or discard letters. The writer looks again by itself; " +
+      "the queue keeps every change",
+  });
+}
