@@ -30,6 +30,7 @@ import { Inspector } from "./heart/inspector.js";
 import { Loads } from "./heart/loads.js";
 import type { EngineOptions } from "./options.js";
 import { Marks } from "./heart/marks.js";
+import { recover } from "./heart/recover.js";
 import { ownFolder, type OwnedFolder } from "./heart/owned-folder.js";
 import { frameBytes } from "./queue/journal/frame.js";
 import { Journal } from "./queue/journal/journal.js";
@@ -43,7 +44,7 @@ import { Workspace, type Lookup, type Written } from "./workspace.js";
 import { WriterSide } from "./heart/writer-side.js";
 import { startWriter, type WriterHandle } from "./writer/writer-link.js";
 
-/** How often ended records are looked for, and among how many at a time. */
+/** How often ended records are looked for, and among how many at a time; and how often the writer is looked at. */
 const tickMs = 500;
 const expiredPerTickMax = 2000;
 
@@ -123,8 +124,11 @@ class Engine implements Heart {
       atOnceMax: parts.options.loadsMax,
       heldMs: parts.options.waitMs,
       now: () => this.#logTime(),
+      reached: () => this.#side.reached,
+      onMoved: () => this.#writer?.lookAtStore(),
     });
-    this.#side = new WriterSide(parts.host.clock, journal, this.#cache, this.events);
+    this.#side = new WriterSide(parts.host.clock, journal, this.#cache, this.events, parts.options.delayMs);
+    this.#side.kind = parts.store.kind ?? this.#side.kind;
     this.#side.onWentBack = (healed) => this.#loads.hold(healed);
     this.#marks = new Marks(journal);
     this.#drain = new Drain(parts.host.clock, (done) => this.whenStored(journal.accepted, done));
@@ -145,7 +149,7 @@ class Engine implements Heart {
       const from = await abortable(this.#side.firstPosition(this.#journal), signal);
       const log = await frames();
       this.#inspector = new Inspector(log, this.#journal, this.#cache, this.#reader, this.#resolve);
-      await this.#recover(log, from);
+      await recover(log.read(from, this.#journal.accepted), this.#cache, this.#side);
       this.#side.begin();
       this.#tick();
     } catch (error) {
@@ -296,6 +300,7 @@ class Engine implements Heart {
     // Who has paused it meanwhile has the last word.
     if (this.#pauses !== pauses) return;
     this.#paused = false;
+    this.#side.resumed();
     this.#writer?.resume();
   }
 
@@ -361,17 +366,6 @@ class Engine implements Heart {
     if (failed !== undefined && this.#failure === null) throw failed.reason;
   }
 
-  async #recover(log: JournalReader, from: number): Promise<void> {
-    for await (const piece of log.read(from, this.#journal.accepted)) {
-      for (const { frame } of piece) {
-        const { sequence } = frame.position;
-        if (frame.body.kind === "clear") this.#cache.clear(sequence);
-        else for (const { record, change } of frame.body.changes) this.#cache.write(record, change, sequence);
-        this.#side.recovered(sequence, frame.body.kind === "clear" ? 1 : frame.body.changes.length);
-      }
-    }
-  }
-
   /** Log time never goes back, whatever the wall clock does. */
   #logTime(): number {
     return Math.max(this.#host.clock.now(), this.#journal.lastAt);
@@ -381,6 +375,7 @@ class Engine implements Heart {
   #tick(): void {
     this.#timer = this.#host.clock.after(tickMs, () => {
       this.#cache.expire(this.#logTime(), expiredPerTickMax);
+      this.#side.watch(this.#paused);
       this.#tick();
     });
   }

@@ -8,6 +8,7 @@ import type { MemoryCache } from "../cache/memory-cache.js";
 import { contentBytes } from "../change.js";
 import { WriteBehindError } from "../errors.js";
 import type { Clock } from "../host/host.js";
+import type { Position } from "../queue/queue.js";
 import { StoreError, storeErrorKind, type StoreReader } from "../store/store.js";
 
 /** So much may be loaded for one command however small the cache is. */
@@ -24,7 +25,14 @@ export interface LoadsParts {
   readonly heldMs: number;
   /** Log time. */
   readonly now: () => number;
+  /** The position that the database must have reached for its rows to be true. */
+  readonly reached: () => Position | null;
+  /** A read has seen that the database is not there any more: the writer should see for itself, and hold the loads. */
+  readonly onMoved: () => void;
 }
+
+/** Between two tries to read a database that has moved, in milliseconds: so long the writer takes to notice it. */
+const movedRetryMs = 20;
 
 /** A load that waits until so many more records may be read. */
 interface Turn {
@@ -93,24 +101,40 @@ export class Loads {
   }
 
   async #loadSome(records: readonly Bytes[]): Promise<number> {
-    const { cache, reader } = this.#parts;
+    const { clock, heldMs } = this.#parts;
     await this.#turn(records.length);
     try {
-      while (this.#held !== null) await this.#whileHeld(this.#held);
-      const places = records.map((record) => cache.place(record));
-      try {
-        const values = await reader.read(records);
-        const now = this.#parts.now();
-        places.forEach((place, index) => cache.fill(place, values[index] ?? null, now));
-        return values.reduce((sum, value) => sum + (value === null ? 0 : contentBytes(value.content)), 0);
-      } finally {
-        for (const place of places) cache.leave(place);
+      const giveUpAt = clock.monotonic() + heldMs;
+      for (;;) {
+        while (this.#held !== null) await this.#whileHeld(this.#held);
+        try {
+          return await this.#fill(records);
+        } catch (error) {
+          if (storeErrorKind(error) !== "moved" || clock.monotonic() >= giveUpAt) throw error;
+          this.#parts.onMoved();
+          await new Promise<void>((resolve) => clock.after(movedRetryMs, resolve));
+        }
       }
     } catch (error) {
       throw storeDown(error);
     } finally {
       for (const record of records) this.#inFlight.delete(record);
       this.#done(records.length);
+    }
+  }
+
+  /** Reads them into the cache; says how many bytes that were. */
+  async #fill(records: readonly Bytes[]): Promise<number> {
+    const { cache, reader } = this.#parts;
+    const places = records.map((record) => cache.place(record));
+    try {
+      // A database that went back and has not been brought back yet must not fill the cache (promise 2).
+      const values = await reader.read(records, this.#parts.reached());
+      const now = this.#parts.now();
+      places.forEach((place, index) => cache.fill(place, values[index] ?? null, now));
+      return values.reduce((sum, value) => sum + (value === null ? 0 : contentBytes(value.content)), 0);
+    } finally {
+      for (const place of places) cache.leave(place);
     }
   }
 

@@ -8,9 +8,10 @@ import { errorOfPlain } from "../errors.js";
 import type { BatchReport } from "../events.js";
 import type { Clock, Random } from "../host/host.js";
 import { positionText, samePosition, type Position, type WriteQueue } from "../queue/queue.js";
-import { storeErrorKind, type Store, type StoreOpened } from "../store/store.js";
+import { isStoreAway, storeErrorKind, type Store, type StoreOpened } from "../store/store.js";
 import { Beats, sweepBound, type ClockReading } from "./beat.js";
-import { describeFailure, overtaken, stopped, wentBack } from "./failures.js";
+import { describeFailure, emptied, overtaken, stopped, wentBack } from "./failures.js";
+import { samePlace, type Known } from "./known.js";
 import { Looks } from "./look.js";
 import type { WriterOptions, WriterReport } from "./messages.js";
 import { emptyLookMs, enoughBytes, pace, type PaceLimits } from "./pace.js";
@@ -32,14 +33,6 @@ export interface WriterParts {
   readonly paused: boolean;
   /** Called with everything that happened, in order. Must not throw. */
   readonly report: (report: WriterReport) => void;
-}
-
-/** How far the store is, as far as this writer knows. */
-interface Known {
-  /** The frame that was committed last; the log's base where there was none. */
-  readonly position: Position;
-  /** The same as the store has it: null where no queue ever wrote there. */
-  readonly expected: Position | null;
 }
 
 /** Failures in a row. */
@@ -101,6 +94,12 @@ export class Writer {
     if (this.#trouble?.broken === false && this.#notBefore !== null) {
       this.#notBefore = Math.min(this.#notBefore, this.#now() + hurriedRetryMaxMs);
     }
+    this.#wake.wake();
+  }
+
+  /** Commits now, be it nothing: so it sees whether the store is still where it was. */
+  lookAtStore(): void {
+    this.#beats.hasten(this.#now());
     this.#wake.wake();
   }
 
@@ -172,8 +171,9 @@ export class Writer {
   /** An empty database starts at the log's first frame. Where that is trimmed, reading it is the queue's own error. */
   async #readsFrom(base: Position): Promise<void> {
     const { queue } = this.#parts;
-    if ((await queue.durableMark()) <= base.sequence) return;
-    for await (const piece of queue.read(base.sequence, base.sequence + 1)) if (piece.length > 0) return;
+    if (base.sequence > 0) throw emptied(base, this.#parts.store.place);
+    if ((await queue.durableMark()) === 0) return;
+    for await (const piece of queue.read(0, 1)) if (piece.length > 0) return;
   }
 
   /** After a failure, before a store is opened again. A step ends it: a person is there. */
@@ -338,7 +338,7 @@ export class Writer {
     this.#setState("resting");
     if (told) {
       const first = !this.#everOpen;
-      if (next.broken) this.#parts.report({ type: "broken", error: failure, opening: first });
+      if (next.broken) this.#parts.report({ type: "broken", error: failure, opening: first, away: isStoreAway(error) });
       else this.#parts.report({ type: "retry", error: failure, attempt, delayMs: next.delayMs, opening: first });
     }
     this.#steps.fail(errorOfPlain(failure));
@@ -393,8 +393,4 @@ export class Writer {
   #now(): number {
     return this.#parts.clock.monotonic();
   }
-}
-
-function samePlace(a: Known, b: Known): boolean {
-  return samePosition(a.position, b.position) && (a.expected === null) === (b.expected === null);
 }

@@ -12,7 +12,7 @@ export interface SqliteOptions {
 
 /** A store in an SQLite file: its own tables, beside whatever else is in there. Throws CONFIG. */
 export function sqlite(options: SqliteOptions): StoreDescriptor {
-  return { module: import.meta.url, options: { file: resolve(checkedFile(options)) }, reads: "thread" };
+  return { kind: "sqlite", module: import.meta.url, options: { file: resolve(checkedFile(options)) }, reads: "thread" };
 }
 
 /** What the threads call: the store that `sqlite(…)` describes. */

@@ -5,7 +5,9 @@
  */
 import type { Bytes } from "../../bytes.js";
 import type { RecordValue } from "../../change.js";
+import type { Position } from "../../queue/queue.js";
 import {
+  hasReached,
   StoreError,
   type Batch,
   type Page,
@@ -19,7 +21,7 @@ import { isCannotOpen, isMissingTable, spoilsConnection, storeErrorOf } from "./
 import { SqlitePosition } from "./sqlite-position.js";
 import { SqliteReads } from "./sqlite-reads.js";
 import { SqliteRows } from "./sqlite-rows.js";
-import { ownTables } from "./sqlite-statements.js";
+import { ownTables, rowTables, rowTablesFound } from "./sqlite-statements.js";
 
 /** What commits are made with. */
 interface Prepared {
@@ -54,9 +56,14 @@ export class SqliteStore implements Store {
       if (this.#writing?.isCurrent() === false) this.#leaveWriting();
       const connection = (this.#writing ??= SqliteConnection.forWriting(this.#file, true));
       refuseUtf16(connection, this.#file);
-      connection.transaction("BEGIN IMMEDIATE", () => connection.exec(ownTables));
-      const { position } = (this.#prepared = this.#prepare(connection));
-      const opened = connection.transaction("BEGIN IMMEDIATE", () => position.claim(claim));
+      const opened = connection.transaction("BEGIN IMMEDIATE", () => {
+        const gone = missingRowTables(connection);
+        connection.exec(ownTables);
+        const { position } = (this.#prepared = this.#prepare(connection));
+        // Made anew they would be empty: rows that the queue has written would be gone without a word (promise 4).
+        if (gone.length > 0 && position.isSet()) throw tablesGone(this.#file, gone);
+        return position.claim(claim);
+      });
       this.#claim = { logId: claim.logId, generation: opened.generation };
       return opened;
     });
@@ -80,8 +87,14 @@ export class SqliteStore implements Store {
     });
   }
 
-  async read(records: readonly Bytes[]): Promise<readonly (RecordValue | null)[]> {
-    return this.#read((reads) => records.map((record) => reads.value(record)));
+  async read(records: readonly Bytes[], reached: Position | null = null): Promise<readonly (RecordValue | null)[]> {
+    return this.#read((reads) => {
+      if (reached !== null && !hasReached(reads.position(), reached)) {
+        const message = `the database ${this.#file} is not where it was: it was restored or exchanged`;
+        throw new StoreError("moved", message);
+      }
+      return records.map((record) => reads.value(record));
+    });
   }
 
   async scan(after: Bytes | null, limit: number, nowMs: number): Promise<Page> {
@@ -159,6 +172,19 @@ export class SqliteStore implements Store {
     this.#reading?.connection.close();
     this.#reading = null;
   }
+}
+
+/** Tables of users' rows that are not there: none has been made yet, or somebody has dropped them. */
+function missingRowTables(connection: SqliteConnection): string[] {
+  const found = connection.prepare(rowTablesFound).all() as { name: string }[];
+  return rowTables.filter((table) => !found.some(({ name }) => name === table));
+}
+
+function tablesGone(file: string, gone: readonly string[]): StoreError {
+  const message =
+    `${gone.join(" and ")} in the database ${file} ${gone.length === 1 ? "is" : "are"} gone, and the rows with them: ` +
+    "bring them back from a backup, or make the tables anew by hand to go on without those rows";
+  return new StoreError("broken", message);
 }
 
 /** Pages are in the order of the keys' bytes, which is the order of UTF-8 text and of no other. */
