@@ -106,8 +106,10 @@ class Engine implements Heart {
   #paused = false;
   #pauses = 0;
   #now = 0;
+  /** Whether the work that is being tried was tried before: a read is one hit or one miss, not both. */
+  #repeats = false;
   readonly #lookup: Lookup = (record, reads) =>
-    reads ? this.#cache.lookup(record, this.#now) : this.#cache.peek(record, this.#now);
+    reads && !this.#repeats ? this.#cache.lookup(record, this.#now) : this.#cache.peek(record, this.#now);
 
   constructor(parts: HeartParts, folder: OwnedFolder, journal: Journal, reader: StoreReader) {
     this.#host = parts.host;
@@ -184,7 +186,8 @@ class Engine implements Heart {
   }
 
   /** One try: all in one synchronous step, or nothing and what is missing. */
-  #attempt<T>(work: (workspace: Workspace) => T, write: boolean): Executed<T> | NotYet {
+  #attempt<T>(work: (workspace: Workspace) => T, write: boolean, repeats = false): Executed<T> | NotYet {
+    this.#repeats = repeats;
     this.#now = this.#logTime();
     this.#cache.seen = 0;
     const workspace = new Workspace(this.#resolve, this.#lookup, this.#now);
@@ -224,7 +227,7 @@ class Engine implements Heart {
         if (notYet.bytes === 0) await abortable(this.#loads.load(notYet.workspace.missing), options.signal);
         else await this.#whenRoom(notYet.bytes, deadline, options.signal);
         this.#assertOpen();
-        const done = this.#attempt(work, write);
+        const done = this.#attempt(work, write, true);
         if (!(done instanceof NotYet)) return done;
         notYet = done;
       }

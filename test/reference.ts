@@ -175,5 +175,9 @@ export function errorsPage(): string {
     "",
     "and for the request itself with 401 `UNAUTHORIZED`, 403 `FORBIDDEN`, 404 `NOT_FOUND`, 405 `METHOD_NOT_ALLOWED`,",
     "415 `UNSUPPORTED_MEDIA_TYPE`, 503 `TOO_MANY`, and 500 `INTERNAL` for a fault of the program.",
+    "",
+    'A verb that fails prints the message and the hint to stderr; with `--json` one line `{"error": {"code", "message", "hint"}}`.',
+    "Its code is one of those above, or `NO_SERVER` (exit code 3), `USAGE` (2), `FAILED` (1), or the system's own for a disk.",
+    "An error that `send --json` got as a reply has the Redis protocol's first word as its code.",
   ].join("\n")}\n`;
 }
