@@ -127,7 +127,7 @@ class Engine implements Heart {
       heldMs: parts.options.waitMs,
       now: () => this.#logTime(),
       reached: () => this.#side.reached,
-      onMoved: () => this.#writer?.lookAtStore(),
+      onMoved: () => this.#side.lookAgain(this.#writer),
     });
     this.#side = new WriterSide(parts.host.clock, journal, this.#cache, this.events, parts.options.delayMs);
     this.#side.kind = parts.store.kind ?? this.#side.kind;

@@ -32,7 +32,7 @@ function setup(loadsMax: number, heldMs = 1000, value: RecordValue | null = null
   const cache = new MemoryCache({ bytesMax: 1e6, absentMs: 1000 });
   const { reader, asked } = slowReader(value);
   const { clock } = nodeHost();
-  const onMoved = (): void => {
+  const onMoved = (): boolean => {
     throw new Error("not asked for");
   };
   const loads = new Loads({

@@ -58,10 +58,10 @@ export function optionsPage(): string {
 }
 
 const stopping = [
-  "SIGTERM or Ctrl-C stops it: it takes no more commands, brings what is pending to the database for up to `closeMs`, and",
-  "says what is left and where. A second one, half a second later or more, ends it without waiting for the database. What",
-  "was answered is in the queue either way. While it starts it may wait, and says so: for another process to leave the",
-  "folder (`ownerWaitMs`), and the very first time for the database.",
+  "SIGTERM or Ctrl-C stops it: it drains for up to `closeMs`, and says what is left and where; a second one ends the drain.",
+  "What was answered is in the queue either way. While it starts it may wait, and says so. All of it is in",
+  "[stopping.md](../guide/stopping.md), and what it does while the database fails in",
+  "[when-the-database-fails.md](../guide/when-the-database-fails.md).",
 ];
 
 function verbText(command: Command, common: ReadonlySet<string>): string[] {

@@ -27,8 +27,11 @@ export interface LoadsParts {
   readonly now: () => number;
   /** The position that the database must have reached for its rows to be true. */
   readonly reached: () => Position | null;
-  /** A read has seen that the database is not there any more: the writer should see for itself, and hold the loads. */
-  readonly onMoved: () => void;
+  /**
+   * A read has seen that the database is not there any more: the writer is to see for itself, and to hold the loads.
+   * False where it is known already that a person has to act.
+   */
+  readonly onMoved: () => boolean;
 }
 
 /** Between two tries to read a database that has moved, in milliseconds: so long the writer takes to notice it. */
@@ -110,8 +113,8 @@ export class Loads {
         try {
           return await this.#fill(records);
         } catch (error) {
-          if (storeErrorKind(error) !== "moved" || clock.monotonic() >= giveUpAt) throw error;
-          this.#parts.onMoved();
+          const mayHeal = storeErrorKind(error) === "moved" && clock.monotonic() < giveUpAt && this.#parts.onMoved();
+          if (!mayHeal) throw error;
           await new Promise<void>((resolve) => clock.after(movedRetryMs, resolve));
         }
       }

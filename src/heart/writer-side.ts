@@ -13,7 +13,7 @@ import { positionText, type Position, type Waiting } from "../queue/queue.js";
 import { ChangeCount } from "./change-count.js";
 import { Waits } from "./waits.js";
 import { Watchdog } from "./watchdog.js";
-import type { WriterReports } from "../writer/writer-link.js";
+import type { WriterHandle, WriterReports } from "../writer/writer-link.js";
 
 /** Records that become clean in one turn of the event loop. */
 const acknowledgedAtOnceMax = 2000;
@@ -159,6 +159,12 @@ export class WriterSide implements WriterReports {
   fail(error: WriteBehindError): void {
     this.#ended ??= error;
     this.#waitsStored.fail(error);
+  }
+
+  /** A read has seen that the store is not where it was. Says whether the writer may heal that by itself. */
+  lookAgain(writer: WriterHandle | null): boolean {
+    writer?.lookAtStore();
+    return this.health.state !== "broken";
   }
 
   /** The writer was told to go on. */

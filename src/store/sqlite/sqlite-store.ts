@@ -88,7 +88,7 @@ export class SqliteStore implements Store {
   }
 
   async read(records: readonly Bytes[], reached: Position | null = null): Promise<readonly (RecordValue | null)[]> {
-    return this.#read((reads) => {
+    return this.#read(reached, (reads) => {
       if (reached !== null && !hasReached(reads.position(), reached)) {
         const message = `the database ${this.#file} is not where it was: it was restored or exchanged`;
         throw new StoreError("moved", message);
@@ -98,7 +98,7 @@ export class SqliteStore implements Store {
   }
 
   async scan(after: Bytes | null, limit: number, nowMs: number): Promise<Page> {
-    return this.#read((reads) => reads.page(after, limit, nowMs));
+    return this.#read(null, (reads) => reads.page(after, limit, nowMs));
   }
 
   async close(): Promise<void> {
@@ -137,7 +137,7 @@ export class SqliteStore implements Store {
   }
 
   /** Runs work in one short read transaction: what it sees is one moment. */
-  #read<T>(work: (reads: SqliteReads) => T): T {
+  #read<T>(reached: Position | null, work: (reads: SqliteReads) => T): T {
     if (this.#reading?.connection.isCurrent() === false) this.#leaveReading();
     try {
       const { connection, reads } = (this.#reading ??= this.#connectForReading());
@@ -146,7 +146,8 @@ export class SqliteStore implements Store {
       if (spoilsConnection(error)) this.#leaveReading();
       // Not "absent": the writer has not been here yet, or the disk is not mounted and the rows are on it.
       if (isCannotOpen(error) || isMissingTable(error)) {
-        throw new StoreError("retryable", `there are no tables to read in ${this.#file} yet`, error);
+        const [kind, what] = reached === null ? (["retryable", "yet"] as const) : (["moved", "any more"] as const);
+        throw new StoreError(kind, `there are no tables to read in ${this.#file} ${what}`, error);
       }
       throw storeErrorOf(error, this.#file);
     }
