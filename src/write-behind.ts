@@ -204,7 +204,7 @@ class Engine implements Heart {
     if (body === null) return { value, sequence: this.#cache.seen, frame: 0 };
     const bytes = frameBytes(body);
     if (!this.#journal.hasRoom(bytes)) return new NotYet(workspace, bytes);
-    const frame = this.#take(body, changes);
+    const frame = this.#take(body, changes, bytes);
     return { value, sequence: frame, frame };
   }
 
@@ -237,8 +237,8 @@ class Engine implements Heart {
   }
 
   /** The one place where a change enters: queue and cache, in one synchronous step. */
-  #take(body: FrameBody, changes: readonly Written[]): number {
-    const sequence = this.#journal.append(body, this.#now);
+  #take(body: FrameBody, changes: readonly Written[], bytes: number): number {
+    const sequence = this.#journal.append(body, this.#now, bytes);
     if (body.kind === "clear") this.#cache.clear(sequence);
     for (const { record, change, value } of changes) this.#cache.write(record, change, sequence, value);
     this.#side.accepted(sequence, body.kind === "clear" ? 1 : changes.length);

@@ -115,6 +115,25 @@ describe("the database cannot take a commit", () => {
     await wellAgain(wb, file, { a: "2", b: "1", c: "1" });
   });
 
+  test("slow: nobody waits for a commit, neither who writes nor who reads, warm or cold", async () => {
+    const { data, file } = await written();
+    const wb = await start(sqlite({ file }), { data, ...quick });
+    shell(file).exec(`
+      CREATE VIEW counting AS WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c LIMIT 2000000)
+        SELECT n FROM c;
+      CREATE TRIGGER slow AFTER INSERT ON write_behind_kv WHEN NEW.key = 'slow'
+        BEGIN SELECT count(*) FROM counting; END;
+    `);
+    let committed = false;
+    wb.on("batch", () => (committed = true));
+    await wb.set("slow", 1);
+    expect(await wb.getMany(["slow", "a", "b"])).toEqual(["1", "1", "1"]);
+    await wb.set("c", 1);
+    expect(await wb.get("c")).toBe("1");
+    expect(committed).toBe(false);
+    await wellAgain(wb, file, { a: "1", b: "1", c: "1", slow: "1" });
+  });
+
   test("full: down, and stored when there is room again", async () => {
     const file = join(folder(), "app.db");
     const connections: SqliteConnection[] = [];
@@ -336,6 +355,28 @@ test("every commit is whole: whoever looks into the file sees transactions entir
 });
 
 describe("clocks", () => {
+  test("a jump back: log time stands still, and what was written then ends no earlier than it should", async () => {
+    const file = join(folder(), "app.db");
+    const { host, shift } = shiftedHost();
+    const wb = await start(new SqliteStore(file), quick, host);
+    await wb.set("before", 1);
+    await wb.flush();
+    shift(-3_600_000);
+    await wb.set("minute", 1, { ttlMs: 60_000 });
+    await wb.set("after", 1);
+    await wb.flush();
+    expect(await wb.get("minute")).toBe("1");
+    expect(rows(file)).toEqual({ after: "1", before: "1", minute: "1" });
+    const [row] = shell(file).prepare("SELECT expires_at FROM write_behind_kv WHERE key = 'minute'").all();
+    expect(Number((row as { expires_at: unknown }).expires_at)).toBeGreaterThan(Date.now());
+    // By the log's time an hour goes by until the clock is where it was; then the row's time comes.
+    shift(120_000);
+    expect(await wb.get("minute")).toBeNull();
+    await wb.set("moves the log's time on", 1);
+    await wb.flush();
+    await expect.poll(() => Object.keys(rows(file)), eventually).not.toContain("minute");
+  });
+
   function shiftedHost(): { host: Host; shift(ms: number): void } {
     const host = nodeHost();
     let offset = 0;

@@ -7,16 +7,16 @@
 import { errorOfPlain } from "../errors.js";
 import type { BatchReport } from "../events.js";
 import type { Clock, Random } from "../host/host.js";
-import { positionText, samePosition, type Position, type WriteQueue } from "../queue/queue.js";
+import { samePosition, type Position, type WriteQueue } from "../queue/queue.js";
 import { isStoreAway, storeErrorKind, type Store, type StoreOpened } from "../store/store.js";
 import { Beats, sweepBound, type ClockReading } from "./beat.js";
 import { describeFailure, emptied, overtaken, stopped, wentBack } from "./failures.js";
 import { samePlace, type Known } from "./known.js";
 import { Looks } from "./look.js";
 import type { WriterOptions, WriterReport } from "./messages.js";
-import { emptyLookMs, enoughBytes, pace, type PaceLimits } from "./pace.js";
+import { emptyLookMs, enoughBytes, pace, restMs, type PaceLimits } from "./pace.js";
 import { hurriedRetryMaxMs, verdict } from "./retry.js";
-import { RunMaker, type Run } from "./run.js";
+import { reportOf, RunMaker, type Run } from "./run.js";
 import { assert, assertTransition, type WriterState } from "./state.js";
 import { Steps } from "./steps.js";
 import { Wake } from "./wake.js";
@@ -67,6 +67,7 @@ export class Writer {
   #inHand: Run | null = null;
   #trouble: Trouble | null = null;
   #notBefore: number | null = null;
+  #restUntil: number | null = null;
   #hurryUpTo = 0;
   #sweepStopped = false;
   readonly #steps = new Steps();
@@ -224,6 +225,7 @@ export class Writer {
           paused: this.#paused,
           stepping: this.#steps.waiting,
           hurried: this.#hurried(),
+          restUntil: this.#restUntil,
           notBefore: this.#notBefore,
           inHand: this.#inHand !== null,
           seen: this.#looks.seen,
@@ -282,16 +284,11 @@ export class Writer {
   #reached(run: Run, commitMs: number): BatchReport {
     this.#known = { position: run.to, expected: run.to };
     this.#inHand = null;
+    this.#restUntil = this.#now() + restMs(commitMs, this.#parts.options.delayMs);
     this.#looks.forget();
     this.#beats.ran(run.at, this.#now());
     this.#recovered();
-    const report = {
-      changes: run.changes,
-      records: run.rows.size,
-      from: positionText(run.from),
-      to: positionText(run.to),
-      commitMs,
-    };
+    const report = reportOf(run, commitMs);
     this.#parts.queue.acknowledge(run.to);
     this.#parts.report({ type: "committed", position: run.to, report });
     return report;

@@ -148,11 +148,11 @@ export class Journal {
 
   /**
    * Takes a frame and returns its sequence. `at` is log time; it is moved up to that of the last frame where it is
-   * earlier. Throws TOO_LARGE, QUEUE_FULL or DISK_FULL (see `hasRoom`), JOURNAL_FAILED, CLOSED; nothing is taken then.
+   * earlier. `bytes`: its `frameBytes`, where the caller has asked already. Throws TOO_LARGE, QUEUE_FULL or DISK_FULL
+   * (see `hasRoom`), JOURNAL_FAILED, CLOSED; nothing is taken then.
    */
-  append(body: FrameBody, at: number): number {
+  append(body: FrameBody, at: number, bytes: number = frameBytes(body)): number {
     this.#assertOpen();
-    const bytes = frameBytes(body);
     if (bytes > frameBytesMax) throw tooLarge(bytes);
     if (!this.hasRoom(bytes)) throw this.#refusal(bytes);
     const sequence = this.accepted + 1;
