@@ -34,6 +34,9 @@ export interface LoadsParts {
   readonly onMoved: () => boolean;
 }
 
+/** A database that has said nothing to a read for so long counts as one that cannot be reached, in milliseconds. */
+export const readMs = 30_000;
+
 /** Between two tries to read a database that has moved, in milliseconds: so long the writer takes to notice it. */
 const movedRetryMs = 20;
 
@@ -128,17 +131,30 @@ export class Loads {
 
   /** Reads them into the cache; says how many bytes that were. */
   async #fill(records: readonly Bytes[]): Promise<number> {
-    const { cache, reader } = this.#parts;
+    const { cache } = this.#parts;
     const places = records.map((record) => cache.place(record));
     try {
-      // A database that went back and has not been brought back yet must not fill the cache (promise 2).
-      const values = await reader.read(records, this.#parts.reached());
+      const values = await this.#read(records);
       const now = this.#parts.now();
       places.forEach((place, index) => cache.fill(place, values[index] ?? null, now));
       return values.reduce((sum, value) => sum + (value === null ? 0 : contentBytes(value.content)), 0);
     } finally {
       for (const place of places) cache.leave(place);
     }
+  }
+
+  /** Nothing hangs: a database may be silent. */
+  #read(records: readonly Bytes[]): ReturnType<StoreReader["read"]> {
+    const { clock, reader, reached } = this.#parts;
+    return new Promise((resolve, reject) => {
+      const silent = (): void => reject(new StoreError("retryable", `it has said nothing for ${readMs / 1000} s`));
+      const timer = clock.after(readMs, silent, true);
+      // A database that went back and has not been brought back yet must not fill the cache (promise 2).
+      reader
+        .read(records, reached())
+        .then(resolve, reject)
+        .finally(() => timer.cancel());
+    });
   }
 
   /** Nothing hangs: the database may be away while it is being brought back, or the writer paused. */
