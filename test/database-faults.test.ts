@@ -10,6 +10,8 @@ import type { Host } from "../src/host/host.js";
 import { nodeHost } from "../src/host/node-host.js";
 import { sqlite, type Status } from "../src/index.js";
 import type { WriteBehind } from "../src/library/library.js";
+import { defaultOptions } from "../src/options.js";
+import { startLogAt } from "../src/queue/journal/start.js";
 import { SqliteConnection } from "../src/store/sqlite/sqlite-connection.js";
 import { SqliteStore } from "../src/store/sqlite/sqlite-store.js";
 import { engineKit } from "./engine-kit.js";
@@ -119,7 +121,7 @@ describe("the database cannot take a commit", () => {
     const { data, file } = await written();
     const wb = await start(sqlite({ file }), { data, ...quick });
     shell(file).exec(`
-      CREATE VIEW counting AS WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c LIMIT 2000000)
+      CREATE VIEW counting AS WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c LIMIT 5000000)
         SELECT n FROM c;
       CREATE TRIGGER slow AFTER INSERT ON write_behind_kv WHEN NEW.key = 'slow'
         BEGIN SELECT count(*) FROM counting; END;
@@ -324,6 +326,30 @@ describe("the database is exchanged under a running engine", () => {
     await wb.flush();
     expect(Object.keys(rows(file))).toEqual(["big0", "big1", "big2", "big3", "small"]);
     expect(wb.status()).toMatchObject({ state: "running", store: { state: "up" } });
+  });
+});
+
+test("an adopted folder beside an emptied database: what came before its first frame is missing, and that is said", async () => {
+  const { file } = await written();
+  const data = folder();
+  const position = shell(file).prepare("SELECT log_id, sequence, tag FROM write_behind_position").get() as {
+    log_id: string;
+    sequence: number;
+    tag: number;
+  };
+  const base = { logId: position.log_id, sequence: position.sequence, tag: position.tag };
+  const logId = await startLogAt(nodeHost(), join(data, "journal"), base, defaultOptions());
+  const store = new SqliteStore(file);
+  await store.open({ logId, adopt: { ...base, logId } });
+  await store.close();
+  const wb = await start(sqlite({ file }), { data });
+  await wb.set("c", 3);
+  await wellAgain(wb, file, { a: "1", b: "1", c: "3" });
+  await wb.close();
+  move(file, `${file}.away`);
+  await expect(start(sqlite({ file }), { data })).rejects.toMatchObject({
+    code: "QUEUE_MISMATCH",
+    message: expect.stringContaining(`this queue begins at frame ${base.sequence + 1}`) as string,
   });
 });
 

@@ -107,7 +107,7 @@ export class StoreError extends Error {
   /** There is nothing at the store's place: nothing is wrong with it, but a disk is not mounted, or its name is. */
   readonly away: boolean;
 
-  constructor(kind: StoreErrorKind, message: string, cause?: unknown, away = false) {
+  constructor(kind: StoreErrorKind, message: string, cause?: unknown, { away = false } = {}) {
     super(message, cause === undefined ? undefined : { cause });
     this.kind = kind;
     this.away = away;
@@ -121,7 +121,7 @@ export function storeErrorKind(error: unknown): StoreErrorKind | null {
 
 /** Whether a store's error says that there is nothing at its place. */
 export function isStoreAway(error: unknown): boolean {
-  return storeErrorKind(error) !== null && (error as StoreError).away;
+  return storeErrorKind(error) !== null && (error as Partial<StoreError>).away === true;
 }
 
 /**

@@ -1,7 +1,8 @@
-/** How far the store is, as far as its writer knows. */
-import { samePosition, type Position } from "../queue/queue.js";
+/** How far the store is, as far as the writer knows, and where it starts. */
+import { samePosition, type Position, type WriteQueue } from "../queue/queue.js";
+import { emptied } from "./failures.js";
 
-/** A place that the writer goes on from. */
+/** How far the store is, as far as this writer knows. */
 export interface Known {
   /** The frame that was committed last; the log's base where there was none. */
   readonly position: Position;
@@ -9,7 +10,17 @@ export interface Known {
   readonly expected: Position | null;
 }
 
-/** Whether nothing has moved between the two. */
-export function samePlace(a: Known, b: Known): boolean {
-  return samePosition(a.position, b.position) && (a.expected === null) === (b.expected === null);
+/** Whether the store is where it was left. A commit without rows may have told it the position since. */
+export function samePlace(known: Known, found: Known): boolean {
+  return samePosition(known.position, found.position) && (known.expected === null || found.expected !== null);
+}
+
+/**
+ * An empty database starts at the log's first frame. Where that is trimmed, reading it is the queue's own error; a log
+ * that began at another database's position cannot fill an empty one.
+ */
+export async function readsFrom(queue: WriteQueue, base: Position, place: string): Promise<void> {
+  if (base.sequence > 0) throw emptied(base, place);
+  if ((await queue.durableMark()) === 0) return;
+  for await (const piece of queue.read(0, 1)) if (piece.length > 0) return;
 }

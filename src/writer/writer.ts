@@ -10,8 +10,8 @@ import type { Clock, Random } from "../host/host.js";
 import { samePosition, type Position, type WriteQueue } from "../queue/queue.js";
 import { isStoreAway, storeErrorKind, type Store, type StoreOpened } from "../store/store.js";
 import { Beats, sweepBound, type ClockReading } from "./beat.js";
-import { describeFailure, emptied, overtaken, stopped, wentBack } from "./failures.js";
-import { samePlace, type Known } from "./known.js";
+import { describeFailure, overtaken, stopped, wentBack } from "./failures.js";
+import { readsFrom, samePlace, type Known } from "./known.js";
 import { Looks } from "./look.js";
 import type { WriterOptions, WriterReport } from "./messages.js";
 import { emptyLookMs, enoughBytes, pace, restMs, type PaceLimits } from "./pace.js";
@@ -161,20 +161,12 @@ export class Writer {
     const opened = await store.open({ logId });
     const position = opened.position ?? (await queue.base());
     await queue.check(position);
-    if (opened.position === null) await this.#readsFrom(position);
+    if (opened.position === null) await readsFrom(queue, position, store.place);
     this.#settle(opened, position);
     this.#generation = opened.generation;
     this.#everOpen = true;
     if (this.#trouble?.opening === true) this.#recovered();
     this.#setState("ready");
-  }
-
-  /** An empty database starts at the log's first frame. Where that is trimmed, reading it is the queue's own error. */
-  async #readsFrom(base: Position): Promise<void> {
-    const { queue } = this.#parts;
-    if (base.sequence > 0) throw emptied(base, this.#parts.store.place);
-    if ((await queue.durableMark()) === 0) return;
-    for await (const piece of queue.read(0, 1)) if (piece.length > 0) return;
   }
 
   /** After a failure, before a store is opened again. A step ends it: a person is there. */

@@ -53,8 +53,8 @@ interface DriverError extends Error {
 /** The classified form of what the driver threw; anything else (a fault of our own) is given back as it is. */
 export function storeErrorOf(error: unknown, file: string): unknown {
   if (!isDriverError(error)) return error;
-  const { kind, what, away } = meaningOf(error, file);
-  return new StoreError(kind, `the database ${file} ${what} (${error.message})`, error, away);
+  const { kind, what, away = false } = meaningOf(error, file);
+  return new StoreError(kind, `the database ${file} ${what} (${error.message})`, error, { away });
 }
 
 /** Whether what a connection has cached is not to be trusted after this error. */
