@@ -115,9 +115,10 @@ export const optionTable = {
     scope: "engine",
     doc: "disk that the queue leaves free, because the database needs room to commit",
   },
+  // Longer than the old one takes to drain (closeMs) and to end, or a rolling restart fails when the database is down.
   ownerWaitMs: {
     type: "ms",
-    default: 10 * second,
+    default: 30 * second,
     min: 0,
     max: hour,
     scope: "engine",

@@ -27,8 +27,7 @@ import type { Host } from "./host/host.js";
 import { abortable, bodyOf, NotYet, Pins } from "./heart/attempt.js";
 import { DeadLetterDesk } from "./heart/dead-letters.js";
 import { checkSizes } from "./heart/door.js";
-import { Expiry } from "./heart/expiry.js";
-import { closed, closedBeforeStored, journalFailed, paused } from "./heart/failures.js";
+import { closed, closedBeforeStored, Failing, journalFailed, paused } from "./heart/failures.js";
 import { Flushes } from "./heart/flushes.js";
 import { Inspector } from "./heart/inspector.js";
 import { Loads } from "./heart/loads.js";
@@ -39,15 +38,20 @@ import { frameBytes } from "./queue/journal/frame.js";
 import { Journal } from "./queue/journal/journal.js";
 import { JournalReader } from "./queue/journal/reader.js";
 import type { Durability, FrameBody } from "./queue/queue.js";
+import { Pausing } from "./heart/pausing.js";
 import { ReadBack } from "./heart/read-back.js";
 import { recover } from "./heart/recover.js";
 import { describeStatus } from "./heart/status.js";
+import { Ticks } from "./heart/ticks.js";
 import { Drain, firstFailure, whereLeft, withinDeadline } from "./heart/stopping.js";
 import type { Store, StoreDescriptor, StoreReader } from "./store/store.js";
 import { openReader } from "./store/thread-reader.js";
 import { Workspace, type Lookup, type Written } from "./workspace.js";
 import { WriterSide } from "./heart/writer-side.js";
 import { startWriter, type WriterHandle } from "./writer/writer-link.js";
+
+/** So many records are looked at in one tick for those that have ended: to free memory, they read as absent anyway. */
+const expiredPerTickMax = 2000;
 
 /** Stopping may take so long, at the least, where a commit is in hand. */
 const stopMsMin = 1000;
@@ -89,6 +93,7 @@ class Engine implements Heart {
   readonly #options: EngineOptions;
   readonly #store: Store | StoreDescriptor;
   readonly #folder: OwnedFolder;
+  readonly #pausing: Pausing;
   readonly #journal: Journal;
   readonly #cache: MemoryCache;
   readonly #reader: StoreReader;
@@ -96,27 +101,27 @@ class Engine implements Heart {
   readonly #side: WriterSide;
   readonly #resolve: Resolve = keyIsRecord;
   readonly #marks: Marks;
-  readonly #expiry: Expiry;
+  readonly #ticks: Ticks;
   readonly #flushes: Flushes;
   readonly deadLetters: DeadLetters;
   readonly #drain: Drain;
-  readonly #failureCalls: ((error: WriteBehindError) => void)[] = [];
+  readonly #failing = new Failing();
   #writer: WriterHandle | null = null;
   #inspector: Inspector | null = null;
   #back: ReadBack | null = null;
-  #failure: WriteBehindError | null = null;
   #closing: Promise<CloseReport> | null = null;
-  #paused = false;
-  #pauses = 0;
   #now = 0;
+  /** Whether the work that is being tried was tried before: a read is one hit or one miss, not both. */
+  #repeats = false;
   readonly #lookup: Lookup = (record, reads) =>
-    reads ? this.#cache.lookup(record, this.#now) : this.#cache.peek(record, this.#now);
+    reads && !this.#repeats ? this.#cache.lookup(record, this.#now) : this.#cache.peek(record, this.#now);
 
   constructor(parts: HeartParts, folder: OwnedFolder, journal: Journal, reader: StoreReader) {
     this.#host = parts.host;
     this.#options = parts.options;
     this.#store = parts.store;
     this.#folder = folder;
+    this.#pausing = new Pausing(folder);
     this.#journal = journal;
     this.#reader = reader;
     this.#cache = new MemoryCache({
@@ -133,13 +138,22 @@ class Engine implements Heart {
       atOnceMax: parts.options.loadsMax,
       heldMs: parts.options.waitMs,
       now: () => this.#logTime(),
+      reached: () => this.#side.reached,
+      onMoved: () => this.#side.lookAgain(this.#writer),
     });
-    this.#side = new WriterSide(parts.host.clock, journal, this.#cache, this.events);
+    this.#side = new WriterSide(parts.host.clock, journal, this.#cache, this.events, parts.options.delayMs);
+    this.#side.kind = parts.store.kind ?? this.#side.kind;
     this.#flushes = new Flushes(this.#side, (sequence, reached) => this.whenStored(sequence, reached));
-    this.deadLetters = new DeadLetterDesk(this.#side.parked, () => this.#openWriter());
+    this.deadLetters = new DeadLetterDesk(this.#side.parked, () => {
+      this.#assertOpen();
+      return this.#writer as WriterHandle;
+    });
     this.#side.onWentBack = (healed) => this.#loads.hold(healed);
     this.#marks = new Marks(journal);
-    this.#expiry = new Expiry(parts.host.clock, this.#cache, () => this.#logTime());
+    this.#ticks = new Ticks(parts.host.clock, () => {
+      this.#cache.expire(this.#logTime(), expiredPerTickMax);
+      this.#side.watch(this.#pausing.on);
+    });
     this.#drain = new Drain(parts.host.clock, (done) => this.whenStored(journal.accepted, done));
     journal.pendingRecords = () => this.#cache.pendingRecords;
     journal.onFailed = (error) => this.#fail(error);
@@ -148,21 +162,21 @@ class Engine implements Heart {
   /** Starts the writer and takes what is pending into the cache. Then clients may come. */
   async begin(journalFolder: string, signal?: AbortSignal): Promise<void> {
     try {
-      this.#paused = await this.#folder.isPaused();
+      await this.#pausing.recall();
       const { logId } = this.#journal;
       const frames = () => JournalReader.open(this.#host.disk, journalFolder, logId);
       this.#writer = startWriter(
         this.#host,
-        { store: this.#store, folder: journalFolder, frames, logId, paused: this.#paused, options: this.#options },
+        { store: this.#store, folder: journalFolder, frames, logId, paused: this.#pausing.on, options: this.#options },
         this.#side,
       );
       const from = await abortable(this.#side.firstPosition(this.#journal), signal);
-      const log = await frames();
       this.#back = new ReadBack(this.#journal, await frames());
+      const log = await frames();
       this.#inspector = new Inspector(log, this.#journal, this.#cache, this.#reader, this.#side.parked, this.#resolve);
-      await recover(log, from, this.#journal.accepted, this.#cache, this.#side);
+      await recover(log.read(from, this.#journal.accepted), this.#cache, this.#side);
       this.#side.begin();
-      this.#expiry.begin();
+      this.#ticks.begin();
     } catch (error) {
       await this.#stopParts();
       throw error;
@@ -195,7 +209,8 @@ class Engine implements Heart {
   }
 
   /** One try: all in one synchronous step, or nothing and what is missing. */
-  #attempt<T>(work: (workspace: Workspace) => T, write: boolean): Executed<T> | NotYet {
+  #attempt<T>(work: (workspace: Workspace) => T, write: boolean, repeats = false): Executed<T> | NotYet {
+    this.#repeats = repeats;
     this.#now = this.#logTime();
     this.#cache.seen = 0;
     const workspace = new Workspace(this.#resolve, this.#lookup, this.#now);
@@ -233,7 +248,7 @@ class Engine implements Heart {
         if (notYet.bytes === 0) await abortable(this.#loads.load(notYet.workspace.missing), options.signal);
         else await this.#whenRoom(notYet.bytes, deadline, options.signal);
         this.#assertOpen();
-        const done = this.#attempt(work, write);
+        const done = this.#attempt(work, write, true);
         if (!(done instanceof NotYet)) return done;
         notYet = done;
       }
@@ -277,34 +292,30 @@ class Engine implements Heart {
   }
 
   onFailed(call: (error: WriteBehindError) => void): void {
-    if (this.#failure === null) this.#failureCalls.push(call);
-    else call(this.#failure);
+    this.#failing.onFailed(call);
   }
 
   async flush(options: WaitOptions & { readonly keys?: readonly Bytes[] | undefined } = {}): Promise<FlushReport> {
     this.#assertOpen();
     const records = options.keys?.map((key) => this.#resolve(key).record) ?? null;
-    return this.#flushes.flush(this.#journal.accepted, records, this.#paused, options.signal);
+    return this.#flushes.flush(this.#journal.accepted, records, this.#pausing.on, options.signal);
   }
 
   async pause(): Promise<void> {
     this.#assertOpen();
-    this.#paused = true;
-    this.#pauses++;
-    const stands = this.#writer?.pause();
-    this.#flushes.endAll(paused());
-    await this.#folder.rememberPause(true);
-    await stands;
+    await this.#pausing.begin(() => {
+      const stands = this.#writer?.pause();
+      this.#flushes.endAll(paused());
+      return stands;
+    });
   }
 
   async resume(): Promise<void> {
     this.#assertOpen();
-    const pauses = this.#pauses;
-    await this.#folder.rememberPause(false);
-    // Who has paused it meanwhile has the last word.
-    if (this.#pauses !== pauses) return;
-    this.#paused = false;
-    this.#writer?.resume();
+    await this.#pausing.end(() => {
+      this.#side.resumed();
+      this.#writer?.resume();
+    });
   }
 
   async step(): Promise<StepReport> {
@@ -318,9 +329,9 @@ class Engine implements Heart {
       journal: this.#journal,
       cache: this.#cache,
       side: this.#side,
-      paused: this.#paused,
+      paused: this.#pausing.on,
       closing: this.#closing !== null,
-      failure: this.#failure,
+      failure: this.#failing.error,
       now: this.#logTime(),
     });
   }
@@ -341,7 +352,7 @@ class Engine implements Heart {
 
   async #close(deadlineMs: number): Promise<CloseReport> {
     const startedAt = this.#host.clock.monotonic();
-    const willDrain = !this.#paused && this.#failure === null;
+    const willDrain = !this.#pausing.on && this.#failing.error === null;
     if (willDrain && this.#journal.accepted > this.#side.stored) await this.#drain.begin(deadlineMs);
     try {
       await this.#stopParts(Math.max(stopMsMin, deadlineMs - (this.#host.clock.monotonic() - startedAt)));
@@ -350,14 +361,14 @@ class Engine implements Heart {
       this.#side.fail(closedBeforeStored());
     }
     const changes = this.#side.pendingChanges;
-    const [{ durable }, { data }, failure] = [this.#journal, this.#options, this.#failure];
+    const [{ durable }, { data }, failure] = [this.#journal, this.#options, this.#failing.error];
     const leftIn = await whereLeft(this.#host.disk, { changes, data, durable, failure });
     return { drained: changes === 0, pendingChanges: changes, leftIn, deadLetters: this.#side.parked.count };
   }
 
   /** Stops every part, whatever another one fails of: the folder must be free for the next owner. */
   async #stopParts(deadlineMs = stopMsMin): Promise<void> {
-    this.#expiry.end();
+    this.#ticks.end();
     this.#loads.end(closed());
     await this.#writer?.stop(deadlineMs);
     const reader = withinDeadline(this.#host.clock, deadlineMs, this.#reader.close());
@@ -365,7 +376,7 @@ class Engine implements Heart {
     const failed = await firstFailure([reader, ...logs, this.#journal.close()]);
     await this.#folder.release();
     // That the journal has failed was said when it failed.
-    if (failed !== null && this.#failure === null) throw failed.reason;
+    if (failed !== null && this.#failing.error === null) throw failed.reason;
   }
 
   /** Log time never goes back, whatever the wall clock does. */
@@ -373,21 +384,16 @@ class Engine implements Heart {
     return Math.max(this.#host.clock.now(), this.#journal.lastAt);
   }
 
-  #openWriter(): WriterHandle {
-    this.#assertOpen();
-    return this.#writer as WriterHandle;
-  }
-
   #assertOpen(): void {
-    if (this.#failure !== null) throw journalFailed(this.#failure);
+    if (this.#failing.error !== null) throw journalFailed(this.#failing.error);
     if (this.#closing !== null) throw closed();
   }
 
   #fail(error: WriteBehindError): void {
-    this.#failure = error;
+    this.#failing.error = error;
     this.#marks.fail(error);
     // Nothing is written to the database that may not be durable, so what waits for it waits in vain.
     this.#side.fail(journalFailed(error));
-    for (const call of this.#failureCalls) call(error);
+    this.#failing.tell(error);
   }
 }

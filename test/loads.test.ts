@@ -32,6 +32,9 @@ function setup(loadsMax: number, heldMs = 1000, value: RecordValue | null = null
   const cache = new MemoryCache({ bytesMax: 1e6, absentMs: 1000 });
   const { reader, asked } = slowReader(value);
   const { clock } = nodeHost();
+  const onMoved = (): boolean => {
+    throw new Error("not asked for");
+  };
   const loads = new Loads({
     reader,
     cache,
@@ -41,6 +44,8 @@ function setup(loadsMax: number, heldMs = 1000, value: RecordValue | null = null
     atOnceMax: loadsMax,
     heldMs,
     now: () => 1,
+    reached: () => null,
+    onMoved,
   });
   return { loads, asked };
 }
@@ -100,7 +105,7 @@ test("a database that goes back again while it is being brought back: loads wait
   const at = (sequence: number): Position => ({ logId, sequence, tag: sequence });
   const journal = { base: at(0), accepted: 100, acknowledge: () => {}, recordsFreed: () => {} } as unknown as Journal;
   const cache = new MemoryCache({ bytesMax: 1e6, absentMs: 1000 });
-  const side = new WriterSide(nodeHost().clock, journal, cache, new Emitter());
+  const side = new WriterSide(nodeHost().clock, journal, cache, new Emitter(), 0);
   const healed: boolean[] = [];
   side.onWentBack = (promise) => {
     const index = healed.push(false) - 1;

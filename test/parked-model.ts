@@ -132,7 +132,7 @@ export class World {
     this.#cache = new MemoryCache({ bytesMax: this.#bytesMax, absentMs: 1000 });
     const journal = { base: at(0), acknowledge: () => {}, recordsFreed: () => {}, accepted: 0 } as unknown as Journal;
     const { clock } = nodeHost();
-    const side = new WriterSide(clock, journal, this.#cache, new Emitter());
+    const side = new WriterSide(clock, journal, this.#cache, new Emitter(), 0);
     this.#side = side;
     const reader: StoreReader = {
       read: ([name]) =>
@@ -152,6 +152,8 @@ export class World {
       atOnceMax: 64,
       heldMs: 1000,
       now: () => this.#now,
+      reached: () => null,
+      onMoved: () => false,
     });
     this.#reopen();
     side.begin();

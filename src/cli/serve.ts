@@ -80,7 +80,13 @@ async function started(
   log: Log,
 ): Promise<Running | null> {
   const signalled = new AbortController();
-  signals.onFirst(() => signalled.abort());
+  signals.onFirst(() => {
+    signalled.abort();
+    host.clock.after(hungCloseMs, () => {
+      log.warn({ event: "stopped" }, "stopped while it started, without waiting for what hangs");
+      killItself();
+    });
+  });
   const waiting = host.clock.after(quietStartMs, () =>
     log.info(
       { event: "starting" },
@@ -152,7 +158,7 @@ async function stopTruthfully(running: Running, options: Options, signals: Signa
         : `what was answered is in the queue in ${options.data}`;
     const text = `${why}: ${counted(left, "change")} not in the database yet; ${safe}`;
     log.warn({ event: "stopped", pendingChanges: left }, text);
-    process.exit(left === 0 ? exitCodes.done : exitCodes.left);
+    killItself();
   };
   // Not at the very moment: a thread that is cut off inside the driver would abort the process.
   signals.onSecond(() => {
@@ -168,6 +174,16 @@ async function stopTruthfully(running: Running, options: Options, signals: Signa
   await running.admin.close();
   log.info({ event: "stopped", ...report }, stoppedText(report));
   return report.drained ? exitCodes.done : exitCodes.left;
+}
+
+/**
+ * Node waits for every thread when it exits, and one that hangs inside the database's driver or the disk never ends. So
+ * there is no exit code in this case; what is left was said.
+ */
+function killItself(): never {
+  process.kill(process.pid, "SIGKILL");
+  // The first process of a container cannot kill itself that way.
+  process.abort();
 }
 
 function stoppedText({ drained, pendingChanges, leftIn, deadLetters }: CloseReport): string {

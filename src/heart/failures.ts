@@ -35,3 +35,20 @@ export function journalFailed(cause: WriteBehindError): WriteBehindError {
 export function paused(): WriteBehindError {
   return new WriteBehindError("CLOSED", "the writer is paused, so nothing reaches the database", { hint: "resume" });
 }
+
+/** Whether the journal has failed: then this instance takes no more writes, and whoever asked is told. */
+export class Failing {
+  error: WriteBehindError | null = null;
+  readonly #calls: ((error: WriteBehindError) => void)[] = [];
+
+  /** Calls back when it fails; at once where it has. */
+  onFailed(call: (error: WriteBehindError) => void): void {
+    if (this.error === null) this.#calls.push(call);
+    else call(this.error);
+  }
+
+  /** Tells everybody. */
+  tell(error: WriteBehindError): void {
+    for (const call of this.#calls) call(error);
+  }
+}

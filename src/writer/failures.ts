@@ -48,6 +48,14 @@ export function notOpenYet(): WriteBehindError {
   });
 }
 
+/** The store is empty, and this log began where another one had ended: what was before it, the store alone had. */
+export function emptied(base: Position, place: string): WriteBehindError {
+  const message = `no queue has ever written to ${place}, and this queue begins at frame ${base.sequence + 1}: what came before it was in another database`;
+  return new WriteBehindError("QUEUE_MISMATCH", message, {
+    hint: "bring back the database that this folder was adopted for",
+  });
+}
+
 /** The store has lost commits. */
 export function wentBack(known: Position, found: Position): string {
   const frames = known.sequence - found.sequence;

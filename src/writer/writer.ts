@@ -89,6 +89,12 @@ export class Writer {
     this.#wake.wake();
   }
 
+  /** Commits now, be it nothing: so it sees whether the store is still where it was. */
+  lookAtStore(): void {
+    this.#beats.hasten(this.#now());
+    this.#wake.wake();
+  }
+
   /** Takes no new run, and tries no failed one again. Resolves when the run that is being committed has ended. */
   pause(): Promise<void> {
     this.#paused = true;
@@ -167,7 +173,7 @@ export class Writer {
     const opened = await store.open({ logId });
     const position = opened.position ?? (await queue.base());
     await queue.check(position);
-    if (opened.position === null) await readsFrom(queue, position);
+    if (opened.position === null) await readsFrom(queue, position, store.place);
     this.#settle(opened, position);
     this.#generation = opened.generation;
     this.#runs.canPark = opened.parked !== undefined;

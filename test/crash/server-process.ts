@@ -18,9 +18,13 @@ export class ServerProcess {
   readonly #exit: Promise<unknown>;
   #output = "";
 
-  constructor(flags: readonly string[]) {
+  /** `uid`: the user that it runs as; where it is not given, the one who starts it. */
+  constructor(flags: readonly string[], uid?: number) {
     const args = [program, "serve", "--json", "--port", "0", "--admin-port", "0", ...flags];
-    this.#child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
+    this.#child = spawn(process.execPath, args, {
+      stdio: ["ignore", "pipe", "pipe"],
+      ...(uid === undefined ? {} : { uid }),
+    });
     this.#child.stderr?.on("data", (piece: Buffer) => (this.errors = (this.errors + piece.toString()).slice(-20_000)));
     this.#exit = once(this.#child, "exit").then(
       ([code, signal]) => (this.ended = `code ${String(code)}, signal ${String(signal)}`),

@@ -13,7 +13,7 @@ export interface SqliteOptions {
 /** A store in an SQLite file: its own tables, beside whatever else is in there. Throws CONFIG. */
 export function sqlite(options: SqliteOptions): StoreDescriptor {
   const file = resolve(checkedFile(options));
-  return { module: import.meta.url, options: { file }, limits: sqliteLimits, reads: "thread" };
+  return { kind: "sqlite", module: import.meta.url, options: { file }, limits: sqliteLimits, reads: "thread" };
 }
 
 /** What the threads call: the store that `sqlite(…)` describes. */

@@ -39,6 +39,11 @@ export class SqlitePosition {
     return { position, generation: before.generation + 1 };
   }
 
+  /** Whether a queue has ever written here. */
+  isSet(): boolean {
+    return positionOf(this.#read()) !== null;
+  }
+
   /** Sets the position, if position and claim are what the batch expects. Throws `moved`. */
   move({ expected, generation, to }: Batch): void {
     const was = [expected?.logId ?? null, expected?.sequence ?? null, expected?.tag ?? null];
