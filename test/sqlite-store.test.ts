@@ -441,6 +441,7 @@ describe("the descriptor", () => {
       kind: "sqlite",
       module: new URL("../src/store/sqlite/index.js", import.meta.url).href,
       options: { file: join(process.cwd(), "app.db") },
+      limits: { keyBytesMax: 65_536, valueBytesMax: 2 ** 28 },
       reads: "thread",
     });
     expect(structuredClone(descriptor)).toEqual(descriptor);
