@@ -11,7 +11,7 @@
 import type { Bytes } from "../src/bytes.js";
 import type { RecordValue } from "../src/change.js";
 import { memoryStore, type MemoryStore } from "../src/store/memory/memory-store.js";
-import { StoreError, type Batch, type Store } from "../src/store/store.js";
+import { generationAfter, StoreError, type Batch, type Store } from "../src/store/store.js";
 import type { Machine, Process } from "./machine.js";
 
 /** How the database behaves. The world changes it while it runs. */
@@ -98,8 +98,12 @@ export class SimulatedDatabase {
     const kept = this.#history.slice(0, Math.max(1, this.#history.length - commits));
     if (kept.length === this.#history.length || kept.length === 0) return;
     const inner = this.#make();
-    const opened = await inner.open({ logId: (kept[0] as Batch).to.logId });
-    for (const batch of kept) await inner.commit({ ...batch, generation: opened.generation });
+    let { generation } = await inner.open({ logId: (kept[0] as Batch).to.logId });
+    for (const each of kept) {
+      const batch = { ...each, generation };
+      await inner.commit(batch);
+      generation = generationAfter(batch);
+    }
     this.#inner = inner;
     this.#connections.clear();
     this.#history = kept;

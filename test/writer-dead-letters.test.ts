@@ -484,6 +484,16 @@ describe("a failure that may be the batch's fault", () => {
     await stop(world, writer);
   });
 
+  it("stopping while a parked group takes too long ends well", async () => {
+    const world = refusingWorld();
+    const writer = world.start();
+    await parkOne(world, "a");
+    world.store.fails = ({ rows }) => (rows.has("a" as Bytes) ? tooSlow : null);
+    const { tries } = world.store;
+    await world.until(() => world.store.tries > tries);
+    await stop(world, writer);
+  });
+
   it("a parked group that takes too long stops nobody else, and is no outage", async () => {
     const world = refusingWorld();
     const writer = world.start();

@@ -147,6 +147,27 @@ describe("lost answers and crashes", () => {
   });
 });
 
+describe("a database that went back to before a try", () => {
+  it("has the same position, and is found out all the same: no older value comes back", async () => {
+    const world = refusingWorld();
+    const writer = world.start();
+    await parkOne(world, "a");
+    const { store } = world;
+    const { rows, position, parked, generation } = store;
+    store.refuses = () => null;
+    await world.until(() => world.told("unparked").length === 1);
+    store.restore(rows, position, parked, generation);
+    world.write(put("a", "newer"));
+    await world.stored();
+    await world.until(() => store.parked.size === 0);
+    expect(store.value("a")).toBe("newer");
+    expect(world.told("opened").map((report) => report.parked.letters)).toEqual([0, 1]);
+    expectToldTruth(world);
+    expectWhole(world);
+    await stop(world, writer);
+  });
+});
+
 describe("a person", () => {
   it("sees the letters in order of their positions, page by page, with what waits behind", async () => {
     const { world, writer } = await pausedWithLetters();
@@ -267,6 +288,18 @@ describe("a person", () => {
     await stop(world, writer);
   });
 
+  it("does not hear of a claim that was another's for a moment: what was ordered is done to its end", async () => {
+    const { world, writer } = await pausedWithLetters();
+    world.store.refuses = () => null;
+    const moved = new StoreError("moved", "the claim is another's");
+    world.store.fates = ["done", moved];
+    expect(await world.over(writer.settleLetters("retry", ["1", "2"]))).toMatchObject([
+      { id: "1", became: "stored" },
+      { id: "2", became: "stored" },
+    ]);
+    await stop(world, writer);
+  });
+
   it("makes room in a writer that is broken by too many letters, and it goes on at once", async () => {
     const world = refusingWorld();
     const writer = world.start({ deadLettersMax: 1 });
@@ -330,7 +363,13 @@ describe("everything at once", () => {
     store.refuses = childless;
     const options = { delayMs: dice.below(50), batchRecords: 1 + dice.below(6), batchBytes: 100 + dice.below(2000) };
     let writer = world.start(options);
-    const backups = [{ rows: store.rows, position: store.position, parked: store.parked }];
+    const backup = () => ({
+      rows: store.rows,
+      position: store.position,
+      parked: store.parked,
+      generation: store.generation,
+    });
+    const backups = [backup()];
     const key = () => `k${dice.below(7)}`;
     const word = () => (dice.chance(0.15) ? "bad" : `good${dice.below(9)}`);
     const one = () =>
@@ -364,10 +403,10 @@ describe("everything at once", () => {
       () => void writer.pause(),
       () => writer.resume(),
       () => {
-        const backup = dice.pick(backups);
-        store.restore(backup.rows, backup.position, backup.parked);
+        const { rows, position, parked, generation } = dice.pick(backups);
+        store.restore(rows, position, parked, generation);
       },
-      () => void backups.push({ rows: store.rows, position: store.position, parked: store.parked }),
+      () => void backups.push(backup()),
       async () => {
         await world.over(writer.stop());
         writer = world.start(options, dice.chance(0.3));

@@ -13,6 +13,7 @@ import {
   type WriteQueue,
 } from "../src/queue/queue.js";
 import {
+  generationAfter,
   StoreError,
   type Batch,
   type ParkedGroup,
@@ -214,11 +215,18 @@ export class TestStore implements Store {
     }
     this.rows = rows;
     this.parked = parked;
+    this.generation = generationAfter(batch);
     this.position = batch.to;
   }
 
   /** Everything as it was after one of the batches: a backup is restored. */
-  restore(rows: Map<Bytes, RecordValue>, position: Position | null, parked = new Map<number, ParkedGroup>()): void {
+  restore(
+    rows: Map<Bytes, RecordValue>,
+    position: Position | null,
+    parked = new Map<number, ParkedGroup>(),
+    generation = this.generation,
+  ): void {
+    this.generation = generation;
     this.rows = new Map(rows);
     this.parked = new Map(parked);
     this.position = position;

@@ -180,7 +180,11 @@ const changing: readonly StoreCaseBody[] = [
     run: async (world) => {
       const writer = await WriterLike.open(world);
       const { to } = await writer.commit([], { parking: { drop: [], put: [groupOfA] } });
+      const before = writer.batch([[a, alice]], { to, parking: { drop: [], put: [groupOfA] } });
       await writer.commit([[a, replace(hash({ n: "1" }))]], { to, parking: { drop: [1], put: [] } });
+      // The position is the same: only the generation keeps an older commit from passing.
+      await rejectsAs("moved", writer.store.commit(before));
+      await writer.commit([], { to });
       assert.deepEqual(await parked(writer), []);
       assert.deepEqual(await writer.value(a), value(hash({ n: "1" })));
       await writer.store.close();

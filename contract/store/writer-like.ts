@@ -3,7 +3,14 @@ import assert from "node:assert/strict";
 import { bytesOfText, type Bytes } from "../../src/bytes.js";
 import type { Change, Content, Fields, RecordValue, Replace } from "../../src/change.js";
 import type { Position } from "../../src/queue/queue.js";
-import { storeErrorKind, type Batch, type Page, type Store, type StoreErrorKind } from "../../src/store/store.js";
+import {
+  generationAfter,
+  storeErrorKind,
+  type Batch,
+  type Page,
+  type Store,
+  type StoreErrorKind,
+} from "../../src/store/store.js";
 import type { StoreWorld } from "./world.js";
 
 /** The log ids of two queues. */
@@ -52,6 +59,7 @@ export class WriterLike {
     const batch = this.batch(rows, more);
     await this.store.commit(batch);
     this.position = batch.to;
+    this.generation = generationAfter(batch);
     return batch;
   }
 

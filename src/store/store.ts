@@ -4,7 +4,7 @@
  */
 import type { Bytes } from "../bytes.js";
 import type { Change, RecordChange, RecordValue } from "../change.js";
-import type { Position } from "../queue/queue.js";
+import { samePosition, type Position } from "../queue/queue.js";
 
 /** Who opens the store for writing. */
 export interface StoreClaim {
@@ -21,7 +21,7 @@ export interface StoreClaim {
 export interface StoreOpened {
   /** How far a queue has been committed, or null where no queue ever wrote here. */
   readonly position: Position | null;
-  /** Grows with every claim. Every commit compares it together with the position. */
+  /** Grows with every claim, and see `generationAfter`. Every commit compares it together with the position. */
   readonly generation: number;
   /** What is parked, in the order of the groups' ids. Of a store that leaves it out no batch ever parks anything. */
   readonly parked?: readonly ParkedGroup[] | undefined;
@@ -96,6 +96,16 @@ export interface Batch {
   readonly sweepUpTo: number | null;
   /** What is parked or no longer so, in the same transaction: the position never passes what is not kept. */
   readonly parking: Parking | null;
+}
+
+/**
+ * The generation that a store has after a batch: one more where the batch parks or unparks at the position where the
+ * store is. The position cannot tell a store that went back to before that; the generation does, and no older commit
+ * passes.
+ */
+export function generationAfter({ expected, to, generation, parking }: Batch): number {
+  const stays = expected !== null && samePosition(expected, to);
+  return stays && parking !== null ? generation + 1 : generation;
 }
 
 /** One page of records in binary key order. `next` is null after the last one, else what to pass as `after`. */

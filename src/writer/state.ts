@@ -14,7 +14,7 @@ export type WriterState = "opening" | "ready" | "running" | "resting" | "stopped
 const transitions: { readonly [From in WriterState]: readonly WriterState[] } = {
   opening: ["ready", "resting", "stopped"],
   ready: ["running", "resting", "opening", "stopped"],
-  running: ["ready", "resting", "opening"],
+  running: ["ready", "resting", "opening", "stopped"],
   resting: ["opening", "running", "resting", "stopped"],
   stopped: [],
 };

@@ -54,6 +54,9 @@ export type LettersOrder = "retry" | "discard" | "discardBehind";
 interface Order {
   readonly what: LettersOrder;
   readonly ids: LetterIds;
+  /** Groups that are not done yet; null before it has begun. */
+  left: number[] | null;
+  readonly outcomes: LetterOutcome[];
   readonly resolve: (outcomes: readonly LetterOutcome[]) => void;
   readonly reject: (error: WriteBehindError) => void;
 }
@@ -136,22 +139,29 @@ export class Suspects {
 
   /** Asks for letters to be tried again, or given up. Resolves when it is done. */
   order(what: LettersOrder, ids: LetterIds): Promise<readonly LetterOutcome[]> {
-    return new Promise((resolve, reject) => this.#orders.push({ what, ids, resolve, reject }));
+    return new Promise((resolve, reject) =>
+      this.#orders.push({ what, ids, left: null, outcomes: [], resolve, reject }),
+    );
   }
 
   /** Does what was ordered first. Its own errors are answered; what the store fails of is thrown. */
   async obey(stopping: () => boolean): Promise<void> {
     const order = this.#orders[0];
     assert(order !== undefined, "nothing is ordered");
-    const groups = this.#groupsOf(order.ids);
-    const outcomes: LetterOutcome[] = [];
-    for (const group of groups instanceof WriteBehindError ? [] : groups) {
+    order.left ??= this.#groupsOf(order.ids);
+    for (let id = order.left?.[0]; id !== undefined; id = order.left?.[0]) {
       if (stopping()) return;
-      outcomes.push(...(order.what === "retry" ? await this.#retry(group) : await this.#discard(group, order.what)));
+      const group = this.#parts.parked.group(id);
+      // Between two tries of the order the store was opened anew: the group may be another one's part, or stored.
+      if (group !== undefined)
+        order.outcomes.push(
+          ...(order.what === "retry" ? await this.#retry(group) : await this.#discard(group, order.what)),
+        );
+      order.left?.shift();
     }
     this.#orders.shift();
-    if (groups instanceof WriteBehindError) order.reject(groups);
-    else order.resolve(outcomes);
+    if (order.left === null) order.reject(unknownLetters(this.#unknown(order.ids)));
+    else order.resolve(order.outcomes);
   }
 
   /** The order that is first could not be done, or not to its end. */
@@ -272,14 +282,20 @@ export class Suspects {
     return group;
   }
 
-  #groupsOf(ids: LetterIds): readonly ParkedGroup[] | WriteBehindError {
-    const groups = [...this.#parts.parked.groups()].toSorted((a, b) => a.id - b.id);
-    if (ids === "all") return groups;
-    const known = new Set(groups.flatMap(idsOf));
-    const unknown = ids.filter((id) => !known.has(id));
-    if (unknown.length > 0) return unknownLetters(unknown);
-    const wanted = new Set(ids);
-    return groups.filter((group) => idsOf(group).some((id) => wanted.has(id)));
+  /** The groups of these letters, oldest first; null where there is no such letter. */
+  #groupsOf(ids: LetterIds): number[] | null {
+    if (this.#unknown(ids).length > 0) return null;
+    const wanted = new Set<string>(ids === "all" ? [] : ids);
+    return [...this.#parts.parked.groups()]
+      .filter((group) => ids === "all" || idsOf(group).some((id) => wanted.has(id)))
+      .map(({ id }) => id)
+      .toSorted((a, b) => a - b);
+  }
+
+  #unknown(ids: LetterIds): string[] {
+    if (ids === "all") return [];
+    const known = new Set([...this.#parts.parked.groups()].flatMap(idsOf));
+    return ids.filter((id) => !known.has(id));
   }
 
   #delayMs(refusals: number): number {

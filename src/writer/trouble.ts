@@ -17,6 +17,15 @@ interface Trouble {
   readonly opening: boolean;
 }
 
+/** What a try has failed of. */
+export interface Failure {
+  readonly failure: PlainError;
+  /** The store must be opened anew before the next try. */
+  readonly reopen: boolean;
+  /** Whether anybody need hear of it. */
+  readonly told: boolean;
+}
+
 /** What it is made with. */
 export interface TroublesParts {
   readonly clock: Clock;
@@ -63,8 +72,8 @@ export class Troubles {
     if (this.#trouble !== null) this.#trouble = { ...this.#trouble, attempt: 0 };
   }
 
-  /** A try has failed. Says what went wrong, and whether the store must be opened anew before the next. */
-  failed(error: unknown, opening: boolean, hurried: boolean, place: string): { failure: PlainError; reopen: boolean } {
+  /** A try has failed. */
+  failed(error: unknown, opening: boolean, hurried: boolean, place: string): Failure {
     const { random, options, report } = this.#parts;
     const attempt = (this.#trouble?.attempt ?? 0) + 1;
     const kind = storeErrorKind(error);
@@ -78,7 +87,7 @@ export class Troubles {
       if (broken) report({ type: "broken", error: failure, opening: first, away: isStoreAway(error) });
       else report({ type: "retry", error: failure, attempt, delayMs, opening: first });
     }
-    return { failure, reopen: reopen || opening };
+    return { failure, reopen: reopen || opening, told };
   }
 
   /** The store is open. */

@@ -8,7 +8,7 @@
 import { errorOfPlain } from "../errors.js";
 import type { BatchReport } from "../events.js";
 import type { Position } from "../queue/queue.js";
-import { blamesBatch, type Batch, type StoreOpened } from "../store/store.js";
+import { blamesBatch, generationAfter, type Batch, type StoreOpened } from "../store/store.js";
 import { Beats, Sweeps, type ClockReading } from "./beat.js";
 import { notOpenYet, overtaken, stopped, wentBack } from "./failures.js";
 import { readsFrom, samePlace, type Known } from "./known.js";
@@ -330,8 +330,10 @@ export class Writer {
   /** A commit that does not move the position. */
   async #commitHere(rows: Batch["rows"], parking: Batch["parking"], sweepUpTo: number | null): Promise<void> {
     const to = this.#position();
-    await this.#parts.store.commit({ ...this.#claim(), to, clear: false, rows, sweepUpTo, parking });
+    const batch: Batch = { ...this.#claim(), to, clear: false, rows, sweepUpTo, parking };
+    await this.#parts.store.commit(batch);
     this.#known = { position: to, expected: to };
+    this.#generation = generationAfter(batch);
   }
 
   /** Up to where may be swept. That a clock has jumped is said once. */
@@ -345,12 +347,12 @@ export class Writer {
 
   #fail(error: unknown, act: Pace["act"] | null): void {
     const opening = this.#state === "opening";
-    const { failure, reopen } = this.#troubles.failed(error, opening, this.#hurried(), this.#parts.store.place);
+    const { failure, reopen, told } = this.#troubles.failed(error, opening, this.#hurried(), this.#parts.store.place);
     this.#looks.forget();
     if (reopen || this.#suspects.unsure) this.#generation = null;
     this.#setState("resting");
     this.#steps.fail(errorOfPlain(failure));
-    if (opening || act === "order") this.#suspects.fail(errorOfPlain(failure));
+    if (told && (opening || act === "order")) this.#suspects.fail(errorOfPlain(failure));
   }
 
   async #close(): Promise<void> {

@@ -8,6 +8,7 @@ import { WriteBehindError } from "../../errors.js";
 import { samePosition, type Position } from "../../queue/queue.js";
 import {
   claimStaleMs,
+  generationAfter,
   hasReached,
   StoreError,
   type Batch,
@@ -123,6 +124,7 @@ class Connection implements MemoryStore {
     database.parked = parked;
     database.rows = rows;
     database.position = to;
+    this.#generation = database.generation = generationAfter(batch);
     database.heartbeatAt = this.#now();
   }
 

@@ -1,7 +1,7 @@
 /** Position and claim: one row, compared and set as the first statement of every commit. */
 import { WriteBehindError } from "../../errors.js";
 import { positionText, type Position } from "../../queue/queue.js";
-import { claimStaleMs, StoreError, type Batch, type StoreClaim, type StoreOpened } from "../store.js";
+import { claimStaleMs, generationAfter, StoreError, type Batch, type StoreClaim, type StoreOpened } from "../store.js";
 import type { SqliteConnection, Statements } from "./sqlite-connection.js";
 import { positionStatements } from "./sqlite-statements.js";
 
@@ -45,9 +45,18 @@ export class SqlitePosition {
   }
 
   /** Sets the position, if position and claim are what the batch expects. Throws `moved`. */
-  move({ expected, generation, to }: Batch): void {
+  move(batch: Batch): void {
+    const { expected, generation, to } = batch;
     const was = [expected?.logId ?? null, expected?.sequence ?? null, expected?.tag ?? null];
-    const { changes } = this.#run.move.run(to.logId, to.sequence, to.tag, to.logId, generation, ...was);
+    const { changes } = this.#run.move.run(
+      to.logId,
+      to.sequence,
+      to.tag,
+      generationAfter(batch),
+      to.logId,
+      generation,
+      ...was,
+    );
     if (changes > 0) return;
     const found = this.#read();
     throw new StoreError(

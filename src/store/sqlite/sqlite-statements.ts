@@ -63,7 +63,7 @@ export const positionStatements = {
   adopt: "UPDATE write_behind_position SET log_id = ?, sequence = ?, tag = ? WHERE id = 1",
   release: "UPDATE write_behind_position SET owner = NULL WHERE id = 1 AND owner = ? AND generation = ?",
   /** The first statement of every commit: nothing is written twice, and nothing by who has lost the claim. */
-  move: `UPDATE write_behind_position SET log_id = ?, sequence = ?, tag = ?, heartbeat_at = ${now}
+  move: `UPDATE write_behind_position SET log_id = ?, sequence = ?, tag = ?, generation = ?, heartbeat_at = ${now}
     WHERE id = 1 AND owner = ? AND generation = ? AND log_id IS ? AND sequence IS ? AND tag IS ?`,
 } as const;
 

@@ -8,6 +8,7 @@ import type { Bytes } from "../../bytes.js";
 import type { RecordValue } from "../../change.js";
 import type { Position } from "../../queue/queue.js";
 import {
+  generationAfter,
   hasReached,
   StoreError,
   type Batch,
@@ -94,6 +95,7 @@ export class SqliteStore implements Store {
         if (batch.parking !== null) parked.change(batch.parking);
         if (batch.sweepUpTo !== null) rows.sweep(batch.sweepUpTo);
       });
+      this.#claim = { logId: batch.to.logId, generation: generationAfter(batch) };
     });
   }
 
