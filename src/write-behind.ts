@@ -24,7 +24,7 @@ import type {
 } from "./heart.js";
 import type { Host, Timer } from "./host/host.js";
 import { abortable, bodyOf, NotYet } from "./heart/attempt.js";
-import { closed, closedBeforeStored, journalFailed, paused } from "./heart/failures.js";
+import { cannotOpen, closed, closedBeforeStored, journalFailed, paused } from "./heart/failures.js";
 import { Flushes } from "./heart/flushes.js";
 import { Inspector } from "./heart/inspector.js";
 import { Loads } from "./heart/loads.js";
@@ -68,16 +68,17 @@ export interface HeartParts {
  */
 export async function openHeart(parts: HeartParts): Promise<Heart> {
   const { host, options, store } = parts;
-  const folder = await ownFolder(host, options.data, options.ownerWaitMs, parts.signal);
+  let folder: OwnedFolder | null = null;
   try {
+    folder = await ownFolder(host, options.data, options.ownerWaitMs, parts.signal);
     const journalFolder = `${options.data}/journal`;
     const journal = await Journal.open(host, journalFolder, options);
     const engine = new Engine(parts, folder, journal, openReader(store, host));
     await engine.begin(journalFolder, parts.signal);
     return engine;
   } catch (error) {
-    await folder.release();
-    throw error;
+    await folder?.release();
+    throw cannotOpen(error, options.data);
   }
 }
 
@@ -285,8 +286,7 @@ class Engine implements Heart {
     this.#pauses++;
     const stands = this.#writer?.pause();
     this.#flushes.endAll(paused());
-    await this.#folder.rememberPause(true);
-    await stands;
+    await Promise.all([this.#folder.rememberPause(true), stands]);
   }
 
   async resume(): Promise<void> {
