@@ -18,9 +18,13 @@ export class ServerProcess {
   readonly #exit: Promise<unknown>;
   #output = "";
 
-  constructor(flags: readonly string[]) {
-    const args = [program, "serve", "--json", "--port", "0", "--admin-port", "0", ...flags];
-    this.#child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
+  /** `entry`: another program that serves, with some variables. */
+  constructor(flags: readonly string[], entry = program, variables: Readonly<Record<string, string>> = {}) {
+    const args = [entry, "serve", "--json", "--port", "0", "--admin-port", "0", ...flags];
+    this.#child = spawn(process.execPath, args, {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, ...variables },
+    });
     this.#child.stderr?.on("data", (piece: Buffer) => (this.errors = (this.errors + piece.toString()).slice(-20_000)));
     this.#exit = once(this.#child, "exit").then(
       ([code, signal]) => (this.ended = `code ${String(code)}, signal ${String(signal)}`),
@@ -49,6 +53,11 @@ export class ServerProcess {
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /** Resolves when it has ended, for whatever reason. */
+  get exited(): Promise<unknown> {
+    return this.#exit;
   }
 
   /** Sends a signal and waits for the end. Gives the exit code, null after SIGKILL. */
