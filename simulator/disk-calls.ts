@@ -18,10 +18,11 @@ export interface FailingCall {
   readonly full: boolean;
 }
 
-/** The scenario of a seed with failing calls, and how many calls there were; null: none fails. */
+/** What became of a scenario. */
 export interface Scenario {
   readonly result: Result;
-  readonly calls: number;
+  /** The calls of its faulty part, in words. */
+  readonly calls: readonly string[];
   /** The first call that failed, in words. */
   readonly failed: string | null;
 }
@@ -29,19 +30,19 @@ export interface Scenario {
 /** How long the faults go on at the most, in milliseconds of virtual time. */
 const faultsMs = 1500;
 
-/** Runs the scenario of a seed. */
+/** Runs the scenario of a seed; with null nothing fails. */
 export async function runScenario(seed: number, failing: FailingCall | null, telling = false): Promise<Scenario> {
-  let calls = 0;
+  const calls: string[] = [];
   let failed: string | null = null;
   const result = await runWorld(seed, telling, {
     options: scenario,
     faultsMs,
     faultOf: (call, path) => {
-      calls++;
-      if (failing === null || calls < failing.at || (calls > failing.at && !failing.lasting)) return null;
+      const number = calls.push(`${call} ${path}`);
+      if (failing === null || number < failing.at || (number > failing.at && !failing.lasting)) return null;
       failed ??= `${call} ${path}`;
       const [kind, code] = failing.full ? (["full", "ENOSPC"] as const) : (["failed", "EIO"] as const);
-      return new DiskError(kind, code, `${call} of ${path}: ${code}, call ${calls}`);
+      return new DiskError(kind, code, `${call} of ${path}: ${code}, call ${number}`);
     },
   });
   return { result, calls, failed };

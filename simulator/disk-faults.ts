@@ -63,7 +63,7 @@ async function campaign(first: number, seconds: number): Promise<void> {
   for (let seed = first; !isLate(); seed++) {
     const plain = await guarded(seed, null, false);
     if (plain.result.failure !== null) return tell(seed, null);
-    for (let at = 1; at <= plain.calls && !isLate(); at++) {
+    for (let at = 1; at <= plain.calls.length && !isLate(); at++) {
       for (const lasting of [false, true]) {
         for (const full of [false, true]) {
           runs++;
