@@ -26,7 +26,7 @@ export interface Events {
   /** A frame was parked. */
   readonly deadLetter: { readonly position: string; readonly error: PlainError };
   /** The queue has reached a limit: a writer waits or was refused. */
-  readonly full: { readonly pendingBytes: number };
+  readonly full: { readonly pendingBytes: number; readonly diskFull: boolean };
   /** The writer stands still although there is work. */
   readonly stalled: { readonly reason: string };
   /** What an operator must know although no write is hurt: the database went back, a clock jumped. */

@@ -240,7 +240,7 @@ class Engine implements Heart {
   }
 
   async #whenRoom(bytes: number, deadline: number, signal: AbortSignal | undefined): Promise<void> {
-    if (this.events.has("full")) this.events.emit("full", { pendingBytes: this.#journal.stats().pendingBytes });
+    if (this.events.has("full")) this.events.emit("full", this.#journal.fullness);
     this.#writer?.hurry(this.#journal.accepted);
     const waitMs = Math.max(0, deadline - this.#host.clock.monotonic());
     await this.#journal.whenRoom(bytes, { waitMs, signal });

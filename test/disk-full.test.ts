@@ -82,6 +82,7 @@ describe("a small real file system", () => {
         /^WBDISK the disk has no room for another journal file beside the reserve of 4194304 bytes/,
       );
       expect(free()).toBeGreaterThan(3.5 * megabyte);
+      expect(server.errors).toMatch(/the disk is full \(\d.* pending\): writes are refused until there is room/);
       const kept = `${written - 1} `.padEnd(100_000, "x");
       expect(await ask("GET", `k${(written - 1) % 4}`)).toBe(kept);
 

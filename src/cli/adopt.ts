@@ -93,12 +93,13 @@ async function startAnew(host: Host, asked: Asked, look: FolderLook | null): Pro
   return { ...given, position: positionText(base) };
 }
 
+const nothingThere = { readable: 0, unreadable: 0 };
 const nothingGivenUp = { framesGivenUp: 0, framesLost: 0 };
 
 /** What of the old log is given up. Refused where a part of it is damaged or missing and nobody has accepted that. */
 function givenUp(look: FolderLook | null, asked: Asked, gap: boolean): Omit<Adopted, "position"> {
   const why = look?.refusal?.message ?? `there is no journal in ${asked.data}`;
-  const { readable, unreadable } = look === null ? { readable: 0, unreadable: 0 } : notStored(look);
+  const { readable, unreadable } = look === null ? nothingThere : notStored(look);
   if (gap && !asked.acceptGap) {
     throw new CliError(
       exitCodes.failed,
@@ -145,7 +146,7 @@ function isGap(look: FolderLook | null, position: Position): boolean {
   return damage !== null || (logId === position.logId && oldest !== null && position.sequence < oldest - 1);
 }
 
-function lossText({ readable, unreadable }: NotStored): string {
+function lossText({ readable, unreadable }: Omit<NotStored, "bytes">): string {
   const parts = [];
   if (readable > 0) parts.push(`${counted(readable, "frame")} that can be read and the database does not have`);
   if (unreadable > 0) parts.push(`${counted(unreadable, "frame")} that cannot be read any more`);

@@ -26,9 +26,9 @@ export async function check(flags: Flags): Promise<ExitCode> {
 /** The look as JSON; positions are text. */
 function lookJson(look: FolderLook, file: string): unknown {
   const { journal, database, why, refusal } = look;
-  const { after, damage, base, last, ...rest } = journal;
+  const { after: _, damage, base, last, ...rest } = journal;
   const position = database?.position ?? null;
-  const { readable, unreadable } = notStored(look);
+  const { readable, bytes, unreadable } = notStored(look);
   return {
     ...rest,
     base: base === null ? null : positionText(base),
@@ -40,7 +40,7 @@ function lookJson(look: FolderLook, file: string): unknown {
       owner: database?.owner ?? null,
       error: why,
     },
-    pending: { frames: readable, bytes: after.bytes, unreadable },
+    pending: { frames: readable, bytes, unreadable },
     refusal: plain(refusal),
   };
 }
@@ -85,11 +85,10 @@ function databaseText({ database, why }: FolderLook, file: string): string {
 }
 
 function pendingText(look: FolderLook): string {
-  const { after } = look.journal;
-  const { readable, unreadable } = notStored(look);
+  const { readable, bytes, unreadable } = notStored(look);
   const unknown = look.database === null ? "at the most " : "";
   const lost = unreadable === 0 ? "" : `; ${counted(unreadable, "frame")} that should follow cannot be read`;
-  return `${unknown}${counted(readable, "frame")}${readable === 0 ? "" : `, ${size(after.bytes)}`}${lost}`;
+  return `${unknown}${counted(readable, "frame")}${readable === 0 ? "" : `, ${size(bytes)}`}${lost}`;
 }
 
 function range({ first, last }: { readonly first: number; readonly last: number }): string {

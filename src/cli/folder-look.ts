@@ -62,22 +62,24 @@ function lookAtDatabase(file: string): Pick<FolderLook, "database" | "why"> {
 
 /** Why a whole journal and a database do not belong together; null where they do. */
 async function mismatchOf(disk: Disk, folder: string, position: Position): Promise<WriteBehindError | null> {
-  const reader = await JournalReader.open(disk, folder);
+  let reader: JournalReader | null = null;
   try {
+    reader = await JournalReader.open(disk, folder);
     await reader.check(position);
     return null;
   } catch (error) {
     if (error instanceof WriteBehindError) return error;
     throw error;
   } finally {
-    await reader.close();
+    await reader?.close();
   }
 }
 
 /** How much of a log is not in a database that is at `position`, and how much of that can be read. */
 export interface NotStored {
-  /** Frames that can be read. */
+  /** Frames that can be read, and the bytes of log that they take. */
   readonly readable: number;
+  readonly bytes: number;
   /** Frames that the log once held and that cannot be read any more, as far as the rest of it tells. */
   readonly unreadable: number;
 }
@@ -89,8 +91,9 @@ export function notStored({ journal, database }: FolderLook): NotStored {
   const oldest = segments[0]?.firstSequence ?? behind?.first ?? 1;
   const from = position !== null && isOfLog(journal, position) ? position.sequence : oldest - 1;
   const readable = after.frames + (behind?.frames ?? 0);
+  const bytes = after.bytes + (behind?.bytes ?? 0);
   const highest = Math.max(behind?.last ?? 0, last?.sequence ?? 0, durable);
-  return { readable, unreadable: Math.max(0, highest - from - readable) };
+  return { readable, bytes, unreadable: Math.max(0, highest - from - readable) };
 }
 
 /** Whether the positions of a database are places of this log, as far as can be told. */

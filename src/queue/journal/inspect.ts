@@ -29,6 +29,7 @@ export interface FrameCount {
 /** Frames that can be read behind damage: whole, but what was before them is not. */
 export interface FramesBehind {
   readonly frames: number;
+  readonly bytes: number;
   readonly first: number;
   readonly last: number;
 }
@@ -126,7 +127,7 @@ async function behind(
   after: number,
   logId?: string,
 ): Promise<FramesBehind | null> {
-  let [frames, first, last] = [0, 0, after];
+  let [frames, bytes, first, last] = [0, 0, 0, after];
   for (const name of names) {
     const open = await openSegment(disk, folder, name, false).catch((error: unknown) => {
       if (error instanceof WriteBehindError) return null;
@@ -140,11 +141,12 @@ async function behind(
         if (found === null) break;
         if (frames === 0) first = found.head.sequence;
         last = found.head.sequence;
+        bytes += found.head.length;
         at = found.offset + found.head.length;
       }
     } finally {
       await open.file.close();
     }
   }
-  return frames === 0 ? null : { frames, first, last };
+  return frames === 0 ? null : { frames, bytes, first, last };
 }
