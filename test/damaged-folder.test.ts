@@ -111,6 +111,8 @@ const damages: readonly {
   readonly frames: number;
   readonly readable: number;
   readonly unreadable: number;
+  /** Frames that follow the database's position without a gap. */
+  readonly kept: number;
   readonly says: RegExp;
 }[] = [
   {
@@ -119,6 +121,7 @@ const damages: readonly {
     frames: 51,
     readable: 59,
     unreadable: 1,
+    kept: 21,
     says: /0000000000000049-\S+ at offset 19\d\d\d: frame 52 does/,
   },
   {
@@ -127,6 +130,7 @@ const damages: readonly {
     frames: 15,
     readable: 60,
     unreadable: 0,
+    kept: 60,
     says: /0000000000000013-\S+ at offset 19\d\d\d: frame 16 does/,
   },
   {
@@ -135,6 +139,7 @@ const damages: readonly {
     frames: 60,
     readable: 48,
     unreadable: 12,
+    kept: 30,
     says: /0000000000000049-\S+ at offset \d+: frame 61 does/,
   },
   {
@@ -143,6 +148,7 @@ const damages: readonly {
     frames: 60,
     readable: 48,
     unreadable: 12,
+    kept: 30,
     says: /0000000000000061-\S+ at offset 0: the segment's header/,
   },
   {
@@ -151,6 +157,7 @@ const damages: readonly {
     frames: 0,
     readable: 60,
     unreadable: 0,
+    kept: 60,
     says: /0000000000000001-\S+ at offset 0: the segment's header/,
   },
   {
@@ -159,6 +166,7 @@ const damages: readonly {
     frames: 63,
     readable: 51,
     unreadable: 9,
+    kept: 33,
     says: /0000000000000061-\S+ at offset 20000: the file ends there/,
   },
   {
@@ -167,6 +175,7 @@ const damages: readonly {
     frames: 60,
     readable: 48,
     unreadable: 12,
+    kept: 30,
     says: /offset 0: it is of the log|frame 61 does not verify/,
   },
 ];
@@ -196,9 +205,13 @@ test.each(damages)("$what: named, refused alike each time, and given up by the c
   expect(cautious.err).toContain("nothing was changed");
   const adopted = await run([...command, "--json"]);
   expect(adopted).toMatchObject({ code: 0, err: "" });
-  expect(JSON.parse(adopted.out)).toMatchObject({ framesGivenUp: harm.readable, framesLost: harm.unreadable });
+  expect(JSON.parse(adopted.out)).toMatchObject({
+    framesKept: harm.kept,
+    framesGivenUp: harm.readable - harm.kept,
+    framesLost: harm.unreadable,
+  });
   expect(await check(data)).toMatchObject({ code: 0 });
-  expect(await served(data)).toEqual(["xxxx!", null, "after"]);
+  expect(await served(data, stored + harm.kept)).toEqual(["xxxx!", "xxxx!", "after", null]);
 });
 
 test("a log of another folder is a mismatch, and the database's rows stay", async () => {
@@ -210,7 +223,26 @@ test("a log of another folder is a mismatch, and the database's rows stay", asyn
     refusal: { code: "QUEUE_MISMATCH" },
   });
   expect(JSON.parse((await run(["adopt", "--data", data, "--json"])).out)).toMatchObject({ framesGivenUp: 90 });
-  expect(await served(data)).toEqual(["xxxx!", null, "after"]);
+  expect(await served(data, stored)).toEqual(["xxxx!", "xxxx!", "after", null]);
+});
+
+test("an adoption that was cut off before the database knew is repeated, and takes over the same", async () => {
+  const data = copyOf("cut-off");
+  damage(segments(data)[4] as string, 20_000);
+  const database = join(data, "write-behind.db");
+  const before = readFileSync(database);
+  const adopt = ["adopt", "--data", data, "--accept-gap", "--json"];
+  expect(JSON.parse((await run(adopt)).out)).toMatchObject({ framesKept: 21, framesGivenUp: 38 });
+  writeFileSync(database, before);
+  expect(JSON.parse((await run(adopt)).out)).toMatchObject({
+    framesKept: 21,
+    why: expect.stringContaining("cut off") as string,
+  });
+  // And once more, with the new log half written.
+  writeFileSync(database, before);
+  for (const path of segments(data).slice(1)) rmSync(path);
+  expect(JSON.parse((await run(adopt)).out)).toMatchObject({ framesKept: 21 });
+  expect(await served(data, stored + 21)).toEqual(["xxxx!", "xxxx!", "after", null]);
 });
 
 test("damage before anything was stored: the folder starts anew, once that is accepted", async () => {
@@ -266,15 +298,17 @@ async function refusedStart(data: string): Promise<string> {
   return server.errors;
 }
 
-/** Serves again: a stored record, one that was given up, and one that is written now and reaches the database. */
-async function served(data: string): Promise<(string | null)[]> {
+/** Serves again: the first and the last record that are kept, one written now, and the first one that was given up. */
+async function served(data: string, last: number): Promise<(string | null)[]> {
   const server = new ServerProcess(["--data", data]);
   try {
     if (!(await server.ready())) throw new Error(server.errors);
     const client = await RespClient.open("127.0.0.1", server.port);
     await client.send(["SET", "new", "after"]);
     await server.ask("POST", "/api/flush");
-    const replies = await Promise.all(["k1", `k${stored + pending}`, "new"].map((key) => client.send(["GET", key])));
+    const replies = await Promise.all(
+      ["k1", `k${last}`, "new", `k${last + 1}`].map((key) => client.send(["GET", key])),
+    );
     client.close();
     return replies.map((reply) => (reply.type === "bulk" ? reply.bytes.toString().slice(-5) : null));
   } finally {

@@ -211,7 +211,7 @@ test(
     const command = /npx write-behind (adopt .*)\n/.exec(refused.errors)?.[1];
     expect(await run(command?.split(" ") ?? [])).toMatchObject({
       code: 0,
-      out: expect.stringContaining("given up: nothing that the database does not have") as string,
+      out: expect.stringContaining("Given up: nothing that the database does not have") as string,
     });
     const again = await machine.serve(...wiped);
     expect(await send(again, ["GET", "k"], ["SET", "k", "after"])).toEqual(["before", "OK"]);

@@ -1,12 +1,14 @@
 /**
  * `write-behind adopt --data DIR --store URL`: the command that goes on where queue and database do not belong together
- * or the journal is damaged. It starts a new log in the folder at the database's position and says what is given up.
- * The old log is kept aside in the folder. It can be repeated: a crash in the middle leaves what the next run finishes.
+ * or the journal is damaged. It starts a new log in the folder at the database's position, takes over what the old one
+ * still has from there on without a gap, and says what is given up. The old log is kept aside in the folder. It can be
+ * repeated: a crash in the middle leaves what the next run finishes.
  */
 import { existsSync } from "node:fs";
 import type { Host } from "../host/host.js";
 import { nodeHost } from "../host/node-host.js";
 import type { JournalReport } from "../queue/journal/inspect.js";
+import { countSalvageable, salvage } from "../queue/journal/salvage.js";
 import { startLogAt } from "../queue/journal/start.js";
 import { positionText, samePosition, type Position } from "../queue/queue.js";
 import { loadStore } from "../store/load-store.js";
@@ -22,6 +24,8 @@ import { namedStore } from "./store-url.js";
 interface Adopted {
   /** Where the folder goes on, in the new log; null where nothing had to be done. */
   readonly position: string | null;
+  /** Frames that were taken over from the old log: they follow the database's position without a gap. */
+  readonly framesKept: number;
   /** Frames that can be read in the old log, are not in this database, and will not be. */
   readonly framesGivenUp: number;
   /** Frames that the old log once held after the database's position and that cannot be read any more. */
@@ -66,16 +70,18 @@ async function adoptOwned(host: Host, asked: Asked): Promise<Adopted> {
   if (look?.refusal?.code === "JOURNAL_VERSION") throw cliError(exitCodes.failed, look.refusal);
   const position = await databasePosition(asked.file, look?.journal.logId ?? host.random.hex(16));
   if (position === null) return startAnew(host, asked, look);
-  if (look !== null && isHalfDone(look.journal, position)) {
-    const done = await setPosition(asked.file, look.journal.logId as string, position);
-    return { ...nothingGivenUp, position: positionText(done), why: "an adoption that was cut off is finished" };
-  }
-  if (look !== null && look.refusal === null) {
+  const isHalf = look !== null && isHalfDone(look.journal, position);
+  if (look !== null && look.refusal === null && !isHalf) {
     return { ...nothingGivenUp, position: null, why: "folder and database belong together" };
   }
-  const given = givenUp(look, asked, isGap(look, position));
-  const logId = await startLogAt(host, `${asked.data}/journal`, position, asked);
-  return { ...given, position: positionText(await setPosition(asked.file, logId, position)) };
+  const folder = `${asked.data}/journal`;
+  const kept = await countSalvageable(host.disk, folder, position);
+  const given = isHalf
+    ? { ...nothingGivenUp, why: "an adoption that was cut off is finished" }
+    : givenUp(look, asked, isGap(look, position), kept);
+  const logId = await startLogAt(host, folder, position, asked);
+  const framesKept = await salvage(host, folder, position, asked);
+  return { ...given, framesKept, position: positionText(await setPosition(asked.file, logId, position)) };
 }
 
 /** No queue has written to the database yet: the folder gets a new log where the old one began. */
@@ -87,27 +93,28 @@ async function startAnew(host: Host, asked: Asked, look: FolderLook | null): Pro
       "there is nothing to adopt: start serve",
     );
   }
-  const given = givenUp(look, asked, true);
+  const given = givenUp(look, asked, true, 0);
   const base = look.journal.base ?? { logId: host.random.hex(16), sequence: 0, tag: 0 };
   await startLogAt(host, `${asked.data}/journal`, base, asked);
   return { ...given, position: positionText(base) };
 }
 
 const nothingThere = { readable: 0, unreadable: 0 };
-const nothingGivenUp = { framesGivenUp: 0, framesLost: 0 };
+const nothingGivenUp = { framesKept: 0, framesGivenUp: 0, framesLost: 0 };
 
 /** What of the old log is given up. Refused where a part of it is damaged or missing and nobody has accepted that. */
-function givenUp(look: FolderLook | null, asked: Asked, gap: boolean): Omit<Adopted, "position"> {
+function givenUp(look: FolderLook | null, asked: Asked, gap: boolean, framesKept: number): Omit<Adopted, "position"> {
   const why = look?.refusal?.message ?? `there is no journal in ${asked.data}`;
-  const { readable, unreadable } = look === null ? nothingThere : notStored(look);
+  const found = look === null ? nothingThere : notStored(look);
+  const [readable, unreadable] = [Math.max(0, found.readable - framesKept), found.unreadable];
   if (gap && !asked.acceptGap) {
     throw new CliError(
       exitCodes.failed,
-      `${why}; nothing was changed. To be given up: ${lossText({ readable, unreadable })}`,
+      `${why}; nothing was changed. ${lossText({ readable, unreadable }, framesKept)}`,
       "go on all the same: the same command with --accept-gap",
     );
   }
-  return { framesGivenUp: readable, framesLost: unreadable, why };
+  return { framesKept, framesGivenUp: readable, framesLost: unreadable, why };
 }
 
 /**
@@ -146,15 +153,17 @@ function isGap(look: FolderLook | null, position: Position): boolean {
   return damage !== null || (logId === position.logId && oldest !== null && position.sequence < oldest - 1);
 }
 
-function lossText({ readable, unreadable }: Omit<NotStored, "bytes">): string {
+function lossText({ readable, unreadable }: Omit<NotStored, "bytes">, kept: number): string {
   const parts = [];
   if (readable > 0) parts.push(`${counted(readable, "frame")} that can be read and the database does not have`);
   if (unreadable > 0) parts.push(`${counted(unreadable, "frame")} that cannot be read any more`);
-  return parts.length === 0 ? "nothing that the database does not have" : parts.join(", and ");
+  const taken = kept === 0 ? "" : `Taken over: ${counted(kept, "frame")}. `;
+  return `${taken}Given up: ${parts.length === 0 ? "nothing that the database does not have" : parts.join(", and ")}`;
 }
 
-function adoptedText({ position, framesGivenUp, framesLost, why }: Adopted, data: string): string {
+function adoptedText(adopted: Adopted, data: string): string {
+  const { position, framesKept, framesGivenUp, framesLost, why } = adopted;
   if (position === null) return `${why}; nothing was changed\n`;
-  const lost = lossText({ readable: framesGivenUp, unreadable: framesLost });
-  return `${why}\ngiven up: ${lost}; the old log's files are kept in ${data}/journal under given-up-…\n${data} goes on at ${position}\n`;
+  const lost = lossText({ readable: framesGivenUp, unreadable: framesLost }, framesKept);
+  return `${why}\n${lost}; the old log's files are kept in ${data}/journal under given-up-…\n${data} goes on at ${position}\n`;
 }

@@ -36,7 +36,7 @@ export function ownFolder(path: string): Ownership | null {
 const busyCode = 5;
 const fullCode = 13;
 
-/** SQLite's result code, of which extended codes share the low byte (sqlite.org/rescode.html); null where it has none. */
+/** SQLite's result code (extended codes share its low byte: sqlite.org/rescode.html); null where there is none. */
 function primaryCode(error: unknown): number | null {
   const { errcode, message } = error as { errcode?: unknown; message?: unknown };
   if (typeof errcode === "number") return errcode & 0xff;
