@@ -1,7 +1,7 @@
 /**
  * What can be read of a damaged log from a database's position on, without a gap: it is still true, and `adopt` takes it
- * into the new log (promise 1). Files that were put aside count too: an adoption that was cut off is repeated. Beyond the
- * first gap nothing is taken: the database would become a mixture (promise 4).
+ * into the new log (promise 1). Files that were put aside count too: an adoption that was cut off is repeated. Nothing
+ * is taken beyond the first gap: the database would become a mixture (promise 4).
  */
 import { WriteBehindError } from "../../errors.js";
 import type { Disk, Host } from "../../host/host.js";
