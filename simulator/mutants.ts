@@ -292,4 +292,12 @@ export const mutants: readonly Mutant[] = [
     replace: "return attempt > 3 ? 1e9 : Math.max(1, dice *",
     seeds: 300,
   },
+  {
+    name: "a-failed-journal-tells-nobody",
+    promise: 8,
+    file: "src/write-behind.js",
+    find: "this.#marks.fail(error);",
+    replace: "",
+    seeds: 600,
+  },
 ];

@@ -17,6 +17,7 @@ import type { EngineOptions } from "../src/options.js";
 import type { Bytes } from "../src/bytes.js";
 import { Client, type Town } from "./client.js";
 import { SimulatedDatabase, type Commit } from "./database.js";
+import type { FaultOf } from "./host/disk.js";
 import { Dice } from "./host/random.js";
 import { incidents, type Fate } from "./incidents.js";
 import { Instance, type Surroundings } from "./instance.js";
@@ -36,9 +37,17 @@ export interface Result {
   readonly options: WorldOptions;
 }
 
+/** Another kind of world than the swarm's, and calls of its disk that fail. */
+export interface Plan {
+  readonly options: (dice: Dice) => WorldOptions;
+  readonly faultOf: FaultOf;
+  /** How long the faults go on at the most, in milliseconds of virtual time. */
+  readonly faultsMs: number;
+}
+
 /** Runs the world of a seed. With `telling` the result has the story in words. */
-export async function runWorld(seed: number, telling = false): Promise<Result> {
-  const world = new World(seed, telling);
+export async function runWorld(seed: number, telling = false, plan: Plan | null = null): Promise<Result> {
+  const world = new World(seed, telling, plan);
   return world.run();
 }
 
@@ -63,6 +72,7 @@ class World implements Surroundings, Town, Fate {
   instances: Instance[] = [];
   readonly #checkers: readonly Checker[];
   readonly #clients: Client[];
+  readonly #faultsMs: number;
   #left: number;
   #ends = 0;
   #calm = false;
@@ -74,11 +84,12 @@ class World implements Surroundings, Town, Fate {
   /** The worst that happened to the queue since it was opened last. */
   #ending: Ending = "close";
 
-  constructor(seed: number, telling: boolean) {
+  constructor(seed: number, telling: boolean, plan: Plan | null) {
     this.seed = seed;
     this.dice = new Dice(seed);
     this.trace = new Trace(telling);
-    this.options = swarm(this.dice);
+    this.options = (plan?.options ?? swarm)(this.dice);
+    this.#faultsMs = plan?.faultsMs ?? faultsLimitMs;
     this.machine = new Machine(this.dice, this.trace);
     this.database = new SimulatedDatabase(this.machine);
     const parts = { model: this.model, durability: this.options.engine.durability };
@@ -94,6 +105,7 @@ class World implements Surroundings, Town, Fate {
     this.#left = this.options.operations;
     this.database.onCommit = (commit) => this.#committed(commit);
     this.database.onWentBack = (sequence) => this.observe((checker) => checker.wentBack?.(sequence));
+    if (plan !== null) this.machine.disk.faultOf = plan.faultOf;
     this.machine.disk.onMisuse = (message) => this.fail(new Error(message));
     Object.assign(this.machine.disk.temper, this.options.disk);
     Object.assign(this.database.temper, this.options.database);
@@ -123,7 +135,7 @@ class World implements Surroundings, Town, Fate {
   /** First faults, then calm. */
   async #live(): Promise<void> {
     let over = false;
-    this.later(faultsLimitMs, () => (over = true));
+    this.later(this.#faultsMs, () => (over = true));
     await this.#until(() => over || this.#clients.every((client) => client.finished), null);
     this.#beCalm();
     let quiet = false;
@@ -145,6 +157,7 @@ class World implements Surroundings, Town, Fate {
     this.#left = 0;
     this.tell(() => "calm");
     Object.assign(this.machine.disk.temper, { writeFails: 0, syncFails: 0, capacityBytes: 2 ** 40 });
+    this.machine.disk.faultOf = () => null;
     Object.assign(this.database.temper, { readFails: 0, failsBefore: 0, failsAfter: 0, comesLate: 0, down: false });
     if (this.instances.length === 0) this.start();
   }

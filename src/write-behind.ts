@@ -27,7 +27,7 @@ import type { Host } from "./host/host.js";
 import { abortable, bodyOf, NotYet, Pins } from "./heart/attempt.js";
 import { DeadLetterDesk } from "./heart/dead-letters.js";
 import { checkSizes } from "./heart/door.js";
-import { closed, closedBeforeStored, Failing, journalFailed, paused } from "./heart/failures.js";
+import { cannotOpen, closed, closedBeforeStored, Failing, journalFailed, paused } from "./heart/failures.js";
 import { Flushes } from "./heart/flushes.js";
 import { Inspector } from "./heart/inspector.js";
 import { Loads } from "./heart/loads.js";
@@ -74,16 +74,17 @@ export interface HeartParts {
  */
 export async function openHeart(parts: HeartParts): Promise<Heart> {
   const { host, options, store } = parts;
-  const folder = await ownFolder(host, options.data, options.ownerWaitMs, parts.signal);
+  let folder: OwnedFolder | null = null;
   try {
+    folder = await ownFolder(host, options.data, options.ownerWaitMs, parts.signal);
     const journalFolder = `${options.data}/journal`;
     const journal = await Journal.open(host, journalFolder, options);
     const engine = new Engine(parts, folder, journal, openReader(store, host));
     await engine.begin(journalFolder, parts.signal);
     return engine;
   } catch (error) {
-    await folder.release();
-    throw error;
+    await folder?.release();
+    throw cannotOpen(error, options.data);
   }
 }
 
@@ -267,7 +268,7 @@ class Engine implements Heart {
   }
 
   async #whenRoom(bytes: number, deadline: number, signal: AbortSignal | undefined): Promise<void> {
-    if (this.events.has("full")) this.events.emit("full", { pendingBytes: this.#journal.stats().pendingBytes });
+    if (this.events.has("full")) this.events.emit("full", this.#journal.fullness);
     this.#writer?.hurry(this.#journal.accepted);
     const waitMs = Math.max(0, deadline - this.#host.clock.monotonic());
     await this.#journal.whenRoom(bytes, { waitMs, signal });

@@ -34,7 +34,7 @@ export class Machine {
   /** The same as a user to whom the rights of files mean something: to root no file is read-only. */
   spawnAsNobody(...flags: string[]): ServerProcess {
     const isRoot = process.getuid?.() === 0;
-    return this.#add(new ServerProcess(["--data", this.data, ...flags], isRoot ? nobody : undefined));
+    return this.#add(new ServerProcess(["--data", this.data, ...flags], { uid: isRoot ? nobody : undefined }));
   }
 
   #add(server: ServerProcess): ServerProcess {

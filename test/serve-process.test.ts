@@ -133,7 +133,7 @@ test(
     const command = /npx write-behind (adopt [^"\n]*)/.exec(refused.errors)?.[1];
     expect(await run(command?.split(" ") ?? [])).toMatchObject({
       code: 0,
-      out: expect.stringContaining("no readable frame was given up") as string,
+      out: expect.stringContaining("Given up: nothing that the database does not have") as string,
     });
     const again = await machine.serve(...wiped);
     expect(await send(again, ["GET", "k"], ["SET", "k", "after"])).toEqual(["before", "OK"]);

@@ -16,7 +16,8 @@
  *    writes are torn, lost and reordered. A grown length may be there without its bytes (zeros). No sector is torn.
  *  - Folder operations that are not durable are kept up to any one of them.
  *  - Faults, when the world turns them on: a write fails with EIO or ENOSPC and has written any part; a sync fails and
- *    its sectors will never be durable although they can be read (as on Linux); a read or a folder call fails.
+ *    its sectors will never be durable although they can be read (as on Linux); any other call fails, and what it
+ *    should have done is done or not. A file that could not be closed is closed.
  *  - The disk never returns other bytes than were written; damage has tests of its own.
  *
  * It also asserts what no disk checks: that nobody changes the source of a write before the write has completed.
@@ -37,6 +38,9 @@ export interface DiskTemper {
   writeBack: number;
   capacityBytes: number;
 }
+
+/** Asked at each call that a process makes: the error that the call ends with, or null. */
+export type FaultOf = (call: string, path: string) => DiskError | null;
 
 type FolderChange = { readonly name: string; readonly inode: Inode | null };
 
@@ -65,6 +69,14 @@ function applyChanges(entries: Map<string, Inode>, changes: readonly FolderChang
   }
 }
 
+/** What a write goes to. */
+interface Target {
+  readonly owner: Owner;
+  readonly path: string;
+  readonly inode: Inode;
+  readonly dsync: boolean;
+}
+
 /** A write between call and completion. */
 interface Flight {
   readonly owner: Owner;
@@ -77,6 +89,8 @@ interface Flight {
 /** The disk of a machine. `of` gives a process its view of it. */
 export class SimulatedDisk {
   readonly temper: DiskTemper = { latencyMs: 1, writeFails: 0, syncFails: 0, writeBack: 0, capacityBytes: 2 ** 40 };
+  /** Which calls fail, beside those that fail by chance. */
+  faultOf: FaultOf = () => null;
   /** Called when the engine breaks a rule of the disk. */
   onMisuse: (message: string) => void = (message) => {
     throw new Error(message);
@@ -136,23 +150,30 @@ export class SimulatedDisk {
   of(owner: Owner): Disk {
     return {
       makeFolder: (path) =>
-        this.#call("mkdir", owner, () => {
+        this.#call("mkdir", path, owner, () => {
           const parts = path.split("/");
           for (let i = 1; i <= parts.length; i++) this.#makeFolder(parts.slice(0, i).join("/"));
         }),
-      list: (path) => this.#call("list", owner, () => [...(this.#folders.get(path)?.live.keys() ?? [])].sort()),
-      open: (path, mode) => this.#call("open", owner, () => this.#open(owner, path, mode)),
-      rename: (from, to) => this.#call("rename", owner, () => this.#rename(from, to)),
-      remove: (path) => this.#call("remove", owner, () => this.#remove(path)),
+      list: (path) => this.#call("list", path, owner, () => [...(this.#folders.get(path)?.live.keys() ?? [])].sort()),
+      open: (path, mode) => this.#call("open", path, owner, () => this.#open(owner, path, mode)),
+      rename: (from, to) => this.#call("rename", from, owner, () => this.#rename(from, to)),
+      remove: (path) => this.#call("remove", path, owner, () => this.#remove(path)),
       syncFolder: (path) => this.#syncFolder(owner, path),
-      freeBytes: () => this.#call("free", owner, () => Math.max(0, this.temper.capacityBytes - this.usedBytes())),
-      own: (path) => this.#call("own", owner, () => this.#own(owner, path)),
+      freeBytes: (path) =>
+        this.#call("free", path, owner, () => Math.max(0, this.temper.capacityBytes - this.usedBytes())),
+      own: (path) => this.#call("own", path, owner, () => this.#own(owner, path)),
     };
   }
 
   /** A call that happens at its completion. */
-  #call<T>(label: string, owner: Owner, make: () => T): Promise<T> {
-    return this.#loop.arrive(this.latency(), label, owner, make);
+  #call<T>(label: string, path: string, owner: Owner, make: () => T): Promise<T> {
+    const fault = this.faultOf(label, path);
+    return this.#loop.arrive(this.latency(), label, owner, () => {
+      if (fault === null) return make();
+      // Whoever is told of a failure does not know how far it came.
+      if (label === "close" || this.#dice.chance(0.5)) make();
+      throw fault;
+    });
   }
 
   latency(): number {
@@ -183,10 +204,10 @@ export class SimulatedDisk {
       if (found !== undefined) throw new DiskError("exists", "EEXIST", `${path} exists`);
       const inode = new Inode();
       folder.change({ name, inode });
-      return this.#file(owner, inode, mode);
+      return this.#file(owner, path, inode, mode);
     }
     if (found === undefined) throw new DiskError("missing", "ENOENT", `no file ${path}`);
-    return this.#file(owner, found, mode);
+    return this.#file(owner, path, found, mode);
   }
 
   #rename(from: string, to: string): void {
@@ -208,7 +229,7 @@ export class SimulatedDisk {
     const folder = this.#folders.get(path);
     if (folder === undefined) throw new DiskError("missing", "ENOENT", `no folder ${path}`);
     const before = folder.pending.slice();
-    return this.#call("sync folder", owner, () => {
+    return this.#call("sync folder", path, owner, () => {
       this.#failSometimes(this.temper.syncFails, "syncing a folder");
       // Operations are durable in order: up to the last of those that were there at the call.
       const last = before.findLast((changes) => folder.pending.includes(changes));
@@ -222,13 +243,13 @@ export class SimulatedDisk {
     this.#owners.set(path, owner);
     return {
       release: () =>
-        this.#call("release", owner, () => {
+        this.#loop.arrive(this.latency(), "release", owner, () => {
           if (this.#owners.get(path) === owner) this.#owners.delete(path);
         }),
     };
   }
 
-  #file(owner: Owner, inode: Inode, mode: FileMode): DiskFile {
+  #file(owner: Owner, path: string, inode: Inode, mode: FileMode): DiskFile {
     let open = true;
     const assertOpen = (): void => {
       if (!open) throw new DiskError("failed", "EBADF", "the file is closed");
@@ -236,33 +257,34 @@ export class SimulatedDisk {
     return {
       read: async (target, targetOffset, length, offset) => {
         assertOpen();
-        return this.#call("read", owner, () => inode.read(target, targetOffset, length, offset));
+        return this.#call("read", path, owner, () => inode.read(target, targetOffset, length, offset));
       },
       write: async (source, sourceOffset, length, offset) => {
         assertOpen();
         if (!mode.write) throw new DiskError("failed", "EBADF", "the file is open for reading");
-        return this.#write(owner, inode, mode.dsync, source.subarray(sourceOffset, sourceOffset + length), offset);
+        const target = { owner, path, inode, dsync: mode.dsync };
+        return this.#write(target, source.subarray(sourceOffset, sourceOffset + length), offset);
       },
       sync: async () => {
         assertOpen();
-        return this.#sync(owner, inode);
+        return this.#sync(owner, path, inode);
       },
       size: async () => {
         assertOpen();
-        return this.#call("size", owner, () => inode.size);
+        return this.#call("size", path, owner, () => inode.size);
       },
       close: async () => {
         assertOpen();
         open = false;
-        return this.#call("close", owner, () => {});
+        return this.#call("close", path, owner, () => {});
       },
     };
   }
 
-  #write(owner: Owner, inode: Inode, dsync: boolean, source: Uint8Array, offset: number): Promise<void> {
+  #write({ owner, path, inode, dsync }: Target, source: Uint8Array, offset: number): Promise<void> {
     const flight: Flight = { owner, inode, bytes: source.slice(), offset, arrived: false };
     this.#flights.add(flight);
-    const fails = this.#failure(this.temper.writeFails, inode, offset + source.length);
+    const fails = this.faultOf("write", path) ?? this.#failure(this.temper.writeFails, inode, offset + source.length);
     const total = this.latency();
     return new Promise((resolve, reject) => {
       this.#loop.after(this.#dice.number() * total, "write arrives", owner, () => {
@@ -283,12 +305,13 @@ export class SimulatedDisk {
     });
   }
 
-  #sync(owner: Owner, inode: Inode): Promise<void> {
+  #sync(owner: Owner, path: string, inode: Inode): Promise<void> {
     const sync = inode.beginSync();
-    return this.#call("sync", owner, () => {
-      const failed = this.#dice.chance(this.temper.syncFails);
+    const fault = this.faultOf("sync", path);
+    return this.#loop.arrive(this.latency(), "sync", owner, () => {
+      const failed = fault !== null || this.#dice.chance(this.temper.syncFails);
       inode.endSync(sync, failed);
-      if (failed) throw new DiskError("failed", "EIO", "sync failed");
+      if (failed) throw fault ?? new DiskError("failed", "EIO", "sync failed");
     });
   }
 

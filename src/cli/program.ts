@@ -141,14 +141,18 @@ function addSend(program: Command, end: (code: ExitCode) => void): void {
 
 function addJournalVerbs(program: Command, end: (code: ExitCode) => void): void {
   const dataFlag = { data: "the folder (default ./write-behind-data)" };
+  const storeFlag = { store: "the database: sqlite:FILE (default write-behind.db in the folder)" };
   addSomeFlags(
-    verb(program, "check", "read a journal from end to end and say what is in it; changes nothing"),
-    dataFlag,
+    verb(
+      program,
+      "check",
+      "read a journal from end to end, beside its database, and say what is in it; changes nothing",
+    ),
+    { ...dataFlag, ...storeFlag },
   ).action(async (flags: Flags) => {
     const { check } = await import("./check.js");
     end(await check(flags));
   });
-  const storeFlag = { store: "the database: sqlite:FILE (default write-behind.db in the folder)" };
   const description = "start a folder anew at the database's position, and say what is given up";
   addSomeFlags(verb(program, "adopt", description), { ...dataFlag, ...storeFlag })
     .option("--accept-gap", "go on over a damaged or missing stretch")

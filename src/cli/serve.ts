@@ -41,13 +41,12 @@ interface Running {
 /** Why it stops. */
 type Stop = { readonly why: "signal" } | { readonly why: "failed"; readonly error: WriteBehindError };
 
-/** Runs the server until a signal or a failed journal ends it. */
-export async function serve(flags: Flags): Promise<ExitCode> {
+/** Runs the server until a signal or a failed journal ends it. `host`: the world that it runs in, for tests. */
+export async function serve(flags: Flags, host: Host = nodeHost()): Promise<ExitCode> {
   const options = serveOptions(flags);
   const store = namedStore(options.store, options.data);
   const json = flags["json"] === true;
   const log = openLog(process.stderr.isTTY && !json);
-  const host = nodeHost();
   const signals = new Signals(host);
   const running = await started(host, options, store, signals, log);
   if (running === null) return exitCodes.left;

@@ -21,9 +21,7 @@ export class Pausing {
   async begin(stand: () => Promise<void> | undefined): Promise<void> {
     this.on = true;
     this.#pauses++;
-    const stands = stand();
-    await this.#folder.rememberPause(true);
-    await stands;
+    await Promise.all([stand(), this.#folder.rememberPause(true)]);
   }
 
   /** Does `goOn` when the folder has forgotten the wish, unless it was expressed again meanwhile. */

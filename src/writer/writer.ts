@@ -280,10 +280,9 @@ export class Writer {
     this.#looks.forget();
     this.#beats.ran(run.at, this.#now());
     this.#troubles.recovered();
-    const parked = this.#suspects.reached(run);
     const report = reportOf(run, commitMs);
     this.#parts.queue.acknowledge(run.to);
-    this.#parts.report({ type: "committed", position: run.to, report, parked });
+    this.#parts.report({ type: "committed", position: run.to, report, parked: this.#suspects.reached(run) });
     return report;
   }
 

@@ -213,6 +213,11 @@ export class Journal {
     return { oldestAgeMs: Math.max(0, this.#clock.now() - at), bytes: this.#logOffset - this.#offsetAfter(sequence) };
   }
 
+  /** How full it is: what waits for the database, and whether the disk has no room for another file. */
+  get fullness(): { readonly pendingBytes: number; readonly diskFull: boolean } {
+    return { pendingBytes: this.#logOffset - this.#acknowledgedOffset, diskFull: this.#supply.full };
+  }
+
   stats(): JournalStats {
     return {
       pendingBytes: this.#logOffset - this.#acknowledgedOffset,

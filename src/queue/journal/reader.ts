@@ -287,7 +287,8 @@ export class JournalReader {
   async #closeSegment(): Promise<void> {
     const open = this.#open;
     this.#open = null;
-    await open?.file.close();
+    // It was only read.
+    await open?.file.close().catch(() => {});
   }
 
   async #list(): Promise<void> {

@@ -6,7 +6,7 @@ import type { QueueLimits } from "./gate.js";
 import { Milestones } from "./milestones.js";
 import { beginSegment, recoverJournal, type Recovered } from "./recovery.js";
 import type { HeldSegment, Retention } from "./retention.js";
-import { segmentNames, segmentSeed } from "./segment.js";
+import { givenUpName, segmentNames, segmentSeed } from "./segment.js";
 import { Signposts } from "./signposts.js";
 import { Supply, type Spare } from "./supply.js";
 import { Tail } from "./tail.js";
@@ -60,7 +60,7 @@ export async function startLogAt(host: Host, folder: string, base: Position, opt
   const logId = host.random.hex(16);
   // The newest first: a crash in here leaves a log that ends too early, which is refused, not used.
   for (const { name } of segmentNames(await disk.list(folder)).reverse()) {
-    await disk.rename(`${folder}/${name}`, `${folder}/given-up-${logId.slice(0, 8)}-${name}`);
+    await disk.rename(`${folder}/${name}`, `${folder}/${givenUpName(logId, name)}`);
     await disk.syncFolder(folder);
   }
   const supply = new Supply(host, folder, { ...options, dsync });
