@@ -6,9 +6,10 @@
  * and every change since. A pending record is never evicted, because the row in the database is older (promise 2).
  */
 import type { Bytes } from "../bytes.js";
-import { apply, compose, type Change, type RecordValue } from "../change.js";
+import { apply, type Change, type RecordValue } from "../change.js";
 import { CleanSet, usesMax } from "./clean-set.js";
 import { costOf, Entry, EntryList } from "./entry.js";
+import { mergeIntoContent, mergeIntoOverlay } from "./in-place.js";
 import { WatchTable, type Watch } from "./watch.js";
 
 export type { Watch } from "./watch.js";
@@ -100,7 +101,8 @@ export class MemoryCache {
 
   /**
    * The record's value; null where it is known to be absent, deleted or ended; undefined where it is not known.
-   * Counts as a use, and as a hit or a miss.
+   * Counts as a use, and as a hit or a miss. A hash is the cache's own: the next write may change it (promise 2), so
+   * nobody keeps it beyond this synchronous step.
    */
   lookup(record: Bytes, now: number): RecordValue | null | undefined {
     const entry = this.#entries.get(record);
@@ -128,10 +130,9 @@ export class MemoryCache {
 
   /**
    * A frame with this change was queued at `sequence`. Sequences never go down. A merge of a record that is not in
-   * memory is kept beside its unknown base until a fill brings that. `value`: what the record holds after the change,
-   * where the caller has worked it out from a lookup in this same step.
+   * memory is kept beside its unknown base until a fill brings that. Costs what the change changes.
    */
-  write(record: Bytes, change: Change, sequence: number, value?: RecordValue | null): void {
+  write(record: Bytes, change: Change, sequence: number): void {
     if (this.#places.size !== 0) this.#closePlace(record);
     if (!this.#watches.isEmpty) this.#watches.mark(record);
     if (sequence < this.#latest) throw new Error(`sequence ${sequence} after ${this.#latest}`);
@@ -141,14 +142,14 @@ export class MemoryCache {
       entry = new Entry(record);
       if (this.#clearPending) entry.value = null;
       this.#entries.set(record, entry);
-      this.#change(entry, change, this.#clearPending, value);
+      this.#change(entry, change, this.#clearPending);
       this.#queue(entry);
     } else if (entry.list === this.#pending) {
       // It keeps its place in the list: moving it to the end with every write costs more than the write.
-      this.#change(entry, change, true, value);
+      this.#change(entry, change, true);
     } else {
       entry.list?.remove(entry);
-      this.#change(entry, change, false, value);
+      this.#change(entry, change, false);
       this.#queue(entry);
     }
     entry.sequence = sequence;
@@ -322,17 +323,17 @@ export class MemoryCache {
   }
 
   /** Applies a change. `based`: an absence known here is the base of a merge, because it is pending itself. */
-  #change(entry: Entry, change: Change, based: boolean, value: RecordValue | null | undefined): void {
+  #change(entry: Entry, change: Change, based: boolean): void {
     if (change.kind !== "merge") {
-      entry.value = value === undefined ? apply(null, change) : value;
+      entry.value = change.kind === "remove" ? null : change;
       entry.overlay = null;
       entry.stale = false;
     } else if (entry.content === undefined || (entry.content === null && !based)) {
       // Remembered absence is no base: whoever merged did not rely on it, and the row may be there again.
-      entry.value = undefined;
-      entry.overlay = entry.overlay === null ? change : compose(entry.overlay, change);
+      if (entry.content === null) entry.value = undefined;
+      return this.#recost(entry, mergeIntoOverlay(entry, change));
     } else {
-      entry.value = value === undefined ? apply(entry.value ?? null, change) : value;
+      return this.#recost(entry, mergeIntoContent(entry, change));
     }
     this.#recost(entry);
   }
@@ -359,8 +360,7 @@ export class MemoryCache {
     if (this.#bytes > this.#bytesMax) this.#evict();
   }
 
-  #recost(entry: Entry): void {
-    const bytes = costOf(entry);
+  #recost(entry: Entry, bytes = costOf(entry)): void {
     this.#bytes += bytes - entry.bytes;
     if (entry.list !== null) entry.list.bytes += bytes - entry.bytes;
     entry.bytes = bytes;
