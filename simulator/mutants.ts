@@ -271,9 +271,9 @@ export const mutants: readonly Mutant[] = [
   {
     name: "pending-merge-is-lost",
     promise: 2,
-    file: "src/cache/memory-cache.js",
-    find: "entry.overlay = entry.overlay === null ? change : compose(entry.overlay, change);",
-    replace: "entry.overlay = change;",
+    file: "src/cache/in-place.js",
+    find: "new Map(olderSet)",
+    replace: "new Map()",
     seeds: 10_000,
   },
   {

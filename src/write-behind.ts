@@ -262,7 +262,7 @@ class Engine implements Heart {
   #take(body: FrameBody, changes: readonly Written[], bytes: number): number {
     const sequence = this.#journal.append(body, this.#now, bytes);
     if (body.kind === "clear") this.#cache.clear(sequence);
-    for (const { record, change, value } of changes) this.#cache.write(record, change, sequence, value);
+    for (const { record, change } of changes) this.#cache.write(record, change, sequence);
     this.#side.accepted(sequence, body.kind === "clear" ? 1 : changes.length);
     return sequence;
   }

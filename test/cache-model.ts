@@ -173,9 +173,7 @@ export class World {
     const made = known === null ? compose(remove, wanted) : wanted;
     this.#queue.push({ sequence: ++this.#sequence, record: name, change: made });
     this.#log.set(this.#sequence, { sequence: this.#sequence, record: name, change: made });
-    const workedOut = known === undefined && made.kind === "merge" ? undefined : apply(known ?? null, made);
-    if (this.#sequence % 2 === 0 && workedOut !== undefined) this.cache.write(name, made, this.#sequence, workedOut);
-    else this.cache.write(name, made, this.#sequence);
+    this.cache.write(name, made, this.#sequence);
     if (known !== undefined || made.kind !== "merge") this.#kept.set(name, this.#sequence);
     for (const watching of this.#watches) if (watching.record === name) watching.marked = true;
   }

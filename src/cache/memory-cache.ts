@@ -6,9 +6,10 @@
  * and every change since. A pending record is never evicted, because the row in the database is older (promise 2).
  */
 import type { Bytes } from "../bytes.js";
-import { apply, compose, hasEnded, type Change, type RecordValue } from "../change.js";
+import { apply, hasEnded, type Change, type RecordValue } from "../change.js";
 import { CleanSet, usesMax } from "./clean-set.js";
 import { costOf, Entry } from "./entry.js";
+import { mergeIntoContent, mergeIntoOverlay } from "./in-place.js";
 import { inLog, noteChange, PendingSet } from "./pending-set.js";
 import { Places, type Place } from "./places.js";
 import { WatchTable, type Watch } from "./watch.js";
@@ -96,7 +97,8 @@ export class MemoryCache {
 
   /**
    * The record's value; null where it is known to be absent, deleted or ended; undefined where it is not known.
-   * Counts as a use, and as a hit or a miss.
+   * Counts as a use, and as a hit or a miss. A hash is the cache's own: the next write may change it (promise 2), so
+   * nobody keeps it beyond this synchronous step.
    */
   lookup(record: Bytes, now: number): RecordValue | null | undefined {
     const entry = this.#entries.get(record);
@@ -124,10 +126,9 @@ export class MemoryCache {
 
   /**
    * A frame with this change was queued at `sequence`. Sequences never go down. A merge of a record that is not in
-   * memory is kept beside its unknown base until a fill brings that. `value`: what the record holds after the change,
-   * where the caller has worked it out from a lookup in this same step.
+   * memory is kept beside its unknown base until a fill brings that. Costs what the change changes.
    */
-  write(record: Bytes, change: Change, sequence: number, value?: RecordValue | null): void {
+  write(record: Bytes, change: Change, sequence: number): void {
     if (!this.#places.isEmpty) this.#places.close(record);
     if (!this.#watches.isEmpty) this.#watches.mark(record);
     if (sequence < this.#latest) throw new Error(`sequence ${sequence} after ${this.#latest}`);
@@ -137,15 +138,15 @@ export class MemoryCache {
       entry = new Entry(record);
       if (this.#clearPending) entry.value = null;
       this.#entries.set(record, entry);
-      this.#change(entry, change, this.#clearPending, value);
+      this.#change(entry, change, this.#clearPending);
       this.#pending.queue(entry, sequence);
     } else if (this.#pending.has(entry)) {
       // It keeps its place in the list: moving it to the end with every write costs more than the write.
-      this.#change(entry, change, true, value);
+      this.#change(entry, change, true);
       this.#pending.changed(entry, sequence);
     } else {
       entry.list?.remove(entry);
-      this.#change(entry, change, false, value);
+      this.#change(entry, change, false);
       this.#pending.queue(entry, sequence);
     }
     noteChange(entry, change, sequence);
@@ -322,9 +323,9 @@ export class MemoryCache {
   }
 
   /** Applies a change. `based`: an absence known here is the base of a merge, because it is pending itself. */
-  #change(entry: Entry, change: Change, based: boolean, value: RecordValue | null | undefined): void {
+  #change(entry: Entry, change: Change, based: boolean): void {
     if (change.kind !== "merge") {
-      entry.value = value === undefined ? apply(null, change) : value;
+      entry.value = change.kind === "remove" ? null : change;
       entry.overlay = null;
       entry.stale = false;
       entry.dropped = false;
@@ -333,10 +334,10 @@ export class MemoryCache {
       if (change.expiresAt !== undefined) entry.expiresAt = change.expiresAt;
     } else if (entry.content === undefined || (entry.content === null && !based)) {
       // Remembered absence is no base: whoever merged did not rely on it, and the row may be there again.
-      entry.value = undefined;
-      entry.overlay = entry.overlay === null ? change : compose(entry.overlay, change);
+      if (entry.content === null) entry.value = undefined;
+      return this.#recost(entry, mergeIntoOverlay(entry, change));
     } else {
-      entry.value = value === undefined ? apply(entry.value ?? null, change) : value;
+      return this.#recost(entry, mergeIntoContent(entry, change));
     }
     this.#recost(entry);
   }
@@ -364,8 +365,7 @@ export class MemoryCache {
     if (this.#bytes > this.#bytesMax) this.#evict();
   }
 
-  #recost(entry: Entry): void {
-    const bytes = costOf(entry);
+  #recost(entry: Entry, bytes = costOf(entry)): void {
     this.#bytes += bytes - entry.bytes;
     if (entry.list !== null) entry.list.bytes += bytes - entry.bytes;
     entry.bytes = bytes;
