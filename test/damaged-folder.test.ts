@@ -198,7 +198,7 @@ test.each(damages)("$what: named, refused alike each time, and given up by the c
   expect(second).toBe(first);
   expect(bytesOf(join(data, "journal"))).toEqual(before);
 
-  const command = /npx write-behind (adopt .*)\n/.exec(first)?.[1]?.split(" ") ?? [];
+  const command = /write-behind (adopt [^"\n]*)/.exec(first)?.[1]?.split(" ") ?? [];
   expect(command).toContain("--accept-gap");
   const cautious = await run(command.filter((word) => word !== "--accept-gap"));
   expect(cautious.code).toBe(1);

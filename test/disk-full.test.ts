@@ -141,7 +141,7 @@ describe("a small real file system", () => {
     expect(await server.ready()).toBe(false);
     expect(server.ended).toBe("code 1, signal null");
     expect(server.errors).toMatch(/no room|no space left|disk is full/i);
-    expect(server.errors).toMatch(/hint: free disk space/);
+    expect(server.errors).toMatch(/"hint":"free disk space/);
     expect(server.errors).not.toMatch(/\n {4}at /);
     makeRoom();
   });

@@ -121,6 +121,7 @@ test("finds each frame from its post, over segments, a restart, and a segment th
   const end = recovered?.segments.at(-1)?.header as SegmentHeader;
   const { last, logOffset } = recovered as Recovered;
   const file = await disk.open(`${folder}/fresh`, { create: true });
+  await file.write(Buffer.alloc(end.size), 0, end.size, 0);
   const header = { ...end, index: end.index + 1, firstSequence: last.sequence + 1, tagBefore: last.tag, logOffset };
   await beginSegment(disk, { folder, path: `${folder}/fresh`, dsync: true, file }, header);
   await file.close();
