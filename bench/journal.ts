@@ -100,7 +100,13 @@ async function main(): Promise<void> {
   const bytes = frameBytes(source[keyCount - 1] as FrameBody);
   const lines = source.map((_, i) => `${i}`.padEnd(bytes, "v"));
   const folder = await mkdtemp(`${process.cwd()}/dist/bench-journal-`);
-  const options = { durability: "disk", segmentBytes: 16 * mb, queueBytes: 4096 * mb, retainBytes: 64 * mb } as const;
+  const options = {
+    durability: "disk",
+    segmentBytes: 16 * mb,
+    queueBytes: 4096 * mb,
+    queueRecords: 1e9,
+    retainBytes: 64 * mb,
+  } as const;
   const log = await Journal.open(nodeHost(), `${folder}/journal`, { ...options, retainMs: 3_600_000, diskReserve: 0 });
   const file = await open(`${folder}/raw`, "w");
   const ours = journalAppend(log, source);

@@ -60,10 +60,6 @@ export class SimulatedDatabase {
   #inner: MemoryStore;
   /** Connections that processes have. */
   #connections = new Map<Process, MemoryStore>();
-  /** After it has gone back nobody can read for a while, until somebody has opened it anew: connections were cut. */
-  #readable = true;
-  /** Grows when it goes back. */
-  #moment = 0;
   /** What was committed, in order: an earlier moment is made by committing it again. */
   #history: Batch[] = [];
 
@@ -83,25 +79,17 @@ export class SimulatedDatabase {
       kind: "memory",
       place: "the simulated database",
       limits: this.#inner.limits,
-      open: async (claim) => {
-        const { opened, moment } = await this.#call(process, "store opens", async () => {
+      open: (claim) =>
+        this.#call(process, "store opens", async () => {
           const opened = await this.#of(process).open(claim);
           this.#machine.tell(() => `${process.name} opens the store at ${opened.position?.sequence ?? "nothing"}`);
-          return { opened, moment: this.#moment };
-        });
-        // Nobody can know before the queue has been compared with the position; that takes a few calls of the disk.
-        const { loop, disk } = this.#machine;
-        loop.after(50 * disk.temper.latencyMs, "readable", null, () => {
-          if (moment === this.#moment) this.#readable = true;
-        });
-        return opened;
-      },
+          return opened;
+        }),
       commit: (batch) => this.#call(process, "commit", () => this.#commit(process, batch), true),
-      read: (records) =>
+      read: (records, reached) =>
         this.#call(process, "store reads", async () => {
-          if (!this.#readable || this.#machine.dice.chance(this.temper.readFails))
-            throw new StoreError("retryable", "the read failed");
-          return this.#of(process).read(records);
+          if (this.#machine.dice.chance(this.temper.readFails)) throw new StoreError("retryable", "the read failed");
+          return this.#of(process).read(records, reached);
         }),
       scan: (after, limit, nowMs) =>
         this.#call(process, "store scans", () => this.#of(process).scan(after, limit, nowMs)),
@@ -128,8 +116,6 @@ export class SimulatedDatabase {
     this.#inner = inner;
     this.#connections.clear();
     this.#history = kept;
-    this.#readable = false;
-    this.#moment++;
     this.#machine.tell(() => `the database goes back to ${this.sequence}`);
     this.onWentBack(this.sequence);
   }

@@ -5,7 +5,7 @@ import type { EngineOptions } from "../src/options.js";
 import type { Store } from "../src/store/store.js";
 import type { Workspace } from "../src/workspace.js";
 import { openHeart } from "../src/write-behind.js";
-import type { Checker, Invocation } from "./checkers/checker.js";
+import { Violation, type Checker, type Invocation } from "./checkers/checker.js";
 import type { Process } from "./machine.js";
 import type { Model } from "./model.js";
 import { describe, expected, isReading, perform, recordsOf, withoutFilling, type Operation } from "./operation.js";
@@ -42,6 +42,8 @@ export class Instance {
   readonly #world: Surroundings;
   /** Whose work ran last: an accepted frame is its. */
   #working: Invocation | null = null;
+  /** Replies that wait until what they show is kept. */
+  #waiting = 0;
 
   constructor(process: Process, store: Store, world: Surroundings) {
     this.process = process;
@@ -132,7 +134,9 @@ export class Instance {
   #reply(invocation: Invocation, reply: string, sequence: number, done: () => void): void {
     invocation.reply = reply;
     this.#world.observe((checker) => checker.replied?.(invocation));
+    this.#waiting++;
     (this.heart as Heart).whenKept(sequence, (error) => {
+      this.#waiting--;
       if (!this.process.alive) return;
       if (error === null) {
         this.#world.tell(
@@ -169,11 +173,25 @@ export class Instance {
     heart.events.on("stalled", ({ reason }) => this.#world.tell(() => `${this.process.name} is stalled: ${reason}`));
     heart.onFailed((error) => {
       this.#world.tell(() => `${this.process.name}: the journal has failed: ${error.message}`);
-      // Whoever waits must hear UNKNOWN before the process ends.
-      this.process.host.clock.soon(() => this.#world.ended(this, "journal failed"));
+      this.process.host.clock.soon(() => {
+        this.#failedTruthfully(heart);
+        this.#world.ended(this, "journal failed");
+      });
     });
     this.#world.tell(() => `${this.process.name} serves, its queue ends at ${heart.accepted}`);
     this.#world.opened(this);
+  }
+
+  /** Whoever waits must have heard UNKNOWN before the process ends, and whoever comes later must hear why. */
+  #failedTruthfully(heart: Heart): void {
+    if (this.#waiting > 0) this.#world.fail(new Violation("nothing hangs", `${this.#waiting} replies were not told`));
+    try {
+      void heart.execute(() => null);
+    } catch (error) {
+      if ((error as WriteBehindError).code === "JOURNAL_FAILED" || this.closing) return;
+      return this.#world.fail(error);
+    }
+    this.#world.fail(new Violation("9 stopping tells the truth", "an instance whose journal has failed goes on"));
   }
 
   #notOpened(error: unknown): void {

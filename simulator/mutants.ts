@@ -100,10 +100,18 @@ export const mutants: readonly Mutant[] = [
     seeds: 1000,
   },
   {
+    name: "read-a-database-that-went-back",
+    promise: 2,
+    file: "src/heart/loads.js",
+    find: ".read(records, reached())",
+    replace: ".read(records)",
+    seeds: 10_000,
+  },
+  {
     name: "forget-what-is-pending-at-start",
     promise: 2,
     file: "src/write-behind.js",
-    find: "await recover(log, from, this.#journal.accepted, this.#cache, this.#side);",
+    find: "await recover(log.read(from, this.#journal.accepted), this.#cache, this.#side);",
     replace: "",
     seeds: 300,
   },
@@ -263,9 +271,9 @@ export const mutants: readonly Mutant[] = [
   {
     name: "pending-merge-is-lost",
     promise: 2,
-    file: "src/cache/memory-cache.js",
-    find: "entry.overlay = entry.overlay === null ? change : compose(entry.overlay, change);",
-    replace: "entry.overlay = change;",
+    file: "src/cache/in-place.js",
+    find: "new Map(olderSet)",
+    replace: "new Map()",
     seeds: 10_000,
   },
   {
@@ -283,5 +291,13 @@ export const mutants: readonly Mutant[] = [
     find: "return Math.max(1, dice *",
     replace: "return attempt > 3 ? 1e9 : Math.max(1, dice *",
     seeds: 300,
+  },
+  {
+    name: "a-failed-journal-tells-nobody",
+    promise: 8,
+    file: "src/write-behind.js",
+    find: "this.#marks.fail(error);",
+    replace: "",
+    seeds: 600,
   },
 ];

@@ -7,7 +7,14 @@ import { openHeart } from "../src/write-behind.js";
 import type { Fate } from "./fate.js";
 
 /** How a second queue may be turned away. */
-const refusals: ReadonlySet<string> = new Set(["TABLES_IN_USE", "QUEUE_MISMATCH", "DISK_FULL", "UNKNOWN", "CLOSED"]);
+const refusals: ReadonlySet<string> = new Set([
+  "TABLES_IN_USE",
+  "QUEUE_MISMATCH",
+  "DISK_FULL",
+  "JOURNAL_FAILED",
+  "UNKNOWN",
+  "CLOSED",
+]);
 
 /** Lets it try for a while. */
 export function letRivalTry(world: Fate): void {
@@ -22,7 +29,7 @@ export function letRivalTry(world: Fate): void {
     (error: unknown) => {
       world.tell(() => `${process.name} is turned away: ${String(error)}`);
       const code = error instanceof WriteBehindError ? error.code : null;
-      if (code === null ? (error as Error).name !== "DiskError" : !refusals.has(code)) world.fail(error);
+      if (code === null || !refusals.has(code)) world.fail(error);
       machine.kill(process);
     },
   );

@@ -49,7 +49,7 @@ const matched = (output: string, pattern: RegExp): string =>
 const campaigns: readonly Campaign[] = [
   {
     name: "simulator",
-    share: 0.6,
+    share: 0.5,
     jobs: cores,
     command: (seconds, seed) => ["dist/simulator/main.js", "--seed", `${seed}`, "--seconds", `${seconds}`],
     reached: (output) => matched(output, /\d+ worlds, \d+ events, .* faults/),
@@ -60,6 +60,13 @@ const campaigns: readonly Campaign[] = [
     jobs: 1,
     command: (seconds) => ["dist/simulator/main.js", "--mutants", "--seconds", `${seconds}`],
     reached: (output) => matched(output, /\d+ of \d+ mutants caught.*/),
+  },
+  {
+    name: "disk-faults",
+    share: 0.1,
+    jobs: 1,
+    command: (seconds, seed) => ["dist/simulator/disk-faults.js", "--seconds", `${seconds}`, "--seed", `${seed}`],
+    reached: (output) => matched(output, /\d+ runs with failing disk calls.*/),
   },
   {
     name: "kills",

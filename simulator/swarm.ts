@@ -134,6 +134,7 @@ function engineOptions(dice: Dice): EngineOptions {
     batchRecords: dice.pick([1, 3, 20_000]),
     cacheBytes: dice.pick([1, 2000, 20_000, 1_000_000]),
     queueBytes: dice.pick([5000, 1_000_000_000, 1_000_000_000, 1_000_000_000]),
+    queueRecords: dice.pick([2, 10, 2_000_000, 2_000_000]),
     waitMs: dice.pick([0, 50, 1000]),
     segmentBytes,
     retainBytes: dice.pick([0, segmentBytes, 1_000_000]),

@@ -11,6 +11,7 @@ import type { EngineOptions } from "../src/options.js";
 import { beCalm } from "./course.js";
 import { Client, type Town } from "./client.js";
 import { SimulatedDatabase, type Commit } from "./database.js";
+import type { FaultOf } from "./host/faults.js";
 import { Dice } from "./host/random.js";
 import type { Fate } from "./fate.js";
 import { incidents } from "./incidents.js";
@@ -43,9 +44,17 @@ export interface Result {
   readonly options: WorldOptions;
 }
 
+/** Another kind of world than the swarm's, and calls of its disk that fail. */
+export interface Plan {
+  readonly options: (dice: Dice) => WorldOptions;
+  readonly faultOf: FaultOf;
+  /** How long the faults go on at the most, in milliseconds of virtual time. */
+  readonly faultsMs: number;
+}
+
 /** Runs the world of a seed. With `telling` the result has the story in words. */
-export async function runWorld(seed: number, telling = false): Promise<Result> {
-  const world = new World(seed, telling);
+export async function runWorld(seed: number, telling = false, plan: Plan | null = null): Promise<Result> {
+  const world = new World(seed, telling, plan);
   return world.run();
 }
 
@@ -72,6 +81,7 @@ class World implements Surroundings, Town, Fate, Stage {
   isCalm = false;
   readonly #checkers: readonly Checker[];
   readonly #clients: Client[];
+  readonly #faultsMs: number;
   #left: number;
   #ends = 0;
   #done = false;
@@ -82,11 +92,12 @@ class World implements Surroundings, Town, Fate, Stage {
   /** The worst that happened to the queue since it was opened last. */
   #ending: Ending = "close";
 
-  constructor(seed: number, telling: boolean) {
+  constructor(seed: number, telling: boolean, plan: Plan | null) {
     this.seed = seed;
     this.dice = new Dice(seed);
     this.trace = new Trace(telling);
-    this.options = swarm(this.dice);
+    this.options = (plan?.options ?? swarm)(this.dice);
+    this.#faultsMs = plan?.faultsMs ?? faultsLimitMs;
     this.machine = new Machine(this.dice, this.trace);
     this.database = new SimulatedDatabase(this.machine);
     const diskMs = this.options.disk.latencyMs ?? 1;
@@ -94,6 +105,7 @@ class World implements Surroundings, Town, Fate, Stage {
     this.#left = this.options.operations;
     this.database.onCommit = (commit) => this.#committed(commit);
     this.database.onWentBack = (sequence) => this.observe((checker) => checker.wentBack?.(sequence));
+    if (plan !== null) this.machine.disk.faults.planned = plan.faultOf;
     this.machine.disk.onMisuse = (message) => this.fail(new Error(message));
     const { crashes, disk } = this.machine;
     crashes.mayCrash = () => !this.isCalm && this.#ends <= endsMax;
@@ -126,14 +138,14 @@ class World implements Surroundings, Town, Fate, Stage {
     }
     const { seed, options, trace, machine } = this;
     const { kills, powerLosses, crashes, disk } = machine;
-    const reached = { kills, powerLosses, faults: disk.faults + this.database.faults, points: crashes.reached };
+    const reached = { kills, powerLosses, faults: disk.faults.count + this.database.faults, points: crashes.reached };
     return { seed, reached, hash: trace.hash, events: loop.count, failure: this.#failure, story: trace.story, options };
   }
 
   /** First faults, then calm. */
   async #live(): Promise<void> {
     let over = false;
-    this.later(faultsLimitMs, () => (over = true));
+    this.later(this.#faultsMs, () => (over = true));
     await this.#wait(() => over || this.#clients.every((client) => client.finished));
     this.#beCalm();
     let quiet = false;
@@ -153,7 +165,9 @@ class World implements Surroundings, Town, Fate, Stage {
     this.isCalm = true;
     this.#left = 0;
     this.tell(() => "calm");
-    Object.assign(this.machine.disk.temper, { writeFails: 0, syncFails: 0, callFails: 0, capacityBytes: 2 ** 40 });
+    const { disk } = this.machine;
+    Object.assign(disk.temper, { writeFails: 0, syncFails: 0, callFails: 0, capacityBytes: 2 ** 40 });
+    disk.faults.planned = () => null;
     Object.assign(this.database.temper, {
       readFails: 0,
       readSlow: 0,
@@ -258,7 +272,6 @@ class World implements Surroundings, Town, Fate, Stage {
 
   /** What a process may say instead of serving: that its surroundings are failing, or that a file is damaged. */
   mayRefuse(error: unknown, code: string | null): boolean {
-    if (error instanceof Error && error.name === "DiskError") return true;
     if (this.rotten.present && (code === "JOURNAL_DAMAGED" || code === "JOURNAL_VERSION")) {
       this.rotten.refused = true;
       return true;

@@ -43,7 +43,8 @@ export const errorCodes = {
     remedy: "start that version again",
   },
   JOURNAL_FAILED: {
-    means: "the journal could not be written or synced; the instance takes no more writes",
+    means:
+      "the journal could not be opened, read, written or synced; an instance whose journal failed takes no more writes",
     remedy: "mend the disk and start again; what was answered is kept as `durability` says",
   },
   QUEUE_MISMATCH: {

@@ -34,7 +34,7 @@ export interface Events {
   /** Dead letters are none any more: stored, replaced by a later write, or given up. */
   readonly deadLetterEnded: { readonly ids: readonly string[]; readonly how: "retried" | "superseded" | "discarded" };
   /** The queue has reached a limit: a writer waits or was refused. */
-  readonly full: { readonly pendingBytes: number };
+  readonly full: { readonly pendingBytes: number; readonly diskFull: boolean };
   /** The writer stands still although there is work. */
   readonly stalled: { readonly reason: string };
   /** What an operator must know although no write is hurt: the database went back, a clock jumped. */

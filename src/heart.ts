@@ -42,8 +42,8 @@ export interface Heart {
   /**
    * Does work in one synchronous step, with every record that it reads in memory, and queues its changes as one frame.
    * Returns at once where all is in memory and there is room; else a promise. `work` may run more than once, and must
-   * do nothing but use the workspace. Throws what `work` throws (nothing has changed then), and QUEUE_FULL, DISK_FULL,
-   * STORE_DOWN, TOO_LARGE, CLOSED, JOURNAL_FAILED.
+   * do nothing but use the workspace; a hash that it read must not leave it as it is (see Workspace.get). Throws what
+   * `work` throws (nothing has changed then), and QUEUE_FULL, DISK_FULL, STORE_DOWN, TOO_LARGE, CLOSED, JOURNAL_FAILED.
    */
   execute<T>(work: (workspace: Workspace) => T, options?: WaitOptions): Executed<T> | Promise<Executed<T>>;
   /** The same for reading: changes that `work` makes are thrown away. */

@@ -57,7 +57,7 @@ export const optionTable = {
     min: mb,
     max: 1024 * gb,
     scope: "engine",
-    doc: "memory for records; pending ones may exceed it, as many as `queueBytes` has room for",
+    doc: "memory for records; the keys of pending ones may exceed it, as many as `queueRecords` allows",
   },
   queueBytes: {
     type: "bytes",
@@ -67,13 +67,21 @@ export const optionTable = {
     scope: "engine",
     doc: "disk for pending changes; at the limit a write waits or is refused",
   },
+  queueRecords: {
+    type: "count",
+    default: 2_000_000,
+    min: 1,
+    max: 1_000_000_000,
+    scope: "engine",
+    doc: "distinct records that may be pending, each some 300 bytes of memory; at the limit a write waits or is refused",
+  },
   waitMs: {
     type: "ms",
     default: second,
     min: 0,
     max: hour,
     scope: "engine",
-    doc: "how long a write waits for room in the queue before it is refused",
+    doc: "how long a write waits for room in the queue before it is refused; 0 refuses it at once",
   },
   segmentBytes: {
     type: "bytes",
@@ -107,9 +115,10 @@ export const optionTable = {
     scope: "engine",
     doc: "disk that the queue leaves free, because the database needs room to commit",
   },
+  // Longer than the old one takes to drain (closeMs) and to end, or a rolling restart fails when the database is down.
   ownerWaitMs: {
     type: "ms",
-    default: 10 * second,
+    default: 30 * second,
     min: 0,
     max: hour,
     scope: "engine",

@@ -8,7 +8,6 @@
 import type { Resolve } from "./address.js";
 import type { Bytes } from "./bytes.js";
 import {
-  apply,
   compose,
   hasEnded,
   isLive,
@@ -16,11 +15,12 @@ import {
   type Change,
   type Content,
   type Fields,
-  type Merge,
   type RecordChange,
   type RecordValue,
+  type Replace,
 } from "./change.js";
 import { WriteBehindError } from "./errors.js";
+import { FieldsDraft, type Laid } from "./fields-draft.js";
 
 /**
  * Looks a record up in memory: its value, null where it is known to be absent, undefined where it is not known. `reads`:
@@ -28,27 +28,25 @@ import { WriteBehindError } from "./errors.js";
  */
 export type Lookup = (record: Bytes, reads: boolean) => RecordValue | null | undefined;
 
-/** A change to be queued. `value` is what the record holds after it; undefined where that is not known. */
-export interface Written extends RecordChange {
-  readonly value: RecordValue | null | undefined;
-}
+/** A change to be queued. */
+export type Written = RecordChange;
+
+/** Fields of one hash at the most: V8's Map has 2^24 places, and half of them may be those of fields that left. */
+export const fieldsMax = 2 ** 23;
 
 /** A moment in a workspace to which it can go back. */
 export type Savepoint = number & { readonly savepoint: true };
 
-/** A record in a workspace. `value` undefined: not known. */
+/** A record in a workspace. `value` undefined: not known. A hash is what memory holds, or a draft over it. */
 interface Touched {
   readonly record: Bytes;
   value: RecordValue | null | undefined;
   change: Change | null;
+  /** The fields in `change`, where it has any. */
+  draft: FieldsDraft | null;
 }
 
-/** A touched record as it was before a change. */
-interface Undo {
-  readonly touched: Touched;
-  readonly value: RecordValue | null | undefined;
-  readonly change: Change | null;
-}
+const noFields: Fields = new Map<Bytes, Bytes>();
 
 /** The view and the collected changes of one command or transaction. */
 export class Workspace {
@@ -60,7 +58,8 @@ export class Workspace {
   #first: Touched | null = null;
   #more: Map<Bytes, Touched> | null = null;
   #missing: Set<Bytes> | null = null;
-  #undo: Undo[] | null = null;
+  /** How to take back each change since the first savepoint. */
+  #undo: (() => void)[] | null = null;
   #cleared = false;
 
   constructor(resolve: Resolve, lookup: Lookup, now: number) {
@@ -114,14 +113,13 @@ export class Workspace {
   /** Takes back every change since the savepoint. What was read stays read. */
   rollback(savepoint: Savepoint): void {
     const undo = this.#undo ?? [];
-    while (undo.length > savepoint) {
-      const { touched, value, change } = undo.pop() as Undo;
-      touched.value = value;
-      touched.change = change;
-    }
+    while (undo.length > savepoint) undo.pop()?.();
   }
 
-  /** The value at a key: bytes, a hash, or null where there is nothing. */
+  /**
+   * The value at a key: bytes, a hash, or null where there is nothing. The hash is true in this step only, later ones
+   * show in it: what leaves the work must be a copy of it, or made of it (promise 2).
+   */
   get(key: Bytes): Content | null {
     const { record, field } = this.#resolve(key);
     const value = this.#read(record);
@@ -137,7 +135,7 @@ export class Workspace {
     return content;
   }
 
-  /** The hash at a key, or null. Throws WRONG_TYPE on a string. */
+  /** The hash at a key, true in this step only, or null. Throws WRONG_TYPE on a string. */
   getHash(key: Bytes): Fields | null {
     const content = this.get(key);
     return content === null ? null : fieldsOf(content, key);
@@ -154,14 +152,14 @@ export class Workspace {
     const { record, field } = this.#resolve(key);
     if (field === null) return this.#replace(record, value, expiresAt);
     if (expiresAt !== null) throw fieldExpiry(key);
-    this.#merge(this.#touch(record, false), { set: new Map([[field, value]]), unset: new Set() }, undefined);
+    this.#mergeFields(this.#touch(record, false), new Map([[field, value]]), new Set());
   }
 
   /** Makes the key hold another string and keeps its end (INCR, SET KEEPTTL). Needs the record in memory. */
   updateString(key: Bytes, value: Bytes): void {
     const { record, field } = this.#resolve(key);
     if (field === null) this.#replace(record, value, this.#read(record)?.expiresAt ?? null);
-    else this.#merge(this.#touch(record, true), { set: new Map([[field, value]]), unset: new Set() }, undefined);
+    else this.#mergeFields(this.#touch(record, true), new Map([[field, value]]), new Set());
   }
 
   /** Sets fields of the hash at a key, making it where it is absent. Needs the record in memory. */
@@ -169,8 +167,10 @@ export class Workspace {
     const { record, field } = this.#resolve(key);
     if (field !== null) throw wrongType(key, "a string", "a hash");
     const value = this.#read(record);
-    if (value !== null) fieldsOf(value.content, key);
-    if (fields.size > 0) this.#merge(this.#touch(record, true), { set: new Map(fields), unset: new Set() }, undefined);
+    const there = value === null ? noFields : fieldsOf(value.content, key);
+    if (fields.size === 0) return;
+    if (there.size + fields.size > fieldsMax) checkFieldCount(key, there, fields);
+    this.#mergeFields(this.#touch(record, true), new Map(fields), new Set());
   }
 
   /** Takes fields out of the hash at a key; with its last field the record goes. Needs the record in memory. */
@@ -183,7 +183,7 @@ export class Workspace {
     const unset = new Set(fields.filter((name) => there.has(name)));
     if (unset.size === 0) return;
     if (unset.size === there.size) this.#remove(record);
-    else this.#merge(this.#touch(record, true), { set: new Map(), unset }, undefined);
+    else this.#mergeFields(this.#touch(record, true), new Map(), unset);
   }
 
   /** Sets or clears the end of a key. Does nothing where there is no such key; an end in the past removes it. */
@@ -193,8 +193,10 @@ export class Workspace {
     if (expiresAt !== null) checkEnd(record, expiresAt);
     const value = this.#read(record);
     if (value === null || value.expiresAt === expiresAt) return;
-    if (hasEnded(expiresAt, this.now)) this.#remove(record);
-    else this.#merge(this.#touch(record, true), null, expiresAt);
+    if (hasEnded(expiresAt, this.now)) return this.#remove(record);
+    const touched = this.#touch(record, true);
+    const change = composed(touched.change, { kind: "merge", fields: null, expiresAt });
+    this.#put(touched, { content: value.content, expiresAt }, change, touched.draft);
   }
 
   /** Removes the key; changes nothing where it is known that there is none. Needs nothing in memory. */
@@ -204,13 +206,13 @@ export class Workspace {
     const touched = this.#touch(record, false);
     const value = touched.value;
     if (value === null || (value !== undefined && !fieldsOf(value.content, key).has(field))) return;
-    this.#merge(touched, { set: new Map(), unset: new Set([field]) }, undefined);
+    this.#mergeFields(touched, new Map(), new Set([field]));
   }
 
   /** Everything is gone, what this work changed before too. It is a frame of its own: no change may follow. */
   clear(): void {
     this.#cleared = true;
-    this.#eachTouched((touched) => this.#put(touched, null, null));
+    this.#eachTouched((touched) => this.#assign(touched, null, null, null));
   }
 
   #replace(record: Bytes, content: Content, expiresAt: number | null): void {
@@ -220,32 +222,49 @@ export class Workspace {
     }
     const touched = this.#touch(record, false);
     // A row that is in the database although the record has ended or was deleted must go, not be updated.
-    this.#set(touched, { kind: "replace", content, expiresAt, afterRemove: touched.value === null });
+    const whole: Replace = { kind: "replace", content, expiresAt, afterRemove: touched.value === null };
+    this.#put(touched, whole, composed(touched.change, whole), null);
   }
 
   #remove(record: Bytes): void {
     const touched = this.#touch(record, false);
-    if (touched.value !== null) this.#set(touched, remove);
+    if (touched.value !== null) this.#put(touched, null, remove, null);
   }
 
-  #merge(touched: Touched, fields: Merge["fields"], expiresAt: number | null | undefined): void {
-    const merge: Merge = { kind: "merge", fields, expiresAt };
-    // On a record known to be absent, expired or deleted the change is always a whole one.
-    this.#set(touched, touched.value === null ? compose(remove, merge) : merge);
+  /** Sets and takes out fields. Costs as much as there are of them; both maps are this work's own from now on. */
+  #mergeFields(touched: Touched, set: Map<Bytes, Bytes>, unset: Set<Bytes>): void {
+    const { value, draft } = touched;
+    if (draft !== null) {
+      for (const field of unset) this.#lay(draft, field, null);
+      for (const [field, to] of set) this.#lay(draft, field, to);
+      return;
+    }
+    const fresh = new FieldsDraft(hashOf(value) ?? noFields, set, unset);
+    const after = value === undefined ? undefined : { content: fresh, expiresAt: value?.expiresAt ?? null };
+    this.#put(touched, after, merged(touched, set, unset), fresh);
   }
 
-  #set(touched: Touched, change: Change): void {
+  #lay(draft: FieldsDraft, field: Bytes, what: Laid): void {
+    if (this.#undo !== null) {
+      const before = draft.laid(field);
+      this.#undo.push(() => draft.lay(field, before));
+    }
+    draft.lay(field, what);
+  }
+
+  #put(touched: Touched, value: Touched["value"], change: Change, draft: FieldsDraft | null): void {
     if (this.#cleared) throw changeAfterClear();
-    // What a whole change leaves behind is known even where the record was not in memory.
-    const value =
-      change.kind === "merge" && touched.value === undefined ? undefined : apply(touched.value ?? null, change);
-    this.#put(touched, value, touched.change === null ? change : compose(touched.change, change));
+    this.#assign(touched, value, change, draft);
   }
 
-  #put(touched: Touched, value: RecordValue | null | undefined, change: Change | null): void {
-    if (this.#undo !== null) this.#undo.push({ touched, value: touched.value, change: touched.change });
+  #assign(touched: Touched, value: Touched["value"], change: Change | null, draft: FieldsDraft | null): void {
+    if (this.#undo !== null) {
+      const before = { ...touched };
+      this.#undo.push(() => Object.assign(touched, before));
+    }
     touched.value = value;
     touched.change = change;
+    touched.draft = draft;
   }
 
   #read(record: Bytes): RecordValue | null {
@@ -263,7 +282,7 @@ export class Workspace {
     if (before !== undefined) return before;
     const found = this.#cleared ? null : this.#lookup(record, reads);
     const value = found === undefined || isLive(found, this.now) ? found : null;
-    const touched: Touched = { record, value, change: null };
+    const touched: Touched = { record, value, change: null, draft: null };
     if (first === null) {
       this.#first = touched;
     } else {
@@ -277,6 +296,37 @@ export class Workspace {
     if (this.#first !== null) call(this.#first);
     for (const touched of this.#more?.values() ?? []) call(touched);
   }
+}
+
+function hashOf(value: Touched["value"]): Fields | null {
+  return value === undefined || value === null || typeof value.content === "string" ? null : value.content;
+}
+
+/** One change with the effect of what the work did to a record before, and then of this. */
+function composed(older: Change | null, newer: Change): Change {
+  return older === null ? newer : compose(older, newer);
+}
+
+/** The change that a merge makes of a record without a draft. Its maps are the ones given: they become the draft's. */
+function merged({ value, change }: Touched, set: Fields, unset: ReadonlySet<Bytes>): Change {
+  // On a record known to be absent, expired or deleted the change is always a whole one.
+  if (value === null) return { kind: "replace", content: set, expiresAt: null, afterRemove: true };
+  // Only a string can be here: a hash that this work made has a draft.
+  if (change?.kind === "replace") return { ...change, content: set };
+  return composed(change, { kind: "merge", fields: { set, unset }, expiresAt: undefined });
+}
+
+function checkFieldCount(key: Bytes, there: Fields, fields: Fields): void {
+  let count = there.size;
+  for (const field of fields.keys()) if (!there.has(field)) count += 1;
+  if (count <= fieldsMax) return;
+  throw new WriteBehindError(
+    "TOO_LARGE",
+    `${JSON.stringify(key)} would have ${count} fields; the most is ${fieldsMax}`,
+    {
+      hint: "spread them over several hashes",
+    },
+  );
 }
 
 function fieldsOf(content: Content, key: Bytes): Fields {

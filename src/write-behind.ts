@@ -23,10 +23,11 @@ import type {
   WaitOptions,
   Watch,
 } from "./heart.js";
-import type { Host, Timer } from "./host/host.js";
-import { abortable, bodyOf, NotYet } from "./heart/attempt.js";
+import type { Host } from "./host/host.js";
+import { abortable, bodyOf, NotYet, Pins } from "./heart/attempt.js";
 import { DeadLetterDesk } from "./heart/dead-letters.js";
-import { closed, closedBeforeStored, journalFailed, paused } from "./heart/failures.js";
+import { checkSizes } from "./heart/door.js";
+import { cannotOpen, closed, closedBeforeStored, Failing, journalFailed, paused } from "./heart/failures.js";
 import { Flushes } from "./heart/flushes.js";
 import { Inspector } from "./heart/inspector.js";
 import { Loads } from "./heart/loads.js";
@@ -37,17 +38,19 @@ import { frameBytes } from "./queue/journal/frame.js";
 import { Journal } from "./queue/journal/journal.js";
 import { JournalReader } from "./queue/journal/reader.js";
 import type { Durability, FrameBody } from "./queue/queue.js";
+import { Pausing } from "./heart/pausing.js";
+import { ReadBack } from "./heart/read-back.js";
 import { recover } from "./heart/recover.js";
 import { describeStatus } from "./heart/status.js";
-import { Drain, whereLeft, withinDeadline } from "./heart/stopping.js";
+import { Ticks } from "./heart/ticks.js";
+import { Drain, firstFailure, whereLeft, withinDeadline } from "./heart/stopping.js";
 import type { Store, StoreDescriptor, StoreReader } from "./store/store.js";
 import { openReader } from "./store/thread-reader.js";
 import { Workspace, type Lookup, type Written } from "./workspace.js";
 import { WriterSide } from "./heart/writer-side.js";
 import { startWriter, type WriterHandle } from "./writer/writer-link.js";
 
-/** How often ended records are looked for, and among how many at a time. */
-const tickMs = 500;
+/** So many records are looked at in one tick for those that have ended: to free memory, they read as absent anyway. */
 const expiredPerTickMax = 2000;
 
 /** Stopping may take so long, at the least, where a commit is in hand. */
@@ -71,16 +74,17 @@ export interface HeartParts {
  */
 export async function openHeart(parts: HeartParts): Promise<Heart> {
   const { host, options, store } = parts;
-  const folder = await ownFolder(host, options.data, options.ownerWaitMs, parts.signal);
+  let folder: OwnedFolder | null = null;
   try {
+    folder = await ownFolder(host, options.data, options.ownerWaitMs, parts.signal);
     const journalFolder = `${options.data}/journal`;
     const journal = await Journal.open(host, journalFolder, options);
     const engine = new Engine(parts, folder, journal, openReader(store, host));
     await engine.begin(journalFolder, parts.signal);
     return engine;
   } catch (error) {
-    await folder.release();
-    throw error;
+    await folder?.release();
+    throw cannotOpen(error, options.data);
   }
 }
 
@@ -90,6 +94,7 @@ class Engine implements Heart {
   readonly #options: EngineOptions;
   readonly #store: Store | StoreDescriptor;
   readonly #folder: OwnedFolder;
+  readonly #pausing: Pausing;
   readonly #journal: Journal;
   readonly #cache: MemoryCache;
   readonly #reader: StoreReader;
@@ -97,64 +102,82 @@ class Engine implements Heart {
   readonly #side: WriterSide;
   readonly #resolve: Resolve = keyIsRecord;
   readonly #marks: Marks;
+  readonly #ticks: Ticks;
   readonly #flushes: Flushes;
   readonly deadLetters: DeadLetters;
   readonly #drain: Drain;
-  readonly #failureCalls: ((error: WriteBehindError) => void)[] = [];
+  readonly #failing = new Failing();
   #writer: WriterHandle | null = null;
   #inspector: Inspector | null = null;
-  #failure: WriteBehindError | null = null;
+  #back: ReadBack | null = null;
   #closing: Promise<CloseReport> | null = null;
-  #timer: Timer | null = null;
-  #paused = false;
-  #pauses = 0;
   #now = 0;
+  /** Whether the work that is being tried was tried before: a read is one hit or one miss, not both. */
+  #repeats = false;
   readonly #lookup: Lookup = (record, reads) =>
-    reads ? this.#cache.lookup(record, this.#now) : this.#cache.peek(record, this.#now);
+    reads && !this.#repeats ? this.#cache.lookup(record, this.#now) : this.#cache.peek(record, this.#now);
 
   constructor(parts: HeartParts, folder: OwnedFolder, journal: Journal, reader: StoreReader) {
     this.#host = parts.host;
     this.#options = parts.options;
     this.#store = parts.store;
     this.#folder = folder;
+    this.#pausing = new Pausing(folder);
     this.#journal = journal;
     this.#reader = reader;
-    this.#cache = new MemoryCache({ bytesMax: parts.options.cacheBytes, absentMs: parts.options.absentMs });
+    this.#cache = new MemoryCache({
+      bytesMax: parts.options.cacheBytes,
+      absentMs: parts.options.absentMs,
+      readable: () => journal.written,
+    });
     this.#loads = new Loads({
       reader,
       cache: this.#cache,
       over: (record, row) => this.#side.parked.over(record, row),
+      readBack: (record, inLog, row) => (this.#back as ReadBack).value(record, inLog, row),
       clock: parts.host.clock,
       atOnceMax: parts.options.loadsMax,
       heldMs: parts.options.waitMs,
       now: () => this.#logTime(),
+      reached: () => this.#side.reached,
+      onMoved: () => this.#side.lookAgain(this.#writer),
     });
-    this.#side = new WriterSide(parts.host.clock, journal, this.#cache, this.events);
+    this.#side = new WriterSide(parts.host.clock, journal, this.#cache, this.events, parts.options.delayMs);
+    this.#side.kind = parts.store.kind ?? this.#side.kind;
     this.#flushes = new Flushes(this.#side, (sequence, reached) => this.whenStored(sequence, reached));
-    this.deadLetters = new DeadLetterDesk(this.#side.parked, () => this.#openWriter());
+    this.deadLetters = new DeadLetterDesk(this.#side.parked, () => {
+      this.#assertOpen();
+      return this.#writer as WriterHandle;
+    });
     this.#side.onWentBack = (healed) => this.#loads.hold(healed);
     this.#marks = new Marks(journal);
+    this.#ticks = new Ticks(parts.host.clock, () => {
+      this.#cache.expire(this.#logTime(), expiredPerTickMax);
+      this.#side.watch(this.#pausing.on);
+    });
     this.#drain = new Drain(parts.host.clock, (done) => this.whenStored(journal.accepted, done));
+    journal.pendingRecords = () => this.#cache.pendingRecords;
     journal.onFailed = (error) => this.#fail(error);
   }
 
   /** Starts the writer and takes what is pending into the cache. Then clients may come. */
   async begin(journalFolder: string, signal?: AbortSignal): Promise<void> {
     try {
-      this.#paused = await this.#folder.isPaused();
+      await this.#pausing.recall();
       const { logId } = this.#journal;
       const frames = () => JournalReader.open(this.#host.disk, journalFolder, logId);
       this.#writer = startWriter(
         this.#host,
-        { store: this.#store, folder: journalFolder, frames, logId, paused: this.#paused, options: this.#options },
+        { store: this.#store, folder: journalFolder, frames, logId, paused: this.#pausing.on, options: this.#options },
         this.#side,
       );
       const from = await abortable(this.#side.firstPosition(this.#journal), signal);
+      this.#back = new ReadBack(this.#journal, await frames());
       const log = await frames();
       this.#inspector = new Inspector(log, this.#journal, this.#cache, this.#reader, this.#side.parked, this.#resolve);
-      await recover(log, from, this.#journal.accepted, this.#cache, this.#side);
+      await recover(log.read(from, this.#journal.accepted), this.#cache, this.#side);
       this.#side.begin();
-      this.#tick();
+      this.#ticks.begin();
     } catch (error) {
       await this.#stopParts();
       throw error;
@@ -187,7 +210,8 @@ class Engine implements Heart {
   }
 
   /** One try: all in one synchronous step, or nothing and what is missing. */
-  #attempt<T>(work: (workspace: Workspace) => T, write: boolean): Executed<T> | NotYet {
+  #attempt<T>(work: (workspace: Workspace) => T, write: boolean, repeats = false): Executed<T> | NotYet {
+    this.#repeats = repeats;
     this.#now = this.#logTime();
     this.#cache.seen = 0;
     const workspace = new Workspace(this.#resolve, this.#lookup, this.#now);
@@ -200,11 +224,12 @@ class Engine implements Heart {
     }
     if (workspace.hasMissing) return new NotYet(workspace, 0);
     const changes = write ? workspace.changes() : nothing;
+    if (this.#store.limits !== undefined) checkSizes(changes, this.#store.limits);
     const body = bodyOf(changes, write && workspace.cleared);
     if (body === null) return { value, sequence: this.#cache.seen, frame: 0 };
     const bytes = frameBytes(body);
     if (!this.#journal.hasRoom(bytes)) return new NotYet(workspace, bytes);
-    const frame = this.#take(body, changes);
+    const frame = this.#take(body, changes, bytes);
     return { value, sequence: frame, frame };
   }
 
@@ -215,38 +240,35 @@ class Engine implements Heart {
     first: NotYet,
     options: WaitOptions,
   ): Promise<Executed<T>> {
-    const pinned = new Set<Bytes>();
+    const pins = new Pins(this.#cache);
     // One deadline for all waits: where many write, others may take the room that this one was woken for.
     const deadline = this.#host.clock.monotonic() + this.#options.waitMs;
     try {
       for (let notYet = first; ;) {
-        for (const record of notYet.workspace.records) {
-          if (!pinned.has(record)) this.#cache.pin(record);
-          pinned.add(record);
-        }
+        pins.add(notYet.workspace.records);
         if (notYet.bytes === 0) await abortable(this.#loads.load(notYet.workspace.missing), options.signal);
         else await this.#whenRoom(notYet.bytes, deadline, options.signal);
         this.#assertOpen();
-        const done = this.#attempt(work, write);
+        const done = this.#attempt(work, write, true);
         if (!(done instanceof NotYet)) return done;
         notYet = done;
       }
     } finally {
-      for (const record of pinned) this.#cache.unpin(record);
+      pins.release();
     }
   }
 
   /** The one place where a change enters: queue and cache, in one synchronous step. */
-  #take(body: FrameBody, changes: readonly Written[]): number {
-    const sequence = this.#journal.append(body, this.#now);
+  #take(body: FrameBody, changes: readonly Written[], bytes: number): number {
+    const sequence = this.#journal.append(body, this.#now, bytes);
     if (body.kind === "clear") this.#cache.clear(sequence);
-    for (const { record, change, value } of changes) this.#cache.write(record, change, sequence, value);
+    for (const { record, change } of changes) this.#cache.write(record, change, sequence);
     this.#side.accepted(sequence, body.kind === "clear" ? 1 : changes.length);
     return sequence;
   }
 
   async #whenRoom(bytes: number, deadline: number, signal: AbortSignal | undefined): Promise<void> {
-    if (this.events.has("full")) this.events.emit("full", { pendingBytes: this.#journal.stats().pendingBytes });
+    if (this.events.has("full")) this.events.emit("full", this.#journal.fullness);
     this.#writer?.hurry(this.#journal.accepted);
     const waitMs = Math.max(0, deadline - this.#host.clock.monotonic());
     await this.#journal.whenRoom(bytes, { waitMs, signal });
@@ -271,34 +293,30 @@ class Engine implements Heart {
   }
 
   onFailed(call: (error: WriteBehindError) => void): void {
-    if (this.#failure === null) this.#failureCalls.push(call);
-    else call(this.#failure);
+    this.#failing.onFailed(call);
   }
 
   async flush(options: WaitOptions & { readonly keys?: readonly Bytes[] | undefined } = {}): Promise<FlushReport> {
     this.#assertOpen();
     const records = options.keys?.map((key) => this.#resolve(key).record) ?? null;
-    return this.#flushes.flush(this.#journal.accepted, records, this.#paused, options.signal);
+    return this.#flushes.flush(this.#journal.accepted, records, this.#pausing.on, options.signal);
   }
 
   async pause(): Promise<void> {
     this.#assertOpen();
-    this.#paused = true;
-    this.#pauses++;
-    const stands = this.#writer?.pause();
-    this.#flushes.endAll(paused());
-    await this.#folder.rememberPause(true);
-    await stands;
+    await this.#pausing.begin(() => {
+      const stands = this.#writer?.pause();
+      this.#flushes.endAll(paused());
+      return stands;
+    });
   }
 
   async resume(): Promise<void> {
     this.#assertOpen();
-    const pauses = this.#pauses;
-    await this.#folder.rememberPause(false);
-    // Who has paused it meanwhile has the last word.
-    if (this.#pauses !== pauses) return;
-    this.#paused = false;
-    this.#writer?.resume();
+    await this.#pausing.end(() => {
+      this.#side.resumed();
+      this.#writer?.resume();
+    });
   }
 
   async step(): Promise<StepReport> {
@@ -312,9 +330,9 @@ class Engine implements Heart {
       journal: this.#journal,
       cache: this.#cache,
       side: this.#side,
-      paused: this.#paused,
+      paused: this.#pausing.on,
       closing: this.#closing !== null,
-      failure: this.#failure,
+      failure: this.#failing.error,
       now: this.#logTime(),
     });
   }
@@ -335,7 +353,7 @@ class Engine implements Heart {
 
   async #close(deadlineMs: number): Promise<CloseReport> {
     const startedAt = this.#host.clock.monotonic();
-    const willDrain = !this.#paused && this.#failure === null;
+    const willDrain = !this.#pausing.on && this.#failing.error === null;
     if (willDrain && this.#journal.accepted > this.#side.stored) await this.#drain.begin(deadlineMs);
     try {
       await this.#stopParts(Math.max(stopMsMin, deadlineMs - (this.#host.clock.monotonic() - startedAt)));
@@ -344,23 +362,22 @@ class Engine implements Heart {
       this.#side.fail(closedBeforeStored());
     }
     const changes = this.#side.pendingChanges;
-    const [{ durable }, { data }, failure] = [this.#journal, this.#options, this.#failure];
+    const [{ durable }, { data }, failure] = [this.#journal, this.#options, this.#failing.error];
     const leftIn = await whereLeft(this.#host.disk, { changes, data, durable, failure });
     return { drained: changes === 0, pendingChanges: changes, leftIn, deadLetters: this.#side.parked.count };
   }
 
   /** Stops every part, whatever another one fails of: the folder must be free for the next owner. */
   async #stopParts(deadlineMs = stopMsMin): Promise<void> {
-    this.#timer?.cancel();
+    this.#ticks.end();
     this.#loads.end(closed());
     await this.#writer?.stop(deadlineMs);
     const reader = withinDeadline(this.#host.clock, deadlineMs, this.#reader.close());
-    const inspector = this.#inspector?.close() ?? Promise.resolve();
-    const results = await Promise.allSettled([reader, inspector, this.#journal.close()]);
+    const logs = [this.#inspector, this.#back].map(async (log) => log?.close());
+    const failed = await firstFailure([reader, ...logs, this.#journal.close()]);
     await this.#folder.release();
     // That the journal has failed was said when it failed.
-    const failed = results.find((result) => result.status === "rejected");
-    if (failed !== undefined && this.#failure === null) throw failed.reason;
+    if (failed !== null && this.#failing.error === null) throw failed.reason;
   }
 
   /** Log time never goes back, whatever the wall clock does. */
@@ -368,29 +385,16 @@ class Engine implements Heart {
     return Math.max(this.#host.clock.now(), this.#journal.lastAt);
   }
 
-  /** Frees the memory of ended records, a few at a time. */
-  #tick(): void {
-    this.#timer = this.#host.clock.after(tickMs, () => {
-      this.#cache.expire(this.#logTime(), expiredPerTickMax);
-      this.#tick();
-    });
-  }
-
-  #openWriter(): WriterHandle {
-    this.#assertOpen();
-    return this.#writer as WriterHandle;
-  }
-
   #assertOpen(): void {
-    if (this.#failure !== null) throw journalFailed(this.#failure);
+    if (this.#failing.error !== null) throw journalFailed(this.#failing.error);
     if (this.#closing !== null) throw closed();
   }
 
   #fail(error: WriteBehindError): void {
-    this.#failure = error;
+    this.#failing.error = error;
     this.#marks.fail(error);
     // Nothing is written to the database that may not be durable, so what waits for it waits in vain.
     this.#side.fail(journalFailed(error));
-    for (const call of this.#failureCalls) call(error);
+    this.#failing.tell(error);
   }
 }

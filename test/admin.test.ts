@@ -36,12 +36,13 @@ class FakeHeart {
   failed: ((error: WriteBehindError) => void) | null = null;
   refuse: WriteBehindError | null = null;
   state: Status["state"] = "running";
+  reason: string | null = null;
 
   onFailed(call: (error: WriteBehindError) => void): void {
     this.failed = call;
   }
   status(): Status {
-    return { ...status, state: this.state };
+    return { ...status, state: this.state, reason: this.reason };
   }
   inspect(key: Bytes): Promise<Pick<Inspection, "key">> {
     this.asked.push(["inspect", key]);
@@ -276,11 +277,22 @@ describe("endpoints", () => {
     await expect.poll(() => signal?.aborted).toBe(true);
   });
 
-  test("health: live until the journal fails, ready until it stops", async () => {
+  test("health: live until the journal fails, ready until it stops or stands still", async () => {
     expect((await call("GET", "/health/live")).json).toEqual({ live: true });
     expect((await call("GET", "/health/ready")).json).toEqual({ ready: true, state: "running", reason: null });
-    heart.state = "draining";
-    expect(await call("GET", "/health/ready")).toMatchObject({ status: 503, json: { ready: false } });
+    // A database that is to be mended, and a pause, keep no client from being served.
+    for (const state of ["broken", "paused"] as const) {
+      heart.state = state;
+      expect(await call("GET", "/health/ready")).toMatchObject({ status: 200, json: { ready: true, state } });
+    }
+    for (const state of ["draining", "stalled"] as const) {
+      heart.state = state;
+      heart.reason = `why it is ${state}`;
+      expect(await call("GET", "/health/ready")).toMatchObject({
+        status: 503,
+        json: { ready: false, state, reason: heart.reason },
+      });
+    }
     heart.failed?.(new WriteBehindError("JOURNAL_FAILED", "the disk is gone"));
     expect(await call("GET", "/health/live")).toMatchObject({
       status: 503,

@@ -32,13 +32,15 @@ beforeEach(() => {
 
 describe("what a lookup gives is the true value, or not known", () => {
   it.each([
-    ["a large cache", 1_000_000, 1000],
-    ["a cache that holds two records", 600, 20],
-    ["a cache that holds nothing and remembers nothing", 1, 0],
-  ])("%s", (_, bytesMax, absentMs) => {
+    ["a large cache", 1_000_000, 1000, null],
+    ["a cache that holds two records", 600, 20, null],
+    ["a cache that holds nothing and remembers nothing", 1, 0, null],
+    ["a cache that drops what is pending and in the log", 1, 20, 0],
+    ["a cache that drops some of what is pending", 900, 20, 2],
+  ])("%s", (_, bytesMax, absentMs, unread) => {
     fc.assert(
       fc.property(fc.array(event, { minLength: 1, maxLength: 100, size: "max" }), (events) => {
-        const world = new World(bytesMax, absentMs);
+        const world = new World(bytesMax, absentMs, unread);
         for (const one of events) world.step(one);
       }),
       { numRuns: 120 },

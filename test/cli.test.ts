@@ -59,6 +59,37 @@ describe("usage", () => {
     expect(ran).toMatchObject({ code, out: "" });
   });
 
+  test.each([
+    [[], 2, "USAGE", /unknown option '--json'/],
+    [["sttus"], 2, "USAGE", /unknown command 'sttus' \(Did you mean status/],
+    [["status", "--frob"], 2, "USAGE", /unknown option '--frob'/],
+    [["inspect"], 2, "USAGE", /missing required argument/],
+    [["serve", "--delay", "soon"], 2, "CONFIG", /--delay-ms is "soon"/],
+    [["serve", "--config", "/nowhere.yaml"], 2, "USAGE", /cannot be read/],
+    [["serve", "--store", "sqlite:/nowhere/a.db", "--data", "DATA"], 1, "STORE_DOWN", /its folder does not exist/],
+    [["status", "--admin", "http://127.0.0.1:1"], 3, "NO_SERVER", /there is no server at/],
+    [["check", "--data", "/nowhere"], 1, "FAILED", /there is no journal in/],
+    [["trace", "GET", "a"], 2, "USAGE", /a command with its arguments is one argument/],
+  ])("%j with --json ends with %d and an error in JSON, code %s", (args, exit, code, message) =>
+    inFolder(async (folder) => {
+      const [verb = "", ...rest] = args.map((arg) => (arg === "DATA" ? join(folder, "data") : arg));
+      const ran = await run(verb === "" ? ["--json"] : [verb, "--json", ...rest]);
+      expect(ran).toMatchObject({ code: exit, out: "" });
+      // What else is on stderr are lines of the log, JSON too.
+      const { error } = JSON.parse(ran.err.trimEnd().split("\n").at(-1) as string) as { error: object };
+      expect(error).toEqual({
+        code,
+        message: expect.stringMatching(message) as string,
+        hint: expect.any(String) as string,
+      });
+    }),
+  );
+
+  test("--json behind the command of `send` is the command's: its error is text", async () => {
+    const ran = await run(["send", "--port", "1", "SET", "k", "--json"]);
+    expect(ran).toMatchObject({ code: 3, err: expect.stringMatching(/^there is no server/) as string });
+  });
+
   test("--version and --help are done", async () => {
     expect(await run(["--version"])).toMatchObject({
       code: 0,
@@ -163,6 +194,23 @@ describe("a server and the verbs", () => {
           code: 1,
           err: "the writer is paused, so nothing reaches the database\nhint: npx write-behind resume\n",
         });
+        const refused = await lab.run("flush", "--json");
+        expect([refused.code, refused.out, JSON.parse(refused.err)]).toEqual([
+          1,
+          "",
+          {
+            error: {
+              code: "CLOSED",
+              message: "the writer is paused, so nothing reaches the database",
+              hint: "npx write-behind resume",
+            },
+          },
+        ]);
+        const wrong = await lab.send("--json", "HGET", "user:1:name", "field");
+        expect([wrong.code, JSON.parse(wrong.out)]).toEqual([
+          1,
+          { error: { code: "WRONGTYPE", message: expect.stringContaining("Operation") as string, hint: null } },
+        ]);
         expect((await lab.run("status")).out).toMatch(/^state +paused/);
         expect(await lab.run("step")).toMatchObject({
           code: 0,

@@ -201,6 +201,7 @@ describe("when a parked group is tried", () => {
     stepping: false,
     ordered: false,
     hurried: false,
+    restUntil: null,
     notBefore: null,
     inHand: false,
     seen: null,

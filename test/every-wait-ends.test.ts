@@ -4,9 +4,11 @@ import { getEventListeners } from "node:events";
 import { rmSync } from "node:fs";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
+import type { Bytes } from "../src/bytes.js";
 import { DiskError, type Host } from "../src/host/host.js";
 import { nodeHost } from "../src/host/node-host.js";
 import { memoryStore } from "../src/index.js";
+import { readMs } from "../src/heart/loads.js";
 import { silentMs } from "../src/heart/writer-side.js";
 import { StoreError, type Store } from "../src/store/store.js";
 import { engineKit } from "./engine-kit.js";
@@ -179,5 +181,24 @@ test("a database that is silent at the start does not keep what is pending from 
     after: (delayMs, call, keepsAlive) => host.clock.after(delayMs === silentMs ? 0 : delayMs, call, keepsAlive),
   };
   const wb = await start(storeWith({ open: () => new Promise(() => {}) }), { data }, { ...host, clock });
+  expect(await wb.get("k")).toBe("v");
+});
+
+test("a database that is silent to a read: the read ends, and a later one may succeed", async () => {
+  const host = nodeHost();
+  // The wait for a silent database is over at once.
+  const clock: Host["clock"] = {
+    ...host.clock,
+    after: (delayMs, call, keepsAlive) => host.clock.after(delayMs === readMs ? 0 : delayMs, call, keepsAlive),
+  };
+  let silent = true;
+  const read: Store["read"] = (records) =>
+    silent ? new Promise(() => {}) : Promise.resolve(records.map(() => ({ content: "v" as Bytes, expiresAt: null })));
+  const wb = await start(storeWith({ read }), {}, { ...host, clock });
+  await expect(wb.get("k")).rejects.toMatchObject({
+    code: "STORE_DOWN",
+    message: expect.stringContaining("it has said nothing for 30 s") as string,
+  });
+  silent = false;
   expect(await wb.get("k")).toBe("v");
 });

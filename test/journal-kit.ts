@@ -107,7 +107,14 @@ export function hostOn(disk: Disk): Host {
 }
 
 export function options(more: Partial<JournalOptions> = {}): JournalOptions {
-  const limits = { segmentBytes: 64 * kb, queueBytes: 64 * kb * kb, retainBytes: 0, retainMs: 0, diskReserve: 0 };
+  const limits = {
+    segmentBytes: 64 * kb,
+    queueBytes: 64 * kb * kb,
+    queueRecords: 1e9,
+    retainBytes: 0,
+    retainMs: 0,
+    diskReserve: 0,
+  };
   return { durability: "disk", ...limits, ...more };
 }
 

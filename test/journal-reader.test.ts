@@ -5,6 +5,9 @@ import { expect, test } from "vitest";
 import { nodeHost } from "../src/host/node-host.js";
 import { Journal } from "../src/queue/journal/journal.js";
 import { JournalReader } from "../src/queue/journal/reader.js";
+import { beginSegment, recoverJournal, type Recovered } from "../src/queue/journal/recovery.js";
+import type { SegmentHeader } from "../src/queue/journal/segment.js";
+import type { Post } from "../src/queue/journal/signposts.js";
 import type { Position } from "../src/queue/queue.js";
 import { appendGroups, appendSome, folder, MemoryDisk, openOn, options, range, readAll, set } from "./journal-kit.js";
 
@@ -90,4 +93,40 @@ test("damage under the mark is told by file and offset, whenever it came", async
   });
   await reader.close();
   await journal.close();
+});
+
+test("finds each frame from its post, over segments, a restart, and a segment that has a header and no frame", async () => {
+  const disk = new MemoryDisk();
+  const found = async (journal: Journal): Promise<number[]> => {
+    await journal.syncNow();
+    const reader = await JournalReader.open(disk, folder, journal.logId);
+    const sequences: number[] = [];
+    for (let sequence = journal.accepted; sequence >= 1; sequence -= 7) {
+      const frame = await reader.frameNear(sequence, journal.postBefore(sequence) as Post);
+      sequences.push(frame?.frame.position.sequence ?? 0);
+    }
+    await reader.close();
+    return sequences;
+  };
+  const expected = (journal: Journal): number[] =>
+    Array.from({ length: Math.ceil(journal.accepted / 7) }, (_, i) => journal.accepted - 7 * i);
+  const first = await openOn(disk);
+  await appendSome(first, 300, "x".repeat(1000));
+  expect(await found(first)).toEqual(expected(first));
+  expect(first.stats().segments).toBeGreaterThan(3);
+  await first.close();
+
+  // What a crash leaves between the header of a new segment and its first frame.
+  const recovered = await recoverJournal(disk, folder);
+  const end = recovered?.segments.at(-1)?.header as SegmentHeader;
+  const { last, logOffset } = recovered as Recovered;
+  const file = await disk.open(`${folder}/fresh`, { create: true });
+  await file.write(Buffer.alloc(end.size), 0, end.size, 0);
+  const header = { ...end, index: end.index + 1, firstSequence: last.sequence + 1, tagBefore: last.tag, logOffset };
+  await beginSegment(disk, { folder, path: `${folder}/fresh`, dsync: true, file }, header);
+  await file.close();
+  const second = await openOn(disk);
+  await appendSome(second, 100, "x".repeat(1000));
+  expect(await found(second)).toEqual(expected(second));
+  await second.close();
 });

@@ -32,7 +32,21 @@ function setup(loadsMax: number, heldMs = 1000, value: RecordValue | null = null
   const cache = new MemoryCache({ bytesMax: 1e6, absentMs: 1000 });
   const { reader, asked } = slowReader(value);
   const { clock } = nodeHost();
-  const loads = new Loads({ reader, cache, over: (_, row) => row, clock, atOnceMax: loadsMax, heldMs, now: () => 1 });
+  const onMoved = (): boolean => {
+    throw new Error("not asked for");
+  };
+  const loads = new Loads({
+    reader,
+    cache,
+    over: (_, row) => row,
+    readBack: () => Promise.reject(new Error("nothing was dropped")),
+    clock,
+    atOnceMax: loadsMax,
+    heldMs,
+    now: () => 1,
+    reached: () => null,
+    onMoved,
+  });
   return { loads, asked };
 }
 
@@ -89,9 +103,9 @@ test("while the database is being brought back a load waits for a while, then sa
 test("a database that goes back again while it is being brought back: loads wait for all that it had", async () => {
   const logId = "0".repeat(32);
   const at = (sequence: number): Position => ({ logId, sequence, tag: sequence });
-  const journal = { base: at(0), accepted: 100, acknowledge: () => {} } as unknown as Journal;
+  const journal = { base: at(0), accepted: 100, acknowledge: () => {}, recordsFreed: () => {} } as unknown as Journal;
   const cache = new MemoryCache({ bytesMax: 1e6, absentMs: 1000 });
-  const side = new WriterSide(nodeHost().clock, journal, cache, new Emitter());
+  const side = new WriterSide(nodeHost().clock, journal, cache, new Emitter(), 0);
   const healed: boolean[] = [];
   side.onWentBack = (promise) => {
     const index = healed.push(false) - 1;

@@ -251,3 +251,8 @@ describe("serve", () => {
     expect(resolveOptions([flagSource({ port: 0, adminPort: 0 })])).toMatchObject({ port: 0, adminPort: 0 });
   });
 });
+
+test("a newcomer waits for longer than the old owner of the folder may take to stop", () => {
+  const { ownerWaitMs, closeMs } = defaultOptions();
+  expect(ownerWaitMs).toBeGreaterThanOrEqual(2 * closeMs);
+});

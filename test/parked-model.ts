@@ -130,9 +130,9 @@ export class World {
 
   #start(): void {
     this.#cache = new MemoryCache({ bytesMax: this.#bytesMax, absentMs: 1000 });
-    const journal = { base: at(0), acknowledge: () => {}, accepted: 0 } as unknown as Journal;
+    const journal = { base: at(0), acknowledge: () => {}, recordsFreed: () => {}, accepted: 0 } as unknown as Journal;
     const { clock } = nodeHost();
-    const side = new WriterSide(clock, journal, this.#cache, new Emitter());
+    const side = new WriterSide(clock, journal, this.#cache, new Emitter(), 0);
     this.#side = side;
     const reader: StoreReader = {
       read: ([name]) =>
@@ -146,11 +146,14 @@ export class World {
     this.#loads = new Loads({
       reader,
       cache: this.#cache,
+      readBack: () => Promise.reject(new Error("nothing is dropped")),
       over,
       clock,
       atOnceMax: 64,
       heldMs: 1000,
       now: () => this.#now,
+      reached: () => null,
+      onMoved: () => false,
     });
     this.#reopen();
     side.begin();

@@ -192,6 +192,38 @@ describe("time", () => {
   });
 });
 
+describe("a hash that was read", () => {
+  test("stays as it was read, whatever is written while its reader waits for the disk", async () => {
+    const wb = await start(memoryStore());
+    const hash = wb.hash("h");
+    await hash.set({ f: "0", g: "0" });
+    // From the second change on the cache works on fields of its own.
+    await hash.set("f", "1");
+    const written = hash.set("f", "2");
+    const all = hash.getAll();
+    let tries = 0;
+    const seen: unknown[] = [];
+    const inTransaction = wb.transaction(async (tx) => {
+      const fields = tx.getHash("h");
+      if (++tries === 1) void hash.set("g", "2");
+      seen.push(await fields);
+    });
+    const inspected = wb.inspect("h");
+    const later = hash.set({ f: "3", g: "3" });
+    expect(await all).toEqual({ f: "2", g: "0" });
+    expect((await inspected).cache.value).toMatchObject({
+      fields: [
+        ["f", "2"],
+        ["g", "2"],
+      ],
+    });
+    await inTransaction;
+    expect(seen[0]).toEqual({ f: "2", g: "0" });
+    await Promise.all([written, later]);
+    expect(await hash.getAll()).toEqual({ f: "3", g: "3" });
+  });
+});
+
 function rowsOf(file: string): unknown[] {
   const db = new DatabaseSync(file);
   try {

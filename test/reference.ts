@@ -58,10 +58,10 @@ export function optionsPage(): string {
 }
 
 const stopping = [
-  "SIGTERM or Ctrl-C stops it: it takes no more commands, brings what is pending to the database for up to `closeMs`, and",
-  "says what is left and where. A second one, half a second later or more, ends it without waiting for the database. What",
-  "was answered is in the queue either way. While it starts it may wait, and says so: for another process to leave the",
-  "folder (`ownerWaitMs`), and the very first time for the database.",
+  "SIGTERM or Ctrl-C stops it: it drains for up to `closeMs`, and says what is left and where; a second one ends the drain.",
+  "What was answered is in the queue either way. While it starts it may wait, and says so. All of it is in",
+  "[stopping.md](../guide/stopping.md), and what it does while the database fails in",
+  "[when-the-database-fails.md](../guide/when-the-database-fails.md).",
 ];
 
 function verbText(command: Command, common: ReadonlySet<string>): string[] {
@@ -184,5 +184,9 @@ export function errorsPage(): string {
     "",
     "and for the request itself with 401 `UNAUTHORIZED`, 403 `FORBIDDEN`, 404 `NOT_FOUND`, 405 `METHOD_NOT_ALLOWED`,",
     "415 `UNSUPPORTED_MEDIA_TYPE`, 503 `TOO_MANY`, and 500 `INTERNAL` for a fault of the program.",
+    "",
+    'A verb that fails prints the message and the hint to stderr; with `--json` one line `{"error": {"code", "message", "hint"}}`.',
+    "Its code is one of those above, or `NO_SERVER` (exit code 3), `USAGE` (2), `FAILED` (1), or the system's own for a disk.",
+    "An error that `send --json` got as a reply has the Redis protocol's first word as its code.",
   ].join("\n")}\n`;
 }

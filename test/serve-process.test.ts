@@ -1,87 +1,9 @@
 /** Real servers, stopped, killed and started at the moments that matter, with the database looked into beside them. */
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
-import { DatabaseSync, type DatabaseSyncInstance } from "@photostructure/sqlite";
+import { chmod, chown, mkdir, readdir, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { RespClient } from "../src/cli/resp-client.js";
-import type { Status } from "../src/heart.js";
-import { inFolder, run } from "./cli-process.js";
-import { ServerProcess } from "./crash/server-process.js";
-
-const eventually = { timeout: 15_000, interval: 20 };
-
-/** Servers and connections to databases that are gone when the work is done. */
-class Machine {
-  readonly data: string;
-  readonly #servers: ServerProcess[] = [];
-  readonly #databases: DatabaseSyncInstance[] = [];
-
-  constructor(data: string) {
-    this.data = data;
-  }
-
-  get file(): string {
-    return join(this.data, "write-behind.db");
-  }
-
-  /** A server's first moment; it may not be ready yet. */
-  spawn(...flags: string[]): ServerProcess {
-    const server = new ServerProcess(["--data", this.data, ...flags]);
-    this.#servers.push(server);
-    return server;
-  }
-
-  async serve(...flags: string[]): Promise<ServerProcess> {
-    const server = this.spawn(...flags);
-    if (!(await server.ready())) throw new Error(`it ended: ${server.ended}: ${server.errors}`);
-    return server;
-  }
-
-  open(): DatabaseSyncInstance {
-    const database = new DatabaseSync(this.file);
-    this.#databases.push(database);
-    return database;
-  }
-
-  /** Locks the database as another program does; gives what unlocks it. */
-  lock(): () => void {
-    const database = this.open();
-    database.exec("BEGIN IMMEDIATE");
-    return () => database.exec("ROLLBACK");
-  }
-
-  async end(): Promise<void> {
-    for (const database of this.#databases) database.close();
-    await Promise.all(this.#servers.map((server) => server.end("SIGKILL")));
-  }
-}
-
-function onMachine(work: (machine: Machine) => Promise<void>): () => Promise<void> {
-  return () =>
-    inFolder(async (folder) => {
-      const machine = new Machine(join(folder, "data"));
-      try {
-        await work(machine);
-      } finally {
-        await machine.end();
-      }
-    });
-}
-
-/** Sends commands on one connection and gives their replies as text. */
-async function send(server: ServerProcess, ...commands: string[][]): Promise<string[]> {
-  const client = await RespClient.open("127.0.0.1", server.port);
-  try {
-    const replies = await Promise.all(commands.map((command) => client.send(command)));
-    return replies.map((reply) => (reply.type === "bulk" ? reply.bytes.toString() : "text" in reply ? reply.text : ""));
-  } finally {
-    client.close();
-  }
-}
-
-async function storeState(server: ServerProcess): Promise<string> {
-  return ((await server.ask("GET", "/api/status")) as Status).store.state;
-}
+import { run } from "./cli-process.js";
+import { eventually, nobody, onMachine, send, storeState } from "./serve-machine.js";
 
 describe("the database is locked by another process", () => {
   test(
@@ -208,10 +130,10 @@ test(
     const refused = machine.spawn(...wiped);
     expect(await refused.ready()).toBe(false);
     expect(refused.ended).toBe("code 1, signal null");
-    const command = /npx write-behind (adopt .*)\n/.exec(refused.errors)?.[1];
+    const command = /npx write-behind (adopt [^"\n]*)/.exec(refused.errors)?.[1];
     expect(await run(command?.split(" ") ?? [])).toMatchObject({
       code: 0,
-      out: expect.stringContaining("no readable frame was given up") as string,
+      out: expect.stringContaining("Given up: nothing that the database does not have") as string,
     });
     const again = await machine.serve(...wiped);
     expect(await send(again, ["GET", "k"], ["SET", "k", "after"])).toEqual(["before", "OK"]);
@@ -238,3 +160,40 @@ test.each([
     expect(server.errors).not.toMatch(/\n {4}at |looks again by itself/);
   })(),
 );
+
+test(
+  "a database that is read-only: what is wrong is said and it ends with 1; nothing is lost when it may be written again",
+  onMachine(async (machine) => {
+    const folder = `${machine.data}.db`;
+    await mkdir(folder);
+    const store = ["--store", `sqlite:${folder}/app.db`, "--delay", "0"];
+    const first = await machine.serve(...store);
+    await send(first, ["SET", "k", "before"]);
+    await first.ask("POST", "/api/flush");
+    await first.ask("POST", "/api/pause");
+    await send(first, ["SET", "k", "after"]);
+    await first.end("SIGTERM");
+    await giveToNobody(machine.data);
+    await chmod(`${folder}/app.db`, 0o444);
+    await chmod(folder, 0o555);
+    const refused = machine.spawnAsNobody(...store);
+    expect(await refused.ready()).toBe(false);
+    expect(refused.ended).toBe("code 1, signal null");
+    expect(refused.errors).toMatch(/cannot be written: the file or its folder is read-only/);
+    await chmod(folder, 0o777);
+    await chmod(`${folder}/app.db`, 0o666);
+    const again = machine.spawnAsNobody(...store);
+    expect(await again.ready()).toBe(true);
+    expect(await send(again, ["GET", "k"])).toEqual(["after"]);
+    await again.ask("POST", "/api/resume");
+    await again.ask("POST", "/api/flush");
+  }),
+);
+
+/** Lets the user of `spawnAsNobody` use a folder, and reach it. */
+async function giveToNobody(folder: string): Promise<void> {
+  await chmod(dirname(folder), 0o755);
+  if (process.getuid?.() !== 0) return;
+  for (const name of ["", ...(await readdir(folder, { recursive: true }))])
+    await chown(join(folder, name), nobody, nobody);
+}

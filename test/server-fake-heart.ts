@@ -1,7 +1,7 @@
 /** A heart in memory whose marks (kept, durable, stored), loads and errors the test moves by hand. */
 import { keyIsRecord } from "../src/address.js";
 import type { Bytes } from "../src/bytes.js";
-import type { RecordValue } from "../src/change.js";
+import { apply, type RecordValue } from "../src/change.js";
 import type { WriteBehindError } from "../src/errors.js";
 import { Emitter } from "../src/events.js";
 import type { Executed, Heart, Reached, Status } from "../src/heart.js";
@@ -109,8 +109,9 @@ export class FakeHeart implements Partial<Heart> {
       if (this.refusal !== null) throw this.refusal;
       frame = ++this.accepted;
       if (workspace.cleared) this.records.clear();
-      for (const { record, value } of changes) {
-        if (value === null || value === undefined) this.records.delete(record);
+      for (const { record, change } of changes) {
+        const value = apply(this.records.get(record) ?? null, change);
+        if (value === null) this.records.delete(record);
         else this.records.set(record, value);
         this.#lastChange.set(record, frame);
       }

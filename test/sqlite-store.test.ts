@@ -248,16 +248,33 @@ describe("when it does not work", () => {
     throw new Error("it did not fail");
   }
 
-  test("a table is gone: broken, until it is opened again", async () => {
+  test("a table is gone: broken, and not made anew without its rows", async () => {
     const writer = await writerOn();
     await writer.commit([[key, alice]]);
     shell().exec("DROP TABLE write_behind_kv");
     const error = await failure(writer.store.commit(writer.batch([[key, alice]])));
     expect([error.kind, error.message]).toEqual(["broken", expect.stringContaining("no such table: write_behind_kv")]);
+    for (const _ of ["it stays so", "however often it is opened"]) {
+      const opening = await failure(writer.store.open({ logId: logA }));
+      expect([opening.kind, opening.message]).toEqual([
+        "broken",
+        expect.stringContaining("write_behind_kv in the database") as string,
+      ]);
+    }
+    shell().exec(
+      "CREATE TABLE write_behind_kv (key TEXT NOT NULL PRIMARY KEY, type TEXT, value TEXT, expires_at INTEGER)",
+    );
     const { generation, position } = await writer.store.open({ logId: logA });
     expect(position).toEqual(writer.position);
     writer.generation = generation;
     await writer.commit([[key, alice]]);
+  });
+
+  test("its rows are gone where no queue has written yet: they are made anew", async () => {
+    const first = await writerOn();
+    await first.store.close();
+    shell().exec("DROP TABLE write_behind_field");
+    await (await writerOn()).commit([[key, alice]]);
   });
 
   test("a table of that name has other columns: broken", async () => {
@@ -421,8 +438,10 @@ describe("the descriptor", () => {
   test("names the module, the whole path, and its own thread for reads", () => {
     const descriptor = sqlite({ file: "app.db" });
     expect(descriptor).toEqual({
+      kind: "sqlite",
       module: new URL("../src/store/sqlite/index.js", import.meta.url).href,
       options: { file: join(process.cwd(), "app.db") },
+      limits: { keyBytesMax: 65_536, valueBytesMax: 2 ** 28 },
       reads: "thread",
     });
     expect(structuredClone(descriptor)).toEqual(descriptor);

@@ -5,7 +5,7 @@ import { keyIsRecord, type Resolve } from "../src/address.js";
 import type { Bytes } from "../src/bytes.js";
 import { apply, isLive, type Content, type Fields, type RecordValue } from "../src/change.js";
 import { WriteBehindError } from "../src/errors.js";
-import { Workspace } from "../src/workspace.js";
+import { fieldsMax, Workspace } from "../src/workspace.js";
 import { nameOf, recordValue } from "./arbitraries.js";
 
 const b = (text: string): Bytes => text as Bytes;
@@ -49,12 +49,17 @@ const op: fc.Arbitrary<Op> = fc.oneof(
   fc.record({ op: fc.constant("setExpiry" as const), key: record, expiresAt }),
 );
 
+/** A hash that a workspace shows is true until the next change only. */
+function copied(content: Content | null): Content | null {
+  return content === null || typeof content === "string" ? content : new Map(content);
+}
+
 /** What a read shows, or the error that the work meets. */
 function perform(workspace: Workspace, one: Op): Content | null | undefined | "error" {
   try {
     switch (one.op) {
       case "get":
-        return workspace.get(one.key);
+        return copied(workspace.get(one.key));
       case "remove":
         return void workspace.remove(one.key);
       case "setString":
@@ -167,13 +172,21 @@ describe("a workspace with everything in memory", () => {
     );
   });
 
-  it("works out the value that each change leaves behind", () => {
+  it("shows the value that its changes leave behind, of a hash also its size and each field by itself", () => {
     fc.assert(
       fc.property(rows, fc.array(op, { maxLength: 10 }), (before, ops) => {
         const workspace = new Workspace(routed, (name) => before.get(name) ?? null, now);
         for (const one of ops) perform(workspace, one);
-        for (const written of workspace.changes()) {
-          expect(written.value).toEqual(apply(before.get(written.record) ?? null, written.change));
+        for (const { record: name, change } of workspace.changes()) {
+          const content = apply(before.get(name) ?? null, change)?.content ?? null;
+          const shown = workspace.get(name);
+          expect(copied(shown)).toEqual(content);
+          if (shown === null || typeof shown === "string" || content === null || typeof content === "string") continue;
+          expect(shown.size).toBe(content.size);
+          expect(new Set(shown.keys())).toEqual(new Set(content.keys()));
+          for (const field of ["a", "b", "c", "x"].map(b)) {
+            expect([shown.has(field), shown.get(field)]).toEqual([content.has(field), content.get(field)]);
+          }
         }
       }),
     );
@@ -225,7 +238,7 @@ describe("a workspace with some records not in memory", () => {
         for (const one of ops) perform(workspace, one);
         fc.pre(workspace.missing.length === 0);
         // A blind write of a field cannot know that the row is a string or has expired: that is not for the own tables.
-        fc.pre(workspace.changes().every((one) => one.change.kind !== "merge" || one.value !== undefined));
+        fc.pre(workspace.changes().every((one) => one.change.kind !== "merge" || known.includes(one.record)));
         const whole = new Workspace(routed, (name) => before.get(name) ?? null, now);
         for (const one of ops) perform(whole, one);
         expect(rowsAfter(before, workspace)).toEqual(rowsAfter(before, whole));
@@ -285,6 +298,34 @@ describe("work that changes nothing queues nothing", () => {
   });
 });
 
+describe("a hash of as many fields as there may be", () => {
+  /** As many fields as wanted, without having them. */
+  const many = new (class extends Map<Bytes, Bytes> {
+    override get size(): number {
+      return fieldsMax - 1;
+    }
+  })([[b("there"), b("1")]]);
+
+  it("takes one more and overwrites what it has; the next is TOO_LARGE, and nothing is changed", () => {
+    const workspace = new Workspace(keyIsRecord, () => ({ content: many, expiresAt: null }), now);
+    workspace.setFields(
+      b("h"),
+      new Map([
+        [b("there"), b("2")],
+        [b("new"), b("2")],
+      ]),
+    );
+    expect(workspace.getHash(b("h"))?.size).toBe(fieldsMax);
+    const before = workspace.changes().map(({ change }) => structuredClone(change));
+    expect(() => workspace.setFields(b("h"), new Map([[b("newer"), b("2")]]))).toThrow(
+      expect.objectContaining({ code: "TOO_LARGE" }),
+    );
+    expect(workspace.changes().map(({ change }) => change)).toEqual(before);
+    workspace.setFields(b("h"), new Map([[b("new"), b("3")]]));
+    expect(workspace.getHash(b("h"))?.get(b("new"))).toBe("3");
+  });
+});
+
 describe("savepoints", () => {
   it("take back every change since, and nothing else", () => {
     fc.assert(
@@ -297,8 +338,9 @@ describe("savepoints", () => {
         const point = workspace.savepoint();
         for (const one of undone) perform(workspace, one);
         workspace.rollback(point);
-        expect(workspace.changes()).toEqual(alone.changes());
-        for (const name of everyRecord) expect(workspace.get(name)).toEqual(alone.get(name));
+        const changesOf = (one: Workspace) => one.changes().map(({ record: name, change }) => ({ name, change }));
+        expect(changesOf(workspace)).toEqual(changesOf(alone));
+        for (const name of everyRecord) expect(copied(workspace.get(name))).toEqual(copied(alone.get(name)));
       }),
     );
   });

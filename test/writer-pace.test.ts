@@ -2,7 +2,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { StoreError, storeErrorKind } from "../src/store/store.js";
-import { enoughBytes, lookAgainMs, pace, type Situation } from "../src/writer/pace.js";
+import { enoughBytes, lookAgainMs, pace, restMs, type Situation } from "../src/writer/pace.js";
 import { hurriedRetryMaxMs, retryDelayMs, verdict } from "../src/writer/retry.js";
 import { clockSlackMs, sweepBound } from "../src/writer/beat.js";
 import { Wake } from "../src/writer/wake.js";
@@ -14,6 +14,7 @@ const quiet: Situation = {
   stepping: false,
   ordered: false,
   hurried: false,
+  restUntil: null,
   notBefore: null,
   inHand: false,
   seen: null,
@@ -42,6 +43,18 @@ describe("pace", () => {
     expect(pace({ ...quiet, seen, hurried: true }, limits)).toEqual({ act: "run" });
     expect(pace({ ...quiet, seen: { ...seen, bytes: 5000 } }, limits)).toEqual({ act: "run" });
     expect(pace({ ...quiet, inHand: true }, limits)).toEqual({ act: "run" });
+  });
+
+  it("rests as long as the last commit took, but not beyond the delay, and not where somebody waits or there is enough", () => {
+    expect(restMs(40, 100)).toBe(40);
+    expect(restMs(4000, 100)).toBe(100);
+    const old = { ...quiet, seen: { ...seen, oldestAgeMs: 100 }, restUntil: 1040 };
+    expect(pace(old, limits)).toEqual({ act: "sleep", ms: 40 });
+    expect(pace({ ...old, now: 1040 }, limits)).toEqual({ act: "run" });
+    expect(pace({ ...old, hurried: true }, limits)).toEqual({ act: "run" });
+    expect(pace({ ...old, seen: { ...old.seen, bytes: 5000 } }, limits)).toEqual({ act: "run" });
+    expect(pace({ ...old, inHand: true }, limits)).toEqual({ act: "run" });
+    expect(pace({ ...old, stepping: true }, limits)).toEqual({ act: "run" });
   });
 
   it("looks again while a long delay runs: the queue may fill", () => {

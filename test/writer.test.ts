@@ -160,13 +160,29 @@ describe("delay", () => {
     await stop(world, writer);
   });
 
-  it("a change that came in during a long commit does not wait a whole delay again", async () => {
+  it("after a commit it rests as long as that took, at most a delay: then what came in meanwhile is written", async () => {
     const world = new World();
-    const writer = world.start();
+    const writer = world.start({ delayMs: 50 });
     world.store.commitMs = 500;
     world.write(put("a", "1"));
     await world.until(() => world.store.tries === 1);
     world.write(put("b", "1"));
+    await world.until(() => world.store.batches.length === 1);
+    const since = world.loop.nowMs;
+    await world.until(() => world.store.tries === 2);
+    expect(world.loop.nowMs - since).toBeGreaterThanOrEqual(50);
+    expect(world.loop.nowMs - since).toBeLessThan(55);
+    await stop(world, writer);
+  });
+
+  it("rests for nobody who waits", async () => {
+    const world = new World();
+    const writer = world.start({ delayMs: 50 });
+    world.store.commitMs = 500;
+    world.write(put("a", "1"));
+    await world.until(() => world.store.tries === 1);
+    world.write(put("b", "1"));
+    writer.hurry(2);
     await world.until(() => world.store.batches.length === 1);
     const since = world.loop.nowMs;
     await world.until(() => world.store.tries === 2);

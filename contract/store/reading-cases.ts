@@ -3,7 +3,18 @@ import assert from "node:assert/strict";
 import { bytesOfText, type Bytes } from "../../src/bytes.js";
 import { remove } from "../../src/change.js";
 import type { StoreCaseBody } from "./world.js";
-import { bytes, everyKey, hash, logA, rejectsAs, replace, trickyBytes, value, WriterLike } from "./writer-like.js";
+import {
+  bytes,
+  everyKey,
+  hash,
+  logA,
+  logB,
+  rejectsAs,
+  replace,
+  trickyBytes,
+  value,
+  WriterLike,
+} from "./writer-like.js";
 
 const text = bytesOfText;
 
@@ -20,6 +31,21 @@ export const readingCases: readonly StoreCaseBody[] = [
       const values = await writer.store.read([text("b"), text("?"), text("a"), text("b")]);
       assert.deepEqual(values, [value(hash({ x: "2" })), null, value(text("1")), value(hash({ x: "2" }))]);
       assert.deepEqual(await writer.store.read([]), []);
+      await writer.store.close();
+    },
+  },
+  {
+    name: "read: a position that the store is not at any more, or another queue's, is `moved` and not answered",
+    run: async (world) => {
+      const writer = await WriterLike.open(world);
+      const first = await writer.commit([[text("a"), replace(text("1"))]]);
+      const second = await writer.commit([[text("a"), replace(text("2"))]]);
+      for (const reached of [null, first.to, second.to]) {
+        assert.deepEqual(await writer.store.read([text("a")], reached), [value(text("2"))]);
+      }
+      const later = { ...second.to, sequence: second.to.sequence + 1 };
+      const foreign = { ...first.to, logId: logB };
+      for (const reached of [later, foreign]) await rejectsAs("moved", writer.store.read([text("a")], reached));
       await writer.store.close();
     },
   },

@@ -19,7 +19,8 @@
  *    page cache; inside a sync, or the end of a write with dsync: any of its sectors are on disk; inside a folder call:
  *    it is done, and the folder durable up to any of its operations.
  *  - Faults, when the world turns them on: a write fails with EIO or ENOSPC and has written any part; a sync fails and
- *    its sectors will never be durable although they can be read (as on Linux); a read or a folder call fails.
+ *    its sectors will never be durable although they can be read (as on Linux); any other call fails, and what it
+ *    should have done is done or not. A file that could not be closed is closed. Which calls fail: faults.ts.
  *  - The disk returns no other bytes than were written, but for bit rot, which rot.ts brings about.
  *
  * It also asserts what no disk checks: that nobody changes the source of a write before the write has completed.
@@ -27,22 +28,42 @@
 import { DiskError, type Disk, type DiskFile, type FileMode, type Ownership } from "../../src/host/host.js";
 import { CrashPoints } from "../crash-points.js";
 import type { EventLoop, Owner } from "./clock.js";
+import { Faults, type FaultTemper } from "./faults.js";
 import { Folder } from "./folder.js";
 import { Inode } from "./inode.js";
 import type { Dice } from "./random.js";
 
 /** How the disk behaves. The world changes it while it runs. */
-export interface DiskTemper {
+export interface DiskTemper extends FaultTemper {
   /** A call takes up to this long; now and then ten times as long. */
   latencyMs: number;
-  /** Probability that a call fails. */
-  writeFails: number;
-  syncFails: number;
-  /** Of a read, and of any call that asks or changes a folder. */
-  callFails: number;
   /** Probability that the system writes dirty sectors back at a write. */
   writeBack: number;
   capacityBytes: number;
+}
+
+/** What is asked of the disk, and by whom. */
+interface Call {
+  readonly call: string;
+  readonly path: string;
+  readonly owner: Owner;
+}
+
+/** What a call does at its completion. */
+interface Deed<T> {
+  readonly whole: () => T;
+  /** What there is of it where a crash comes inside. */
+  readonly half?: () => unknown;
+  /** What it has done although it fails; by default all, or nothing. */
+  readonly failed?: () => unknown;
+}
+
+/** What a write goes to. */
+interface Target {
+  readonly owner: Owner;
+  readonly path: string;
+  readonly inode: Inode;
+  readonly dsync: boolean;
 }
 
 /** A write between call and completion. */
@@ -64,8 +85,7 @@ export class SimulatedDisk {
     writeBack: 0,
     capacityBytes: 2 ** 40,
   };
-  /** Calls that were made to fail. */
-  faults = 0;
+  readonly faults: Faults;
   /** Called when the engine breaks a rule of the disk. */
   onMisuse: (message: string) => void = (message) => {
     throw new Error(message);
@@ -81,6 +101,7 @@ export class SimulatedDisk {
     this.#loop = loop;
     this.#dice = dice;
     this.#crashes = crashes;
+    this.faults = new Faults(this.temper, dice);
   }
 
   /** A process was killed: what it had in flight is there, or not, or in part. What it owned is free. */
@@ -133,74 +154,67 @@ export class SimulatedDisk {
 
   /** The disk as one process sees it. */
   of(owner: Owner): Disk {
-    const fails = (what: string): void => this.#failSometimes(this.temper.callFails, what);
     return {
       makeFolder: (path) =>
         this.#call(
-          "mkdir",
-          owner,
-          () => this.#makeFolders(path, path.length),
-          () => this.#makeFolders(path, path.lastIndexOf("/")),
+          { call: "mkdir", path, owner },
+          {
+            whole: () => this.#makeFolders(path, path.length),
+            half: () => this.#makeFolders(path, path.lastIndexOf("/")),
+          },
         ),
-      list: (path) => this.#call("list", owner, () => (fails("listing a folder"), this.files(path))),
+      list: (path) => this.#call({ call: "list", path, owner }, { whole: () => this.files(path) }),
       open: (path, mode) =>
-        this.#call(
-          mode.create ? "create" : "open",
-          owner,
-          () => (fails("opening a file"), this.#open(owner, path, mode)),
-          () => mode.create && this.#half(path, () => this.#open(owner, path, mode)),
-        ),
-      rename: (from, to) =>
-        this.#call(
-          "rename",
-          owner,
-          () => (fails("renaming a file"), this.#rename(from, to)),
-          () => this.#half(from, () => this.#rename(from, to)),
-        ),
-      remove: (path) =>
-        this.#call(
-          "remove",
-          owner,
-          () => (fails("removing a file"), this.#remove(path)),
-          () => this.#half(path, () => this.#remove(path)),
-        ),
+        this.#change(mode.create ? "create" : "open", path, owner, () => this.#open(owner, path, mode)),
+      rename: (from, to) => this.#change("rename", from, owner, () => this.#rename(from, to)),
+      remove: (path) => this.#change("remove", path, owner, () => this.#remove(path)),
       syncFolder: (path) => this.#syncFolder(owner, path),
-      freeBytes: () =>
-        this.#call("free", owner, () => {
-          fails("asking for room");
-          return Math.max(0, this.temper.capacityBytes - this.usedBytes());
-        }),
-      own: (path) => this.#call("own", owner, () => this.#own(owner, path)),
+      freeBytes: (path) => {
+        const whole = (): number => Math.max(0, this.temper.capacityBytes - this.usedBytes());
+        return this.#call({ call: "free", path, owner }, { whole });
+      },
+      own: (path) => this.#call({ call: "own", path, owner }, { whole: () => this.#own(owner, path) }),
     };
   }
 
-  /** A call that happens at its completion. `half` is what there is of it where a crash comes inside. */
-  #call<T>(label: string, owner: Owner, make: () => T, half?: () => unknown): Promise<T> {
+  /** A call that happens at its completion. */
+  #call<T>({ call, path, owner }: Call, { whole, half, failed }: Deed<T>): Promise<T> {
+    const fault = this.faults.of(call, path);
+    const step = (): T => {
+      if (fault === null) return whole();
+      // Whoever is told of a failure does not know how far it came.
+      if (failed !== undefined) failed();
+      else if (this.#dice.chance(0.5)) whole();
+      throw fault;
+    };
     return new Promise((resolve, reject) => {
-      this.#loop.after(this.latency(), label, owner, () => {
+      this.#loop.after(this.latency(), call, owner, () => {
         let settle = (): void => {};
-        const step = (): void => {
+        const make = (): void => {
           try {
-            const value = make();
+            const value = step();
             settle = () => resolve(value);
           } catch (error) {
             settle = () => reject(error);
           }
         };
-        if (this.#crashes.pass(owner, label, step, half)) settle();
+        if (this.#crashes.pass(owner, call, make, half)) settle();
       });
     });
   }
 
-  /** A crash comes inside a folder call: done, and durable up to any operation of the folder. */
-  #half(path: string, make: () => unknown): void {
-    try {
-      make();
-    } catch {
-      // What cannot be done is not begun.
-    }
-    const folder = this.#folders.get(split(path).folder);
-    folder?.settle(this.#dice.between(0, folder.pending.length));
+  /** A call on a name in a folder. A crash inside: it is done, and durable up to any operation of the folder. */
+  #change<T>(call: string, path: string, owner: Owner, whole: () => T): Promise<T> {
+    const half = (): void => {
+      try {
+        whole();
+      } catch {
+        // What cannot be done is not begun.
+      }
+      const folder = this.#folders.get(split(path).folder);
+      folder?.settle(this.#dice.between(0, folder.pending.length));
+    };
+    return this.#call({ call, path, owner }, call === "open" ? { whole } : { whole, half });
   }
 
   latency(): number {
@@ -230,10 +244,10 @@ export class SimulatedDisk {
       if (found !== undefined) throw new DiskError("exists", "EEXIST", `${path} exists`);
       const inode = new Inode();
       folder.change({ name, inode });
-      return this.#file(owner, inode, mode);
+      return this.#file(owner, path, inode, mode);
     }
     if (found === undefined) throw new DiskError("missing", "ENOENT", `no file ${path}`);
-    return this.#file(owner, found, mode);
+    return this.#file(owner, path, found, mode);
   }
 
   #rename(from: string, to: string): void {
@@ -261,13 +275,11 @@ export class SimulatedDisk {
       return last === undefined ? 0 : folder.pending.indexOf(last) + 1;
     };
     return this.#call(
-      "sync folder",
-      owner,
-      () => {
-        this.#failSometimes(this.temper.syncFails, "syncing a folder");
-        folder.settle(asked());
+      { call: "sync folder", path, owner },
+      {
+        whole: () => folder.settle(asked()),
+        half: () => folder.settle(this.#dice.between(0, asked())),
       },
-      () => folder.settle(this.#dice.between(0, asked())),
     );
   }
 
@@ -277,13 +289,13 @@ export class SimulatedDisk {
     this.#owners.set(path, owner);
     return {
       release: () =>
-        this.#call("release", owner, () => {
+        this.#loop.arrive(this.latency(), "release", owner, () => {
           if (this.#owners.get(path) === owner) this.#owners.delete(path);
         }),
     };
   }
 
-  #file(owner: Owner, inode: Inode, mode: FileMode): DiskFile {
+  #file(owner: Owner, path: string, inode: Inode, mode: FileMode): DiskFile {
     let open = true;
     const assertOpen = (): void => {
       if (!open) throw new DiskError("failed", "EBADF", "the file is closed");
@@ -291,36 +303,35 @@ export class SimulatedDisk {
     return {
       read: async (target, targetOffset, length, offset) => {
         assertOpen();
-        return this.#call("read", owner, () => {
-          this.#failSometimes(this.temper.callFails, "reading a file");
-          return inode.read(target, targetOffset, length, offset);
-        });
+        const whole = (): number => inode.read(target, targetOffset, length, offset);
+        return this.#call({ call: "read", path, owner }, { whole });
       },
       write: async (source, sourceOffset, length, offset) => {
         assertOpen();
         if (!mode.write) throw new DiskError("failed", "EBADF", "the file is open for reading");
-        return this.#write(owner, inode, mode.dsync, source.subarray(sourceOffset, sourceOffset + length), offset);
+        const target = { owner, path, inode, dsync: mode.dsync };
+        return this.#write(target, source.subarray(sourceOffset, sourceOffset + length), offset);
       },
       sync: async () => {
         assertOpen();
-        return this.#sync(owner, inode);
+        return this.#sync(owner, path, inode);
       },
       size: async () => {
         assertOpen();
-        return this.#call("size", owner, () => inode.size);
+        return this.#call({ call: "size", path, owner }, { whole: () => inode.size });
       },
       close: async () => {
         assertOpen();
         open = false;
-        return this.#call("close", owner, () => {});
+        return this.#call({ call: "close", path, owner }, { whole: () => {} });
       },
     };
   }
 
-  #write(owner: Owner, inode: Inode, dsync: boolean, source: Uint8Array, offset: number): Promise<void> {
+  #write({ owner, path, inode, dsync }: Target, source: Uint8Array, offset: number): Promise<void> {
     const flight: Flight = { owner, inode, bytes: source.slice(), offset, arrived: false };
     this.#flights.add(flight);
-    const fails = this.#failure(this.temper.writeFails, inode, offset + source.length);
+    const fails = this.faults.of("write", path) ?? this.#full(inode, offset + source.length);
     const total = this.latency();
     return new Promise((resolve, reject) => {
       this.#loop.after(this.#dice.number() * total, "write arrives", owner, () => {
@@ -346,34 +357,21 @@ export class SimulatedDisk {
     });
   }
 
-  #sync(owner: Owner, inode: Inode): Promise<void> {
+  #sync(owner: Owner, path: string, inode: Inode): Promise<void> {
     const sync = inode.beginSync();
     return this.#call(
-      "sync",
-      owner,
-      () => {
-        const failed = this.#dice.chance(this.temper.syncFails);
-        inode.endSync(sync, failed);
-        if (failed) throw this.#fault("sync failed");
+      { call: "sync", path, owner },
+      {
+        whole: () => inode.endSync(sync, false),
+        half: () => inode.flushSome(this.#dice, sync),
+        failed: () => inode.endSync(sync, true),
       },
-      () => inode.flushSome(this.#dice, sync),
     );
   }
 
-  #failure(probability: number, inode: Inode, end: number): DiskError | null {
-    if (end > inode.size && this.usedBytes() + end - inode.size > this.temper.capacityBytes) {
-      return new DiskError("full", "ENOSPC", "no space left on the disk");
-    }
-    return this.#dice.chance(probability) ? this.#fault("write failed") : null;
-  }
-
-  #fault(message: string): DiskError {
-    this.faults++;
-    return new DiskError("failed", "EIO", `EIO: ${message}`);
-  }
-
-  #failSometimes(probability: number, what: string): void {
-    if (this.#dice.chance(probability)) throw this.#fault(`${what} failed`);
+  #full(inode: Inode, end: number): DiskError | null {
+    if (end <= inode.size || this.usedBytes() + end - inode.size <= this.temper.capacityBytes) return null;
+    return new DiskError("full", "ENOSPC", "no space left on the disk");
   }
 }
 

@@ -1,6 +1,6 @@
 /** One record in memory, and the intrusive lists that it lies in: nothing is allocated when it moves. */
 import type { Bytes } from "../bytes.js";
-import { contentBytes, hasEnded, type Change, type Content, type RecordValue } from "../change.js";
+import { contentBytes, hasEnded, type Content, type Merge, type RecordValue } from "../change.js";
 
 /** What is known in memory of one record. */
 export class Entry {
@@ -10,13 +10,21 @@ export class Entry {
   /** When it ends; null for never. Beside the content, not in an object with it: a write makes nothing that stays. */
   expiresAt: number | null = null;
   /** Pending merges, composed, of a record whose base is not in memory. Only where `content` is undefined. */
-  overlay: Change | null = null;
+  overlay: Merge | null = null;
+  /** The maps in `content` or `overlay` were made for this entry alone: they may be changed. */
+  owned = false;
   /** The sequence of the last change, 0 where there was none. */
   sequence = 0;
   /** While pending: the highest sequence there was when it was put into the list. */
   queuedAt = 0;
   /** When known absence ends. Counts only where `content` is null and nothing is pending. */
   absentUntil = 0;
+  /** While pending: the sequence of its last whole change; 0 where its base is the row. */
+  wholeAt = 0;
+  /** While pending: the sequences of the merges since; null where there are none. */
+  merges: number[] | null = null;
+  /** While pending: what it holds was dropped, and the log has it. `expiresAt` stays. */
+  dropped = false;
   /** What it costs in memory, in bytes. */
   bytes = 0;
   /** Uses since it was taken in or last spared, 0 to 3. */
@@ -43,6 +51,7 @@ export class Entry {
     const there = value !== undefined && value !== null;
     this.content = there ? value.content : value;
     this.expiresAt = there ? value.expiresAt : null;
+    this.owned = false;
   }
 
   /** Whether it holds something that has not ended. */
@@ -92,7 +101,8 @@ export class EntryList {
 // Measured on Node 20 (64-bit): heap per record beyond the bytes of its key and value, Map slot included.
 const entryBytes = 240;
 const hashBytes = 176;
-const fieldBytes = 72;
+/** What a field costs in memory beyond the bytes of its name and value. */
+export const fieldBytes = 72;
 
 /** What a record costs in memory: its bytes, and the objects around them. */
 export function costOf(entry: Entry): number {
@@ -105,8 +115,8 @@ export function costOf(entry: Entry): number {
   return bytes;
 }
 
-function costOfOverlay(overlay: Change | null): number {
-  if (overlay === null || overlay.kind !== "merge" || overlay.fields === null) return 0;
+function costOfOverlay(overlay: Merge | null): number {
+  if (overlay === null || overlay.fields === null) return 0;
   let bytes =
     2 * hashBytes +
     contentBytes(overlay.fields.set) +

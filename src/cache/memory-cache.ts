@@ -6,30 +6,26 @@
  * and every change since. A pending record is never evicted, because the row in the database is older (promise 2).
  */
 import type { Bytes } from "../bytes.js";
-import { apply, compose, type Change, type RecordValue } from "../change.js";
+import { apply, hasEnded, type Change, type RecordValue } from "../change.js";
 import { CleanSet, usesMax } from "./clean-set.js";
-import { costOf, Entry, EntryList } from "./entry.js";
+import { costOf, Entry } from "./entry.js";
+import { mergeIntoContent, mergeIntoOverlay } from "./in-place.js";
+import { inLog, noteChange, PendingSet } from "./pending-set.js";
+import { Places, type Place } from "./places.js";
 import { WatchTable, type Watch } from "./watch.js";
 
+export type { InLog } from "./pending-set.js";
+export type { Place } from "./places.js";
 export type { Watch } from "./watch.js";
 
 /** How large, and how long absence is remembered. */
 export interface MemoryCacheOptions {
-  /** Memory for records, with an estimate of the objects around them. Pending and pinned ones may exceed it. */
+  /** Memory for records and the objects around them, estimated. The keys of pending ones, and pins, may exceed it. */
   readonly bytesMax: number;
   /** How long it is remembered that the database has no such record. */
   readonly absentMs: number;
-}
-
-/** A load's right to fill one record. Any change of the record, or invalidation, takes it away. */
-export interface Place {
-  readonly record: Bytes;
-  /** Whether the right is still there. */
-  readonly open: boolean;
-}
-
-interface OwnPlace extends Place {
-  open: boolean;
+  /** Up to which sequence the log can be read: what pending records hold may be dropped up to there. */
+  readonly readable?: () => number;
 }
 
 /** The cache. Every method is synchronous. `now` is log time, in milliseconds since 1970, and never goes back. */
@@ -41,11 +37,11 @@ export class MemoryCache {
   seen = 0;
   readonly #bytesMax: number;
   readonly #absentMs: number;
+  readonly #readable: () => number;
   readonly #entries = new Map<Bytes, Entry>();
   readonly #clean = new CleanSet();
-  /** What the store has committed is at the front. */
-  readonly #pending = new EntryList();
-  readonly #places = new Map<Bytes, OwnPlace>();
+  readonly #pending = new PendingSet();
+  readonly #places = new Places();
   readonly #pins = new Map<Bytes, number>();
   readonly #watches = new WatchTable();
   readonly #isPinned = (record: Bytes): boolean => this.#pins.size !== 0 && this.#pins.has(record);
@@ -62,6 +58,7 @@ export class MemoryCache {
   constructor(options: MemoryCacheOptions) {
     this.#bytesMax = options.bytesMax;
     this.#absentMs = options.absentMs;
+    this.#readable = options.readable ?? (() => 0);
   }
 
   get bytesMax(): number {
@@ -100,7 +97,8 @@ export class MemoryCache {
 
   /**
    * The record's value; null where it is known to be absent, deleted or ended; undefined where it is not known.
-   * Counts as a use, and as a hit or a miss.
+   * Counts as a use, and as a hit or a miss. A hash is the cache's own: the next write may change it (promise 2), so
+   * nobody keeps it beyond this synchronous step.
    */
   lookup(record: Bytes, now: number): RecordValue | null | undefined {
     const entry = this.#entries.get(record);
@@ -128,11 +126,10 @@ export class MemoryCache {
 
   /**
    * A frame with this change was queued at `sequence`. Sequences never go down. A merge of a record that is not in
-   * memory is kept beside its unknown base until a fill brings that. `value`: what the record holds after the change,
-   * where the caller has worked it out from a lookup in this same step.
+   * memory is kept beside its unknown base until a fill brings that. Costs what the change changes.
    */
-  write(record: Bytes, change: Change, sequence: number, value?: RecordValue | null): void {
-    if (this.#places.size !== 0) this.#closePlace(record);
+  write(record: Bytes, change: Change, sequence: number): void {
+    if (!this.#places.isEmpty) this.#places.close(record);
     if (!this.#watches.isEmpty) this.#watches.mark(record);
     if (sequence < this.#latest) throw new Error(`sequence ${sequence} after ${this.#latest}`);
     this.#latest = sequence;
@@ -141,16 +138,18 @@ export class MemoryCache {
       entry = new Entry(record);
       if (this.#clearPending) entry.value = null;
       this.#entries.set(record, entry);
-      this.#change(entry, change, this.#clearPending, value);
-      this.#queue(entry);
-    } else if (entry.list === this.#pending) {
+      this.#change(entry, change, this.#clearPending);
+      this.#pending.queue(entry, sequence);
+    } else if (this.#pending.has(entry)) {
       // It keeps its place in the list: moving it to the end with every write costs more than the write.
-      this.#change(entry, change, true, value);
+      this.#change(entry, change, true);
+      this.#pending.changed(entry, sequence);
     } else {
       entry.list?.remove(entry);
-      this.#change(entry, change, false, value);
-      this.#queue(entry);
+      this.#change(entry, change, false);
+      this.#pending.queue(entry, sequence);
     }
+    noteChange(entry, change, sequence);
     entry.sequence = sequence;
     if (this.#bytes > this.#bytesMax) this.#evict();
   }
@@ -164,8 +163,7 @@ export class MemoryCache {
     this.#bytes = 0;
     this.#cleared = sequence;
     this.#latest = sequence;
-    for (const place of this.#places.values()) place.open = false;
-    this.#places.clear();
+    this.#places.closeAll();
     this.#watches.markAll();
   }
 
@@ -176,43 +174,44 @@ export class MemoryCache {
    */
   acknowledge(sequence: number, limit = Number.POSITIVE_INFINITY): boolean {
     if (sequence > this.#stored) this.#stored = sequence;
-    let left = limit;
-    let entry = this.#pending.first;
-    for (; entry !== null && entry.queuedAt <= sequence && left > 0; entry = this.#pending.first) {
-      left -= 1;
-      this.#pending.remove(entry);
-      if (entry.sequence > sequence) this.#queue(entry);
+    for (let left = limit; left > 0; left -= 1) {
+      const entry = this.#pending.take(sequence);
+      if (entry === null) break;
+      if (entry.sequence > sequence) this.#pending.queue(entry, this.#latest);
       else this.#settle(entry);
     }
     if (this.#bytes > this.#bytesMax) this.#evict();
-    return entry === null || entry.queuedAt > sequence;
+    return !this.#pending.isDue(sequence);
   }
 
   /** A load of this record begins; loads of one record at the same time share one place. */
   place(record: Bytes): Place {
-    const shared = this.#places.get(record);
+    const shared = this.#places.shared(record);
     if (shared !== undefined) return shared;
     // While a clear is pending the database still shows what is gone: no row read now may come in.
-    const place: OwnPlace = { record, open: !this.#clearPending };
-    if (place.open) this.#places.set(record, place);
-    return place;
+    const entry = this.#entries.get(record);
+    const log = entry?.dropped === true ? inLog(entry, this.#stored) : null;
+    return this.#places.take(record, log !== null || !this.#clearPending, log);
   }
 
   /** Gives a place back without filling it: the load failed. */
   leave(place: Place): void {
-    if (place.open) this.#closePlace(place.record);
+    if (place.open) this.#places.close(place.record);
   }
 
-  /** Takes in a row that was read after the place was taken. False where the right was lost: look again, load again. */
+  /**
+   * Takes in a value that was read after the place was taken: the row, or what its `inLog` says. False where the right
+   * was lost: look again, load again.
+   */
   fill(place: Place, value: RecordValue | null, now: number): boolean {
     if (!place.open) return false;
-    this.#closePlace(place.record);
+    this.#places.close(place.record);
     if (now > this.#now) this.#now = now;
     let entry = this.#entries.get(place.record);
     if (entry === undefined) {
       entry = new Entry(place.record);
       this.#entries.set(place.record, entry);
-    } else if (entry.list === this.#pending) {
+    } else if (this.#pending.has(entry)) {
       if (entry.content === undefined) this.#giveBase(entry, value);
       return true;
     } else {
@@ -229,11 +228,11 @@ export class MemoryCache {
 
   /** Somebody else changed the row: what came from it is forgotten, what is pending stays. */
   invalidate(record: Bytes): void {
-    this.#closePlace(record);
+    this.#places.close(record);
     this.#watches.mark(record);
     const entry = this.#entries.get(record);
     if (entry === undefined) return;
-    if (entry.list === this.#pending && entry.sequence > this.#stored) {
+    if (this.#pending.has(entry) && entry.sequence > this.#stored) {
       entry.stale = true;
     } else {
       entry.list?.remove(entry);
@@ -243,10 +242,9 @@ export class MemoryCache {
 
   /** What was read from the database may not be so (it went back): forgotten now, or as soon as it is clean. */
   forgetClean(): void {
-    for (const place of this.#places.values()) place.open = false;
-    this.#places.clear();
+    this.#places.closeAll();
     for (const entry of this.#entries.values()) {
-      if (entry.list === this.#pending) {
+      if (this.#pending.has(entry)) {
         entry.stale = true;
       } else {
         entry.list?.remove(entry);
@@ -293,7 +291,7 @@ export class MemoryCache {
         break;
       }
       const entry = next.value;
-      if (entry.list === this.#pending || entry.content === undefined || this.#isPinned(entry.record)) continue;
+      if (entry.content === undefined || this.#pending.has(entry) || this.#isPinned(entry.record)) continue;
       if (entry.content === null ? entry.absentUntil > now : entry.isLive(now)) continue;
       entry.list?.remove(entry);
       this.#forget(entry);
@@ -314,57 +312,60 @@ export class MemoryCache {
       return null;
     }
     if (entry.sequence > this.seen) this.seen = entry.sequence;
-    if (entry.content === undefined) return undefined;
+    if (entry.content === undefined) return entry.dropped && hasEnded(entry.expiresAt, now) ? null : undefined;
     if (entry.content === null) return this.#absenceEnded(entry) ? undefined : null;
     return entry.isLive(now) ? entry.value : null;
   }
 
   /** A pending tombstone never ends, and what a command has pinned stays as it was loaded. */
   #absenceEnded(entry: Entry): boolean {
-    return entry.absentUntil <= this.#now && entry.list !== this.#pending && !this.#isPinned(entry.record);
+    return entry.absentUntil <= this.#now && !this.#pending.has(entry) && !this.#isPinned(entry.record);
   }
 
   /** Applies a change. `based`: an absence known here is the base of a merge, because it is pending itself. */
-  #change(entry: Entry, change: Change, based: boolean, value: RecordValue | null | undefined): void {
+  #change(entry: Entry, change: Change, based: boolean): void {
     if (change.kind !== "merge") {
-      entry.value = value === undefined ? apply(null, change) : value;
+      entry.value = change.kind === "remove" ? null : change;
       entry.overlay = null;
       entry.stale = false;
+      entry.dropped = false;
+    } else if (entry.dropped) {
+      // The merge is in the log, as its base is.
+      if (change.expiresAt !== undefined) entry.expiresAt = change.expiresAt;
     } else if (entry.content === undefined || (entry.content === null && !based)) {
       // Remembered absence is no base: whoever merged did not rely on it, and the row may be there again.
-      entry.value = undefined;
-      entry.overlay = entry.overlay === null ? change : compose(entry.overlay, change);
+      if (entry.content === null) entry.value = undefined;
+      return this.#recost(entry, mergeIntoOverlay(entry, change));
     } else {
-      entry.value = value === undefined ? apply(entry.value ?? null, change) : value;
+      return this.#recost(entry, mergeIntoContent(entry, change));
     }
     this.#recost(entry);
-  }
-
-  /** Behind everything pending: the list is in the order of `queuedAt`, which is the last sequence at that moment. */
-  #queue(entry: Entry): void {
-    entry.queuedAt = this.#latest;
-    this.#pending.append(entry);
   }
 
   /** The store has this record's last change. */
   #settle(entry: Entry): void {
     // A row read before the commit must not come in after the change has left the overlay.
-    if (this.#places.size !== 0) this.#closePlace(entry.record);
+    if (!this.#places.isEmpty) this.#places.close(entry.record);
+    entry.wholeAt = 0;
+    entry.merges = null;
     if (entry.content === undefined || entry.stale) return this.#forget(entry);
     if (entry.content === null) entry.absentUntil = this.#now + this.#absentMs;
     this.#makeClean(entry);
   }
 
-  #giveBase(entry: Entry, row: RecordValue | null): void {
-    entry.value = entry.overlay === null ? row : apply(row, entry.overlay);
+  /** A pending record has its base, or what was dropped of it, again. */
+  #giveBase(entry: Entry, value: RecordValue | null): void {
+    entry.value = entry.overlay === null ? value : apply(value, entry.overlay);
     entry.overlay = null;
+    entry.dropped = false;
+    entry.list?.remove(entry);
+    this.#pending.queue(entry, this.#latest);
     if (!this.#watches.isEmpty) this.#watches.learn(entry.record, entry.value ?? null);
     this.#recost(entry);
     if (this.#bytes > this.#bytesMax) this.#evict();
   }
 
-  #recost(entry: Entry): void {
-    const bytes = costOf(entry);
+  #recost(entry: Entry, bytes = costOf(entry)): void {
     this.#bytes += bytes - entry.bytes;
     if (entry.list !== null) entry.list.bytes += bytes - entry.bytes;
     entry.bytes = bytes;
@@ -381,18 +382,18 @@ export class MemoryCache {
     this.#bytes -= entry.bytes;
   }
 
-  #closePlace(record: Bytes): void {
-    const place = this.#places.get(record);
-    if (place === undefined) return;
-    place.open = false;
-    this.#places.delete(record);
-  }
-
   #evict(): void {
     while (this.#bytes > this.#bytesMax) {
       const entry = this.#clean.evict(Math.max(0, this.#bytesMax - this.#pending.bytes), this.#isPinned);
-      if (entry === null) return;
-      this.#forget(entry);
+      if (entry === null) {
+        const dropped = this.#pending.drop(this.#readable(), this.#latest, this.#isPinned);
+        if (dropped === null) return;
+        // A place that was taken before knows nothing of the log.
+        if (!this.#places.isEmpty) this.#places.close(dropped.record);
+        this.#recost(dropped);
+      } else {
+        this.#forget(entry);
+      }
       this.#evictions += 1;
     }
   }

@@ -1,21 +1,22 @@
 /**
  * `write-behind adopt --data DIR --store URL`: the command that goes on where queue and database do not belong together
- * or the journal is damaged. It starts a new log in the folder at the database's position and says what is given up.
- * The old log is kept aside in the folder. It can be repeated: a crash in the middle leaves what the next run finishes.
+ * or the journal is damaged. It starts a new log in the folder at the database's position, takes over what the old one
+ * still has from there on without a gap, and says what is given up. The old log is kept aside in the folder. It can be
+ * repeated: a crash in the middle leaves what the next run finishes.
  */
 import { existsSync } from "node:fs";
-import { WriteBehindError } from "../errors.js";
 import type { Host } from "../host/host.js";
 import { nodeHost } from "../host/node-host.js";
-import { inspectJournal, type JournalReport } from "../queue/journal/inspect.js";
-import { JournalReader } from "../queue/journal/reader.js";
+import type { JournalReport } from "../queue/journal/inspect.js";
+import { countSalvageable, salvage } from "../queue/journal/salvage.js";
 import { startLogAt } from "../queue/journal/start.js";
 import { positionText, samePosition, type Position } from "../queue/queue.js";
 import { loadStore } from "../store/load-store.js";
 import { sqlite } from "../store/sqlite/index.js";
-import type { StoreClaim, StoreOpened } from "../store/store.js";
+import type { StoreClaim } from "../store/store.js";
 import { someOptions, type Flags } from "./config.js";
-import { CliError, exitCodes } from "./exit.js";
+import { CliError, cliError, exitCodes } from "./exit.js";
+import { lookAtFolder, notStored, type FolderLook, type NotStored } from "./folder-look.js";
 import { counted, print } from "./output.js";
 import { namedStore } from "./store-url.js";
 
@@ -23,8 +24,12 @@ import { namedStore } from "./store-url.js";
 interface Adopted {
   /** Where the folder goes on, in the new log; null where nothing had to be done. */
   readonly position: string | null;
-  /** Frames that were readable, are not in this database, and will not be. */
+  /** Frames that were taken over from the old log: they follow the database's position without a gap. */
+  readonly framesKept: number;
+  /** Frames that can be read in the old log, are not in this database, and will not be. */
   readonly framesGivenUp: number;
+  /** Frames that the old log once held after the database's position and that cannot be read any more. */
+  readonly framesLost: number;
   readonly why: string;
 }
 
@@ -60,37 +65,65 @@ interface Asked {
 }
 
 async function adoptOwned(host: Host, asked: Asked): Promise<Adopted> {
+  const look = await lookAtFolder(host.disk, asked.data, asked.file);
+  // What a newer version wrote is no damage, whatever is accepted.
+  if (look?.refusal?.code === "JOURNAL_VERSION") throw cliError(exitCodes.failed, look.refusal);
+  const position = await databasePosition(asked.file, look?.journal.logId ?? host.random.hex(16));
+  if (position === null) return startAnew(host, asked, look);
+  const isHalf = look !== null && isHalfDone(look.journal, position);
+  if (look !== null && look.refusal === null && !isHalf) {
+    return { ...nothingGivenUp, position: null, why: "folder and database belong together" };
+  }
   const folder = `${asked.data}/journal`;
-  const position = await databasePosition(asked.file, host.random.hex(16));
-  const report = await inspectJournal(host.disk, folder);
-  if (report !== null && isHalfDone(report, position)) {
-    const done = await setPosition(asked.file, report.logId as string, position);
-    return { position: positionText(done), framesGivenUp: 0, why: "an adoption that was cut off is finished" };
-  }
-  const mismatch = report === null ? null : await mismatchOf(host, folder, report, position);
-  if (report !== null && mismatch === null) {
-    return { position: null, framesGivenUp: 0, why: "folder and database belong together" };
-  }
-  const why = mismatch?.message ?? `there is no journal in ${asked.data}`;
-  const framesGivenUp = report === null ? 0 : framesAfter(report, position);
-  const isGap = report !== null && (report.damage !== null || isTrimmed(report, position));
-  if (isGap && !asked.acceptGap) {
-    const lost = `${counted(framesGivenUp, "readable frame")} after the database's position and whatever is missing or damaged would be given up`;
-    throw new CliError(exitCodes.failed, `${why}; ${lost}`, "go on all the same: the same command with --accept-gap");
-  }
+  const kept = await countSalvageable(host.disk, folder, position);
+  const given = isHalf
+    ? { ...nothingGivenUp, why: "an adoption that was cut off is finished" }
+    : givenUp(look, asked, isGap(look, position), kept);
   const logId = await startLogAt(host, folder, position, asked);
-  return { position: positionText(await setPosition(asked.file, logId, position)), framesGivenUp, why };
+  const framesKept = await salvage(host, folder, position, asked);
+  return { ...given, framesKept, position: positionText(await setPosition(asked.file, logId, position)) };
 }
 
-/** Where the database is. Opened under the name of a log that does not exist, it is not claimed. */
-async function databasePosition(file: string, nobody: string): Promise<Position> {
-  const { position } = await opened(file, { logId: nobody });
-  if (position !== null) return position;
-  throw new CliError(
-    exitCodes.failed,
-    `no queue has ever written to ${file}`,
-    "there is nothing to adopt: start serve with an empty folder",
-  );
+/** No queue has written to the database yet: the folder gets a new log where the old one began. */
+async function startAnew(host: Host, asked: Asked, look: FolderLook | null): Promise<Adopted> {
+  if (look === null || look.refusal === null) {
+    throw new CliError(
+      exitCodes.failed,
+      `no queue has ever written to ${asked.file}`,
+      "there is nothing to adopt: start serve",
+    );
+  }
+  const given = givenUp(look, asked, true, 0);
+  const base = look.journal.base ?? { logId: host.random.hex(16), sequence: 0, tag: 0 };
+  await startLogAt(host, `${asked.data}/journal`, base, asked);
+  return { ...given, position: positionText(base) };
+}
+
+const nothingThere = { readable: 0, unreadable: 0 };
+const nothingGivenUp = { framesKept: 0, framesGivenUp: 0, framesLost: 0 };
+
+/** What of the old log is given up. Refused where a part of it is damaged or missing and nobody has accepted that. */
+function givenUp(look: FolderLook | null, asked: Asked, gap: boolean, framesKept: number): Omit<Adopted, "position"> {
+  const why = look?.refusal?.message ?? `there is no journal in ${asked.data}`;
+  const found = look === null ? nothingThere : notStored(look);
+  const [readable, unreadable] = [Math.max(0, found.readable - framesKept), found.unreadable];
+  if (gap && !asked.acceptGap) {
+    throw new CliError(
+      exitCodes.failed,
+      `${why}; nothing was changed. ${lossText({ readable, unreadable }, framesKept)}`,
+      "go on all the same: the same command with --accept-gap",
+    );
+  }
+  return { framesKept, framesGivenUp: readable, framesLost: unreadable, why };
+}
+
+/**
+ * Where the database is; null where no queue has written to it. It is opened under the name of this folder's log, which
+ * cannot be alive, since the folder is owned: a claim that its dead process left is given back. That of another queue
+ * is respected (TABLES_IN_USE).
+ */
+async function databasePosition(file: string, logId: string): Promise<Position | null> {
+  return opened(file, { logId });
 }
 
 async function setPosition(file: string, logId: string, { sequence, tag }: Position): Promise<Position> {
@@ -99,10 +132,10 @@ async function setPosition(file: string, logId: string, { sequence, tag }: Posit
   return position;
 }
 
-async function opened(file: string, claim: StoreClaim): Promise<StoreOpened> {
+async function opened(file: string, claim: StoreClaim): Promise<Position | null> {
   const store = await loadStore(sqlite({ file }));
   try {
-    return await store.open(claim);
+    return (await store.open(claim)).position;
   } finally {
     await store.close();
   }
@@ -113,40 +146,24 @@ function isHalfDone({ damage, logId, base }: JournalReport, position: Position):
   return damage === null && logId !== null && base !== null && logId !== position.logId && samePosition(base, position);
 }
 
-async function mismatchOf(
-  host: Host,
-  folder: string,
-  report: JournalReport,
-  position: Position,
-): Promise<WriteBehindError | null> {
-  if (report.damage !== null) return report.damage;
-  const reader = await JournalReader.open(host.disk, folder);
-  try {
-    await reader.check(position);
-    return null;
-  } catch (error) {
-    if (error instanceof WriteBehindError) return error;
-    throw error;
-  } finally {
-    await reader.close();
-  }
+/** Damage, or the log is the database's and what follows the database's position is not there any more. */
+function isGap(look: FolderLook | null, position: Position): boolean {
+  if (look === null) return false;
+  const { damage, logId, oldest } = look.journal;
+  return damage !== null || (logId === position.logId && oldest !== null && position.sequence < oldest - 1);
 }
 
-function framesAfter({ logId, frames, last }: JournalReport, position: Position): number {
-  if (logId !== position.logId || last === null) return frames;
-  return Math.max(0, Math.min(frames, last.sequence - position.sequence));
+function lossText({ readable, unreadable }: Omit<NotStored, "bytes">, kept: number): string {
+  const parts = [];
+  if (readable > 0) parts.push(`${counted(readable, "frame")} that can be read and the database does not have`);
+  if (unreadable > 0) parts.push(`${counted(unreadable, "frame")} that cannot be read any more`);
+  const taken = kept === 0 ? "" : `Taken over: ${counted(kept, "frame")}. `;
+  return `${taken}Given up: ${parts.length === 0 ? "nothing that the database does not have" : parts.join(", and ")}`;
 }
 
-/** The log is the database's, but what follows the database's position is not there any more. */
-function isTrimmed({ logId, oldest }: JournalReport, position: Position): boolean {
-  return logId === position.logId && oldest !== null && position.sequence < oldest - 1;
-}
-
-function adoptedText({ position, framesGivenUp, why }: Adopted, data: string): string {
+function adoptedText(adopted: Adopted, data: string): string {
+  const { position, framesKept, framesGivenUp, framesLost, why } = adopted;
   if (position === null) return `${why}; nothing was changed\n`;
-  const lost =
-    framesGivenUp === 0
-      ? "no readable frame was given up"
-      : `${counted(framesGivenUp, "frame")} of the old log were given up`;
+  const lost = lossText({ readable: framesGivenUp, unreadable: framesLost }, framesKept);
   return `${why}\n${lost}; the old log's files are kept in ${data}/journal under given-up-…\n${data} goes on at ${position}\n`;
 }

@@ -81,10 +81,11 @@ function jsonOf(text: string): unknown {
 }
 
 function failureOf(status: number, json: unknown, url: URL): CliError {
-  const { error } = json as { error?: { message?: unknown; hint?: unknown } };
+  const { error } = json as { error?: { code?: unknown; message?: unknown; hint?: unknown } };
+  const code = typeof error?.code === "string" ? error.code : undefined;
   const message = typeof error?.message === "string" ? error.message : `${url.origin} answers ${status}`;
   const hint = typeof error?.hint === "string" ? error.hint : null;
   if (status === 401)
-    return new CliError(exitCodes.failed, message, "give it with --admin-token or WRITE_BEHIND_ADMIN_TOKEN");
-  return new CliError(exitCodes.failed, message, hint === "resume" ? "npx write-behind resume" : hint);
+    return new CliError(exitCodes.failed, message, "give it with --admin-token or WRITE_BEHIND_ADMIN_TOKEN", code);
+  return new CliError(exitCodes.failed, message, hint === "resume" ? "npx write-behind resume" : hint, code);
 }

@@ -9,36 +9,65 @@ export const exitCodes = { done: 0, failed: 1, usage: 2, noServer: 3, left: 4 } 
 /** An exit code. */
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
+/**
+ * What an error of a verb may be called under --json beside the codes of errors.ts and those of the admin API. An error
+ * that only says how the process ends has the name of its exit.
+ */
+const exitNames: Readonly<Record<ExitCode, string>> = {
+  0: "DONE",
+  1: "FAILED",
+  2: "USAGE",
+  3: "NO_SERVER",
+  4: "LEFT",
+};
+
 /** The end of a verb: what to print, and what the shell gets. */
 export class CliError extends Error {
   override readonly name = "CliError";
   readonly exit: ExitCode;
   readonly hint: string | null;
+  readonly code: string;
 
-  constructor(exit: ExitCode, message: string, hint: string | null = null) {
+  constructor(exit: ExitCode, message: string, hint: string | null = null, code = exitNames[exit]) {
     super(message);
     this.exit = exit;
     this.hint = hint;
+    this.code = code;
   }
 }
 
 /** An error of ours as the end of a verb. */
 export function cliError(exit: ExitCode, error: WriteBehindError): CliError {
-  return new CliError(exit, error.message, error.hint);
+  return new CliError(exit, error.message, error.hint, error.code);
 }
 
-/** Prints an error: its message, then its hint. Says how the process ends. */
-export function report(error: unknown): ExitCode {
-  const hint = hintOf(error);
-  const unexpected = hint === undefined && error instanceof Error ? error.stack : undefined;
-  process.stderr.write(`${unexpected ?? (error instanceof Error ? error.message : String(error))}\n`);
-  if (typeof hint === "string") process.stderr.write(`hint: ${hint}\n`);
+/** Prints an error, its message, then its hint, or as one line of JSON. Says how the process ends. */
+export function report(error: unknown, asJson: boolean): ExitCode {
+  const { code, message, hint, stack } = described(error);
+  const text = asJson
+    ? JSON.stringify({ error: { code, message, hint } })
+    : `${stack ?? message}${hint === null ? "" : `\nhint: ${hint}`}`;
+  process.stderr.write(`${text}\n`);
   return error instanceof CliError ? error.exit : exitCodes.failed;
 }
 
-/** What to do about an error that can be met in operation; undefined for a fault of the program. */
-function hintOf(error: unknown): string | null | undefined {
-  if (error instanceof CliError || error instanceof WriteBehindError) return error.hint;
-  if (error instanceof DiskError) return "see that --data names a folder that this user may read and write";
-  return storeErrorKind(error) === null ? undefined : "mend the database, or name another one: --store sqlite:FILE";
+interface Described {
+  readonly code: string;
+  readonly message: string;
+  readonly hint: string | null;
+  /** Only for a fault of the program, which nobody can meet in operation. */
+  readonly stack?: string | undefined;
+}
+
+function described(error: unknown): Described {
+  if (error instanceof CliError || error instanceof WriteBehindError) {
+    const { code, message, hint } = error;
+    return { code, message, hint };
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  if (error instanceof DiskError)
+    return { code: error.code, message, hint: "see that --data names a folder that this user may read and write" };
+  if (storeErrorKind(error) !== null)
+    return { code: "STORE_DOWN", message, hint: "mend the database, or name another one: --store sqlite:FILE" };
+  return { code: "INTERNAL", message, hint: null, stack: error instanceof Error ? error.stack : undefined };
 }

@@ -48,12 +48,14 @@ export function logEvents(heart: Heart, log: Log, clock: Clock): void {
   events.on("deadLetterEnded", ({ ids, how }) =>
     log.info({ event: "deadLetterEnded", ids, how }, `${counted(ids.length, "dead letter")} ${ended[how]}`),
   );
-  events.on("full", ({ pendingBytes }) => {
+  events.on("full", ({ pendingBytes, diskFull }) => {
     if (clock.monotonic() - fullSaidAt < quietMs) return;
     fullSaidAt = clock.monotonic();
     log.warn(
-      { event: "full", pendingBytes },
-      `the queue is full (${size(pendingBytes)} pending): writes wait or are refused`,
+      { event: "full", pendingBytes, diskFull },
+      diskFull
+        ? `the disk is full (${size(pendingBytes)} pending): writes are refused until there is room, reads go on`
+        : `the queue is full (${size(pendingBytes)} pending): writes wait or are refused`,
     );
   });
 }

@@ -1,7 +1,7 @@
 /** The verbs, their arguments and flags. Each one's work is in a file of its own, loaded when it is asked for. */
 import { Command, CommanderError } from "commander";
 import { addCommonFlags, addOptionFlags, addSomeFlags, type Flags } from "./config.js";
-import { exitCodes, report, type ExitCode } from "./exit.js";
+import { CliError, exitCodes, report, type ExitCode } from "./exit.js";
 import { version } from "./version.js";
 
 const clientFlags = { adminToken: "token that the admin API demands (or WRITE_BEHIND_ADMIN_TOKEN)" };
@@ -14,14 +14,28 @@ const sendFlags = {
 /** Runs the command line and says how the process ends. */
 export async function runCommandLine(args: readonly string[]): Promise<ExitCode> {
   let exit: ExitCode = exitCodes.done;
+  // Until a verb has its flags, its command line is not understood, and whoever wrote --json anywhere meant it.
+  let json = args.includes("--json");
   const program = buildProgram((code) => (exit = code));
+  program.hook("preAction", (_, verb) => {
+    json = verb.opts()["json"] === true;
+  });
+  if (json) for (const command of [program, ...program.commands]) command.configureOutput({ writeErr: () => {} });
   try {
     await program.parseAsync(args, { from: "user" });
     return exit;
   } catch (error) {
-    if (!(error instanceof CommanderError)) return report(error);
-    return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
+    if (!(error instanceof CommanderError)) return report(error, json);
+    if (error.exitCode === 0) return exitCodes.done;
+    return json ? report(usageError(error, args), true) : exitCodes.usage;
   }
+}
+
+/** What commander has found wrong, which it would have printed as text. */
+function usageError({ message }: CommanderError, args: readonly string[]): CliError {
+  const text = message.replace(/^error: /, "").replaceAll("\n", " ");
+  const verb = args.find((arg) => !arg.startsWith("-"));
+  return new CliError(exitCodes.usage, text, `write-behind ${verb === undefined ? "" : `${verb} `}--help`);
 }
 
 /** Builds the program; verbs that end with a code of their own hand it to `end`. */
@@ -127,14 +141,18 @@ function addSend(program: Command, end: (code: ExitCode) => void): void {
 
 function addJournalVerbs(program: Command, end: (code: ExitCode) => void): void {
   const dataFlag = { data: "the folder (default ./write-behind-data)" };
+  const storeFlag = { store: "the database: sqlite:FILE (default write-behind.db in the folder)" };
   addSomeFlags(
-    verb(program, "check", "read a journal from end to end and say what is in it; changes nothing"),
-    dataFlag,
+    verb(
+      program,
+      "check",
+      "read a journal from end to end, beside its database, and say what is in it; changes nothing",
+    ),
+    { ...dataFlag, ...storeFlag },
   ).action(async (flags: Flags) => {
     const { check } = await import("./check.js");
     end(await check(flags));
   });
-  const storeFlag = { store: "the database: sqlite:FILE (default write-behind.db in the folder)" };
   const description = "start a folder anew at the database's position, and say what is given up";
   addSomeFlags(verb(program, "adopt", description), { ...dataFlag, ...storeFlag })
     .option("--accept-gap", "go on over a damaged or missing stretch")

@@ -97,6 +97,12 @@ async function* linesOf(lines: Interface, text: () => string): AsyncGenerator<st
   if (text() !== "") process.stdout.write("\n");
 }
 
+/** An error of the Redis protocol begins with its code in capitals: `WRONGTYPE Operation against …`. */
+function jsonOfError(text: string): { code: string; message: string; hint: null } {
+  const [, code = "ERR", message = text] = /^([A-Z]+) (.*)$/s.exec(text) ?? [];
+  return { code, message, hint: null };
+}
+
 function jsonOf(reply: RespReply): unknown {
   switch (reply.type) {
     case "bulk": {
@@ -111,7 +117,7 @@ function jsonOf(reply: RespReply): unknown {
     case "double":
       return Number.isSafeInteger(Number(reply.text)) || reply.type === "double" ? Number(reply.text) : reply.text;
     case "error":
-      return { error: reply.text };
+      return { error: jsonOfError(reply.text) };
     case "map":
       return reply.entries.map(([key, value]) => [jsonOf(key), jsonOf(value)]);
     case "simple":

@@ -41,13 +41,12 @@ interface Running {
 /** Why it stops. */
 type Stop = { readonly why: "signal" } | { readonly why: "failed"; readonly error: WriteBehindError };
 
-/** Runs the server until a signal or a failed journal ends it. */
-export async function serve(flags: Flags): Promise<ExitCode> {
+/** Runs the server until a signal or a failed journal ends it. `host`: the world that it runs in, for tests. */
+export async function serve(flags: Flags, host: Host = nodeHost()): Promise<ExitCode> {
   const options = serveOptions(flags);
   const store = namedStore(options.store, options.data);
   const json = flags["json"] === true;
   const log = openLog(process.stderr.isTTY && !json);
-  const host = nodeHost();
   const signals = new Signals(host);
   const running = await started(host, options, store, signals, log);
   if (running === null) return exitCodes.left;
@@ -80,7 +79,13 @@ async function started(
   log: Log,
 ): Promise<Running | null> {
   const signalled = new AbortController();
-  signals.onFirst(() => signalled.abort());
+  signals.onFirst(() => {
+    signalled.abort();
+    host.clock.after(hungCloseMs, () => {
+      log.warn({ event: "stopped" }, "stopped while it started, without waiting for what hangs");
+      killItself();
+    });
+  });
   const waiting = host.clock.after(quietStartMs, () =>
     log.info(
       { event: "starting" },
@@ -152,7 +157,7 @@ async function stopTruthfully(running: Running, options: Options, signals: Signa
         : `what was answered is in the queue in ${options.data}`;
     const text = `${why}: ${counted(left, "change")} not in the database yet; ${safe}`;
     log.warn({ event: "stopped", pendingChanges: left }, text);
-    process.exit(left === 0 ? exitCodes.done : exitCodes.left);
+    killItself();
   };
   // Not at the very moment: a thread that is cut off inside the driver would abort the process.
   signals.onSecond(() => {
@@ -168,6 +173,16 @@ async function stopTruthfully(running: Running, options: Options, signals: Signa
   await running.admin.close();
   log.info({ event: "stopped", ...report }, stoppedText(report));
   return report.drained ? exitCodes.done : exitCodes.left;
+}
+
+/**
+ * Node waits for every thread when it exits, and one that hangs inside the database's driver or the disk never ends. So
+ * there is no exit code in this case; what is left was said.
+ */
+function killItself(): never {
+  process.kill(process.pid, "SIGKILL");
+  // The first process of a container cannot kill itself that way.
+  process.abort();
 }
 
 function stoppedText({ drained, pendingChanges, leftIn, deadLetters }: CloseReport): string {

@@ -148,15 +148,18 @@ export const routes: readonly Route[] = [
     method: "GET",
     path: "/health/ready",
     takes: "",
-    doc: "200 while clients are served; 503 while stopping",
+    doc: "200 while clients are served; 503 while stopping, and while the writer stands still (stalled)",
     answer: ({ heart }) => ready(heart),
   },
 ];
 
-/** Ready: clients are served. A database that is down does not stop that (the queue keeps everything), but is said. */
+/**
+ * Ready: clients are served, and whoever asks need do nothing. A database that is down or broken is to be mended itself
+ * (the queue keeps everything meanwhile), so it is only said. A writer that stands still may be helped by a restart.
+ */
 function ready(heart: Heart): Answer {
   const { state, reason } = heart.status();
-  const serves = state !== "draining";
+  const serves = state !== "draining" && state !== "stalled";
   return { status: serves ? 200 : 503, json: { ready: serves, state, reason } };
 }
 

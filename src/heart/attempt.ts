@@ -1,4 +1,6 @@
 /** Doing work on a workspace, the small pieces: what it makes, why it could not be done yet, waiting with a signal. */
+import type { Bytes } from "../bytes.js";
+import type { MemoryCache } from "../cache/memory-cache.js";
 import type { FrameBody } from "../queue/queue.js";
 import type { Workspace, Written } from "../workspace.js";
 
@@ -28,4 +30,26 @@ export function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefine
     signal.addEventListener("abort", aborted, { once: true });
     promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", aborted));
   });
+}
+
+/** What one command has pinned: it is let go of all at once. */
+export class Pins {
+  readonly #cache: MemoryCache;
+  readonly #records = new Set<Bytes>();
+
+  constructor(cache: MemoryCache) {
+    this.#cache = cache;
+  }
+
+  add(records: Iterable<Bytes>): void {
+    for (const record of records) {
+      if (!this.#records.has(record)) this.#cache.pin(record);
+      this.#records.add(record);
+    }
+  }
+
+  release(): void {
+    for (const record of this.#records) this.#cache.unpin(record);
+    this.#records.clear();
+  }
 }

@@ -1,5 +1,6 @@
 /** The errors that the heart itself raises. */
 import { WriteBehindError } from "../errors.js";
+import { DiskError } from "../host/host.js";
 
 /** A verb was called while closing or later. */
 export function closed(): WriteBehindError {
@@ -31,7 +32,52 @@ export function journalFailed(cause: WriteBehindError): WriteBehindError {
   });
 }
 
+/** Why a data folder could not be opened, where the disk was the reason; another error as it is. */
+export function cannotOpen(error: unknown, folder: string): unknown {
+  if (!(error instanceof DiskError)) return error;
+  const full = error.kind === "full";
+  return new WriteBehindError(
+    full ? "DISK_FULL" : "JOURNAL_FAILED",
+    `the data folder ${folder} could not be opened: ${error.message}`,
+    {
+      hint: full
+        ? "free disk space, then start again; what was answered is in the journal"
+        : "see that --data names a folder that this user may read and write, and look after the disk; then start again",
+      cause: error,
+    },
+  );
+}
+
+/** The folder could not be told that the writer is (not) paused. */
+export function pauseNotKept(error: unknown, pausing: boolean): unknown {
+  if (!(error instanceof DiskError)) return error;
+  const what = pausing
+    ? "the writer stands still, but a restart may not remember it"
+    : "the writer still stands still: the pause could not be taken back";
+  return new WriteBehindError(error.kind === "full" ? "DISK_FULL" : "UNKNOWN", `${what}: ${error.message}`, {
+    hint: "look after the disk, then ask again",
+    cause: error,
+  });
+}
+
 /** A flush while the writer is paused would wait for ever. */
 export function paused(): WriteBehindError {
   return new WriteBehindError("CLOSED", "the writer is paused, so nothing reaches the database", { hint: "resume" });
+}
+
+/** Whether the journal has failed: then this instance takes no more writes, and whoever asked is told. */
+export class Failing {
+  error: WriteBehindError | null = null;
+  readonly #calls: ((error: WriteBehindError) => void)[] = [];
+
+  /** Calls back when it fails; at once where it has. */
+  onFailed(call: (error: WriteBehindError) => void): void {
+    if (this.error === null) this.#calls.push(call);
+    else call(this.error);
+  }
+
+  /** Tells everybody. */
+  tell(error: WriteBehindError): void {
+    for (const call of this.#calls) call(error);
+  }
 }

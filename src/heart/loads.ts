@@ -5,10 +5,11 @@
  * and is simply loaded again.
  */
 import type { Bytes } from "../bytes.js";
-import type { MemoryCache } from "../cache/memory-cache.js";
+import type { InLog, MemoryCache, Place } from "../cache/memory-cache.js";
 import { contentBytes, type RecordValue } from "../change.js";
 import { WriteBehindError } from "../errors.js";
 import type { Clock } from "../host/host.js";
+import type { Position } from "../queue/queue.js";
 import { StoreError, storeErrorKind, type StoreReader } from "../store/store.js";
 
 /** So much may be loaded for one command however small the cache is. */
@@ -20,6 +21,8 @@ export interface LoadsParts {
   readonly cache: MemoryCache;
   /** What a record holds whose row is this: with what is parked of it, as it is at this moment. */
   readonly over: (record: Bytes, row: RecordValue | null) => RecordValue | null;
+  /** What a record holds after frames of the log; undefined where they are trimmed (see ReadBack). */
+  readonly readBack: (record: Bytes, inLog: InLog, row: RecordValue | null) => Promise<RecordValue | null | undefined>;
   readonly clock: Clock;
   /** Records that are read at the same time. */
   readonly atOnceMax: number;
@@ -27,7 +30,20 @@ export interface LoadsParts {
   readonly heldMs: number;
   /** Log time. */
   readonly now: () => number;
+  /** The position that the database must have reached for its rows to be true. */
+  readonly reached: () => Position | null;
+  /**
+   * A read has seen that the database is not there any more: the writer is to see for itself, and to hold the loads.
+   * False where it is known already that a person has to act.
+   */
+  readonly onMoved: () => boolean;
 }
+
+/** A database that has said nothing to a read for so long counts as one that cannot be reached, in milliseconds. */
+export const readMs = 30_000;
+
+/** Between two tries to read a database that has moved, in milliseconds: so long the writer takes to notice it. */
+const movedRetryMs = 20;
 
 /** A load that waits until so many more records may be read. */
 interface Turn {
@@ -96,20 +112,19 @@ export class Loads {
   }
 
   async #loadSome(records: readonly Bytes[]): Promise<number> {
-    const { cache, reader, over } = this.#parts;
+    const { clock, heldMs } = this.#parts;
     await this.#turn(records.length);
     try {
-      while (this.#held !== null) await this.#whileHeld(this.#held);
-      const places = records.map((record) => cache.place(record));
-      try {
-        const rows = await reader.read(records);
-        const now = this.#parts.now();
-        // Not before this step: a place that is still open has seen every end of a dead letter since its row was read.
-        const values = records.map((record, index) => over(record, rows[index] ?? null));
-        places.forEach((place, index) => cache.fill(place, values[index] as RecordValue | null, now));
-        return values.reduce((sum, value) => sum + (value === null ? 0 : contentBytes(value.content)), 0);
-      } finally {
-        for (const place of places) cache.leave(place);
+      const giveUpAt = clock.monotonic() + heldMs;
+      for (;;) {
+        while (this.#held !== null) await this.#whileHeld(this.#held);
+        try {
+          return await this.#fill(records);
+        } catch (error) {
+          const mayHeal = storeErrorKind(error) === "moved" && clock.monotonic() < giveUpAt && this.#parts.onMoved();
+          if (!mayHeal) throw error;
+          await new Promise<void>((resolve) => clock.after(movedRetryMs, resolve));
+        }
       }
     } catch (error) {
       throw storeDown(error);
@@ -117,6 +132,50 @@ export class Loads {
       for (const record of records) this.#inFlight.delete(record);
       this.#done(records.length);
     }
+  }
+
+  /** Reads them into the cache; says how many bytes that were. */
+  async #fill(records: readonly Bytes[]): Promise<number> {
+    const { cache } = this.#parts;
+    const places = records.map((record) => cache.place(record));
+    try {
+      return await this.#fillAll(places);
+    } finally {
+      for (const place of places) cache.leave(place);
+    }
+  }
+
+  /** Pending whole changes are in the log: they need no row, nor a store that answers. */
+  async #fillAll(places: readonly Place[]): Promise<number> {
+    const { cache, over, readBack } = this.#parts;
+    const wanted = places.filter(({ inLog }) => inLog === null || inLog.whole === 0).map(({ record }) => record);
+    const read = wanted.length === 0 ? [] : await this.#read(wanted);
+    const rows = new Map(wanted.map((record, index) => [record, read[index] ?? null]));
+    let bytes = 0;
+    for (const place of places) {
+      const { record, inLog } = place;
+      // Parked is laid over the row here: an open place has seen every end of a dead letter since the read.
+      const row = over(record, rows.get(record) ?? null);
+      const value = inLog === null ? row : await readBack(record, inLog, row);
+      if (value === undefined) continue;
+      cache.fill(place, value, this.#parts.now());
+      bytes += value === null ? 0 : contentBytes(value.content);
+    }
+    return bytes;
+  }
+
+  /** Nothing hangs: a database may be silent. */
+  #read(records: readonly Bytes[]): ReturnType<StoreReader["read"]> {
+    const { clock, reader, reached } = this.#parts;
+    return new Promise((resolve, reject) => {
+      const silent = (): void => reject(new StoreError("retryable", `it has said nothing for ${readMs / 1000} s`));
+      const timer = clock.after(readMs, silent, true);
+      // A database that went back and has not been brought back yet must not fill the cache (promise 2).
+      reader
+        .read(records, reached())
+        .then(resolve, reject)
+        .finally(() => timer.cancel());
+    });
   }
 
   /** Nothing hangs: the database may be away while it is being brought back, or the writer paused. */

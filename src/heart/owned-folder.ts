@@ -1,6 +1,7 @@
 /** The data folder and what is in it beside the journal: who owns it, and whether its writer is paused. */
 import { WriteBehindError } from "../errors.js";
 import { DiskError, type Host, type Ownership } from "../host/host.js";
+import { pauseNotKept } from "./failures.js";
 
 const retryMs = 50;
 const pauseFile = "paused";
@@ -50,6 +51,11 @@ function ownedFolder(host: Host, path: string, ownership: Ownership): OwnedFolde
       return (await host.disk.list(path)).includes(pauseFile);
     },
     // One after the other: the folder remembers the last word, as memory does.
-    rememberPause: (paused) => (last = last.catch(() => {}).then(() => remember(paused))),
+    rememberPause: (paused) => {
+      last = last.catch(() => {}).then(() => remember(paused));
+      return last.catch((error: unknown) => {
+        throw pauseNotKept(error, paused);
+      });
+    },
   };
 }

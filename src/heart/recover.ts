@@ -1,17 +1,15 @@
-/** At the start: what is pending in the log goes into the cache before the first client is served (promise 2). */
+/** What is pending at the start goes into the cache, so that reads see the newest value before the store has it. */
 import type { MemoryCache } from "../cache/memory-cache.js";
-import type { JournalReader } from "../queue/journal/reader.js";
+import type { FrameOnDisk } from "../queue/queue.js";
 import type { WriterSide } from "./writer-side.js";
 
-/** Takes the frames after `from` up to `upTo` into the cache, in their order. */
+/** Takes frames of the log, in order, into the cache. */
 export async function recover(
-  log: JournalReader,
-  from: number,
-  upTo: number,
+  frames: AsyncIterable<readonly FrameOnDisk[]>,
   cache: MemoryCache,
   side: WriterSide,
 ): Promise<void> {
-  for await (const piece of log.read(from, upTo)) {
+  for await (const piece of frames) {
     for (const { frame } of piece) {
       const { sequence } = frame.position;
       if (frame.body.kind === "clear") cache.clear(sequence);

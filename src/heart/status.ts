@@ -49,6 +49,8 @@ function stateOf({ failure, closing, paused, side }: StatusParts): Pick<Status, 
   if (failure !== null) return { state: "broken", reason: failure.message };
   if (side.health.state === "broken") return { state: "broken", reason: side.health.error?.message ?? "unknown" };
   if (closing) return { state: "draining", reason: "stopping: what is pending is being written" };
+  const stalled = side.stalled(paused);
+  if (stalled !== null) return { state: "stalled", reason: stalled };
   if (paused) return { state: "paused", reason: "paused by an operator; `resume` goes on" };
   return { state: "running", reason: null };
 }

@@ -34,6 +34,12 @@ export class Drain {
   }
 }
 
+/** Waits for every end, whatever another one fails of, and gives the first failure; null where there is none. */
+export async function firstFailure(ends: readonly Promise<unknown>[]): Promise<PromiseRejectedResult | null> {
+  const results = await Promise.allSettled(ends);
+  return results.find((result) => result.status === "rejected") ?? null;
+}
+
 /** What is known of the changes that are not in the database. */
 export interface Left {
   readonly changes: number;

@@ -13,8 +13,9 @@ import { positionText, type Position, type Waiting } from "../queue/queue.js";
 import { ChangeCount } from "./change-count.js";
 import { Parked } from "./parked.js";
 import { Waits } from "./waits.js";
+import { Watchdog } from "./watchdog.js";
 import type { NewLetter, ParkedOverlay, ParkedReport, UnparkedReport } from "../writer/messages.js";
-import type { WriterReports } from "../writer/writer-link.js";
+import type { WriterHandle, WriterReports } from "../writer/writer-link.js";
 
 /** Records that become clean in one turn of the event loop. */
 const acknowledgedAtOnceMax = 2000;
@@ -62,12 +63,15 @@ export class WriterSide implements WriterReports {
   #begun = false;
   /** The log was read without knowing where the store is, and the cache still holds what came of that. */
   #blind = false;
+  #away = false;
+  readonly #watchdog: Watchdog;
   /** Called when the store went back to an older position, with a promise of its being where it was. */
   onWentBack: (healed: Promise<void>) => void = () => {};
   #firstOutcome: ((error: WriteBehindError | null) => void) | null = null;
 
-  constructor(clock: Clock, journal: Journal, cache: MemoryCache, events: Emitter) {
+  constructor(clock: Clock, journal: Journal, cache: MemoryCache, events: Emitter, delayMs: number) {
     this.#clock = clock;
+    this.#watchdog = new Watchdog(clock, delayMs);
     this.#journal = journal;
     this.#cache = cache;
     this.#events = events;
@@ -84,13 +88,20 @@ export class WriterSide implements WriterReports {
     return this.#changes.of(this.#journal.accepted - Math.max(this.stored, this.#journal.oldest() - 1));
   }
 
+  /** A position that the database has reached, as far as is known; null before the first commit. */
+  get reached(): Position | null {
+    const position = this.#position;
+    return position === null || position.sequence === this.#journal.base.sequence ? null : position;
+  }
+
   get positionText(): string | null {
     return this.#position === null ? null : positionText(this.#position);
   }
 
   /**
    * After which sequence the log must be read to know what is pending: where the store is, or, when the store cannot be
-   * reached, the oldest frame kept (newest wins, so reading too much is harmless). A queue without frames waits.
+   * reached, the oldest frame kept (newest wins, so reading too much is harmless). A queue without frames waits. Throws
+   * what is wrong with a store that answers, or with the place of one that this queue has never seen.
    */
   async firstPosition(journal: Journal): Promise<number> {
     let silent = false;
@@ -100,8 +111,9 @@ export class WriterSide implements WriterReports {
     });
     while (this.#position === null) {
       const error = await new Promise<WriteBehindError | null>((resolve) => (this.#firstOutcome = resolve));
-      if (error !== null && this.health.state === "broken") throw error;
-      if ((error !== null || silent) && journal.accepted > journal.base.sequence) break;
+      const canServe = journal.accepted > journal.base.sequence;
+      if (error !== null && this.health.state === "broken" && !(this.#away && canServe)) throw error;
+      if ((error !== null || silent) && canServe) break;
     }
     timer.cancel();
     this.#blind = this.#position === null;
@@ -121,12 +133,14 @@ export class WriterSide implements WriterReports {
     this.#cache.acknowledge(this.stored);
     if (this.#position !== null) this.#journal.acknowledge(this.#position);
     this.#endBlindness();
+    this.#watchdog.pending(this.#journal.accepted > this.stored);
     this.#answer();
   }
 
   /** A frame was taken. */
   accepted(sequence: number, changes: number): void {
     this.#changes.accepted(sequence, changes);
+    this.#watchdog.pending(true);
     if (this.#ask !== null) this.#answer();
     if (this.#events.has("accepted")) this.#events.emit("accepted", { sequence, changes });
   }
@@ -154,18 +168,51 @@ export class WriterSide implements WriterReports {
     this.#waitsStored.fail(error);
   }
 
+  /** A read has seen that the store is not where it was. Says whether the writer may heal that by itself. */
+  lookAgain(writer: WriterHandle | null): boolean {
+    writer?.lookAtStore();
+    return this.health.state !== "broken";
+  }
+
+  /** The writer was told to go on. */
+  resumed(): void {
+    this.#watchdog.resumed();
+  }
+
+  /** Says it once where the writer stands still although there is work, and once where it goes on. */
+  watch(paused: boolean): void {
+    const found = this.#watchdog.look({ paused, store: this.#storeForWatchdog });
+    if (found === null) return;
+    if ("stalled" in found) this.#events.emit("stalled", { reason: found.stalled });
+    else this.#events.emit("warning", { text: "the writer goes on" });
+  }
+
+  /** Why the writer stands still, as far as that was said; null where it does not. */
+  stalled(paused: boolean): string | null {
+    return this.#watchdog.stalled({ paused, store: this.#storeForWatchdog });
+  }
+
+  get #storeForWatchdog(): "open" | "unopened" | "broken" {
+    if (this.health.state === "broken") return "broken";
+    return this.#position === null ? "unopened" : "open";
+  }
+
   // Reports of the writer.
 
   waiting(sequence: number, answer: (waiting: Waiting) => void): void {
+    this.#watchdog.nothingTaken();
     this.#ask = { sequence, answer };
     this.#answer();
   }
 
   durableMark(): Promise<number> {
+    // What every run begins with.
+    this.#watchdog.runBegins();
     return this.#journal.syncNow();
   }
 
   opened(position: Position, kind: string, place: string, parked: ParkedOverlay): void {
+    this.#watchdog.heard();
     this.kind = kind;
     this.place = place;
     this.health = { state: "up", since: this.#clock.now(), error: null, nextTryAt: null };
@@ -179,6 +226,7 @@ export class WriterSide implements WriterReports {
 
   committed(position: Position, report: BatchReport, parked: ParkedReport | null): void {
     const { counters } = this;
+    this.#watchdog.heard();
     counters.batches++;
     counters.rows += report.records;
     // What was parked has needed no row, but is not saved either.
@@ -205,6 +253,7 @@ export class WriterSide implements WriterReports {
   }
 
   retry(error: PlainError, attempt: number, delayMs: number): void {
+    this.#watchdog.heard(delayMs);
     this.counters.retries++;
     const wasUp = this.health.state === "up";
     const since = wasUp ? this.#clock.now() : this.health.since;
@@ -215,11 +264,14 @@ export class WriterSide implements WriterReports {
   }
 
   up(downMs: number): void {
+    this.#watchdog.heard();
     this.health = { state: "up", since: this.#clock.now(), error: null, nextTryAt: null };
     this.#events.emit("storeUp", { downMs });
   }
 
-  broken(error: PlainError): void {
+  broken(error: PlainError, _opening: boolean, away: boolean): void {
+    this.#away = away;
+    this.#watchdog.heard();
     this.health = { state: "broken", since: this.#clock.now(), error, nextTryAt: null };
     this.#events.emit("stalled", { reason: error.message });
     this.#firstOutcome?.(errorOfPlain(error));
@@ -232,6 +284,7 @@ export class WriterSide implements WriterReports {
   #moveTo(position: Position): void {
     this.#position = position;
     this.#changes.stored(position.sequence);
+    this.#watchdog.pending(this.#journal.accepted > position.sequence);
     this.#acknowledgeSome(position.sequence);
     // Until recovery is over nothing may be trimmed: it may be reading from before this position.
     if (this.#begun) this.#journal.acknowledge(position);
@@ -240,8 +293,9 @@ export class WriterSide implements WriterReports {
 
   /** In pieces, so that no client waits for all the records of a large run; one is clean a little late, never early. */
   #acknowledgeSome(sequence: number): void {
-    if (this.#cache.acknowledge(sequence, acknowledgedAtOnceMax)) return;
-    this.#clock.soon(() => this.#acknowledgeSome(sequence));
+    const done = this.#cache.acknowledge(sequence, acknowledgedAtOnceMax);
+    this.#journal.recordsFreed();
+    if (!done) this.#clock.soon(() => this.#acknowledgeSome(sequence));
   }
 
   /** The writer died between a commit and its report: what that has parked is in the overlay, but not which frames. */

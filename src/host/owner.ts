@@ -15,11 +15,13 @@ export function ownFolder(path: string): Ownership | null {
   let database: InstanceType<typeof DatabaseSync> | null = null;
   try {
     database = new DatabaseSync(file, { timeout: 0 });
-    database.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE");
+    // Nothing is ever written, so a folder can be owned on a full disk too.
+    database.exec("PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
   } catch (error) {
     database?.close();
-    if (isBusy(error)) return null;
-    throw new DiskError("failed", "SQLITE", `owning the folder ${path}: ${(error as Error).message}`, error);
+    if (primaryCode(error) === busyCode) return null;
+    const kind = primaryCode(error) === fullCode ? "full" : "failed";
+    throw new DiskError(kind, "SQLITE", `owning the folder ${path}: ${(error as Error).message}`, error);
   }
   const held = database;
   let released = false;
@@ -31,9 +33,12 @@ export function ownFolder(path: string): Ownership | null {
   };
 }
 
-/** SQLITE_BUSY is 5; its extended codes share the low byte (sqlite.org/rescode.html). */
-function isBusy(error: unknown): boolean {
+const busyCode = 5;
+const fullCode = 13;
+
+/** SQLite's result code (extended codes share its low byte: sqlite.org/rescode.html); null where there is none. */
+function primaryCode(error: unknown): number | null {
   const { errcode, message } = error as { errcode?: unknown; message?: unknown };
-  if (typeof errcode === "number") return (errcode & 0xff) === 5;
-  return typeof message === "string" && message.includes("database is locked");
+  if (typeof errcode === "number") return errcode & 0xff;
+  return typeof message === "string" && message.includes("database is locked") ? busyCode : null;
 }

@@ -1,9 +1,8 @@
 /** One hash record of the library: fields that are set, read and merged by name. */
 import { bytesOfText, textOfBytes, type Bytes } from "../bytes.js";
-import { inFieldOrder } from "../change.js";
 import type { WaitOptions } from "../heart.js";
 import type { Receipt, Verbs } from "./receipt.js";
-import { bytesOfValue, incremented, integerStep, safeNumber, type Value } from "./values.js";
+import { bytesOfValue, incremented, integerStep, safeNumber, textOfFields, type Value } from "./values.js";
 
 /** The hash at one key. Fields are text. */
 export class HashHandle {
@@ -24,11 +23,7 @@ export class HashHandle {
 
   /** All fields, or null where there is no such record. */
   async getAll(options?: WaitOptions): Promise<Record<string, string> | null> {
-    const fields = await this.#wb.read((workspace) => workspace.getHash(this.#key), options);
-    if (fields === null) return null;
-    return Object.fromEntries(
-      [...inFieldOrder(fields)].map(([field, value]) => [textOfBytes(field), textOfBytes(value)]),
-    );
+    return this.#wb.read((workspace) => textOfFields(workspace.getHash(this.#key)), options);
   }
 
   /** Sets one field, or several at once; the others stay. */

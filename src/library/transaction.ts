@@ -1,6 +1,5 @@
 /** Optimistic transactions of the library: reads remembered, writes held back, one check-and-apply at the end. */
 import { textOfBytes, type Bytes } from "../bytes.js";
-import { inFieldOrder } from "../change.js";
 import { WriteBehindError } from "../errors.js";
 import { kept, type Executed, type Heart, type WaitOptions, type Watch } from "../heart.js";
 import type { SetOptions } from "./receipt.js";
@@ -11,6 +10,7 @@ import {
   incremented,
   integerStep,
   safeNumber,
+  textOfFields,
   type Key,
   type Value,
 } from "./values.js";
@@ -44,11 +44,7 @@ export class Transaction {
   /** All fields of a hash as text, or null. Rejects WRONG_TYPE, STORE_DOWN. */
   async getHash(key: Key): Promise<Record<string, string> | null> {
     const keyBytes = bytesOfKey(key);
-    const fields = await this.#read(keyBytes, (workspace) => workspace.getHash(keyBytes));
-    if (fields === null) return null;
-    return Object.fromEntries(
-      [...inFieldOrder(fields)].map(([field, value]) => [textOfBytes(field), textOfBytes(value)]),
-    );
+    return this.#read(keyBytes, (workspace) => textOfFields(workspace.getHash(keyBytes)));
   }
 
   /** Sets a value, whatever was there. */

@@ -1,5 +1,6 @@
 /** Values at the edge of the library: what a program passes in, and the bytes it becomes. Pure. */
-import { bytesOfBuffer, bytesOfText, type Bytes } from "../bytes.js";
+import { bytesOfBuffer, bytesOfText, textOfBytes, type Bytes } from "../bytes.js";
+import { inFieldOrder, type Fields } from "../change.js";
 import { WriteBehindError } from "../errors.js";
 
 /** What can be stored under a key or in a field. Numbers are stored as their decimal text, text as UTF-8. */
@@ -32,6 +33,14 @@ export function bytesOfValue(value: Value): Bytes {
 function bytesOfNumber(value: number): Bytes {
   if (Number.isFinite(value)) return (Object.is(value, -0) ? "0" : String(value)) as Bytes;
   throw hinted(`${value} is not a number that can be stored`, "store a finite number");
+}
+
+/** The fields of a hash as text, in their order. A copy: it may leave the step in which they were read. */
+export function textOfFields(fields: Fields | null): Record<string, string> | null {
+  if (fields === null) return null;
+  return Object.fromEntries(
+    [...inFieldOrder(fields)].map(([field, value]) => [textOfBytes(field), textOfBytes(value)]),
+  );
 }
 
 /** The integer that bytes spell, as Redis reads it: 64 bits, no sign but a minus, no leading zero. */

@@ -2,11 +2,17 @@
 import type { Bytes } from "../bytes.js";
 import type { RecordValue } from "../change.js";
 import type { PlainError } from "../errors.js";
+import type { Position } from "../queue/queue.js";
 import type { Page, StoreErrorKind } from "./store.js";
 
 /** From the caller. */
 export type ToReader =
-  | { readonly type: "read"; readonly id: number; readonly records: readonly Bytes[] }
+  | {
+      readonly type: "read";
+      readonly id: number;
+      readonly records: readonly Bytes[];
+      readonly reached: Position | null;
+    }
   | {
       readonly type: "scan";
       readonly id: number;

@@ -29,7 +29,7 @@ async function answer(load: () => Promise<Store>, request: ToReader): Promise<Fr
     const store = await load();
     switch (request.type) {
       case "read":
-        return { type: "values", id, values: await store.read(request.records) };
+        return { type: "values", id, values: await store.read(request.records, request.reached) };
       case "scan":
         return { type: "page", id, page: await store.scan(request.after, request.limit, request.nowMs) };
       case "close":

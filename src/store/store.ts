@@ -114,7 +114,7 @@ export interface Page {
   readonly next: Bytes | null;
 }
 
-/** The longest key and value that the store takes, in bytes. */
+/** The longest key (with a hash, key and field together) and value that the store takes, in bytes. */
 export interface StoreLimits {
   readonly keyBytesMax: number;
   readonly valueBytesMax: number;
@@ -134,12 +134,22 @@ export interface Store {
   open(claim: StoreClaim): Promise<StoreOpened>;
   /** Commits a batch and its position, or throws a StoreError and has changed nothing (but see `moved`). */
   commit(batch: Batch): Promise<void>;
-  /** The rows of these records, in the order asked; null where there is none. Expired rows are given as they are. */
-  read(records: readonly Bytes[]): Promise<readonly (RecordValue | null)[]>;
+  /**
+   * The rows of these records, in the order asked; null where there is none. Expired rows are given as they are.
+   * `reached` is a position that the store is known to have reached: one that has another queue's, or is not as far any
+   * more at the moment it reads from (a restored backup), throws `moved`, so that nobody is given rows of a past that
+   * is over.
+   */
+  read(records: readonly Bytes[], reached?: Position | null): Promise<readonly (RecordValue | null)[]>;
   /** Records after a key (null: from the start), at most `limit`, expired ones left out as of `nowMs`. */
   scan(after: Bytes | null, limit: number, nowMs: number): Promise<Page>;
   /** Gives back the claim and every connection. */
   close(): Promise<void>;
+}
+
+/** Whether a store whose position is `found` may be read by who knows that it has been at `reached`. */
+export function hasReached(found: Position | null, reached: Position | null): boolean {
+  return reached === null || (found !== null && found.logId === reached.logId && found.sequence >= reached.sequence);
 }
 
 /** A store, seen by those who only read. */
@@ -161,11 +171,14 @@ export class StoreError extends Error {
    * killed, a packet that is too large. Where it goes on while the database answers, the batch is halved.
    */
   readonly blamesBatch: boolean;
+  /** There is nothing at the store's place: nothing is wrong with it, but a disk is not mounted, or its name is. */
+  readonly away: boolean;
 
-  constructor(kind: StoreErrorKind, message: string, cause?: unknown, { blamesBatch = false } = {}) {
+  constructor(kind: StoreErrorKind, message: string, cause?: unknown, { blamesBatch = false, away = false } = {}) {
     super(message, cause === undefined ? undefined : { cause });
     this.kind = kind;
     this.blamesBatch = blamesBatch;
+    this.away = away;
   }
 }
 
@@ -179,13 +192,22 @@ export function blamesBatch(error: unknown): boolean {
   return storeErrorKind(error) === "retryable" && (error as Partial<StoreError>).blamesBatch === true;
 }
 
+/** Whether a store's error says that there is nothing at its place. */
+export function isStoreAway(error: unknown): boolean {
+  return storeErrorKind(error) !== null && (error as Partial<StoreError>).away === true;
+}
+
 /**
  * A store that another thread can make: the URL of a module that exports `createStore(options)`, and options that can
  * cross threads. `sqlite(…)` returns one.
  */
 export interface StoreDescriptor {
+  /** What it is, as status shows it until it has been opened: `sqlite`, … */
+  readonly kind?: string;
   readonly module: string;
   readonly options: unknown;
+  /** The longest key and value that it takes: longer ones are refused at the door. Left out: there is no limit. */
+  readonly limits?: StoreLimits;
   /** Where cold reads run: on a thread of their own (a synchronous driver), or on the caller's. */
   readonly reads: "thread" | "caller";
 }

@@ -6,6 +6,7 @@ import type { Bytes } from "../bytes.js";
 import type { RecordValue } from "../change.js";
 import { errorOfPlain } from "../errors.js";
 import type { Host, Thread } from "../host/host.js";
+import type { Position } from "../queue/queue.js";
 import { loadStore } from "./load-store.js";
 import type { FromReader, ReaderError, ToReader } from "./reader-messages.js";
 import { StoreError, type Page, type Store, type StoreDescriptor, type StoreReader } from "./store.js";
@@ -24,8 +25,8 @@ class SharedReader implements StoreReader {
     this.#store = store;
   }
 
-  read(records: readonly Bytes[]): Promise<readonly (RecordValue | null)[]> {
-    return this.#store.read(records);
+  read(records: readonly Bytes[], reached?: Position | null): Promise<readonly (RecordValue | null)[]> {
+    return this.#store.read(records, reached);
   }
 
   scan(after: Bytes | null, limit: number, nowMs: number): Promise<Page> {
@@ -44,8 +45,8 @@ class CallerReader implements StoreReader {
     this.#descriptor = descriptor;
   }
 
-  async read(records: readonly Bytes[]): Promise<readonly (RecordValue | null)[]> {
-    return (await this.#load()).read(records);
+  async read(records: readonly Bytes[], reached?: Position | null): Promise<readonly (RecordValue | null)[]> {
+    return (await this.#load()).read(records, reached);
   }
 
   async scan(after: Bytes | null, limit: number, nowMs: number): Promise<Page> {
@@ -77,6 +78,7 @@ interface Asked {
 /** A read that waits for the end of this turn of the event loop, to travel together with the others. */
 interface Gathered {
   readonly records: readonly Bytes[];
+  readonly reached: Position | null;
   readonly resolve: (values: readonly (RecordValue | null)[]) => void;
   readonly reject: (error: Error) => void;
 }
@@ -96,9 +98,9 @@ class ThreadReader implements StoreReader {
     this.#host = host;
   }
 
-  read(records: readonly Bytes[]): Promise<readonly (RecordValue | null)[]> {
+  read(records: readonly Bytes[], reached: Position | null = null): Promise<readonly (RecordValue | null)[]> {
     return new Promise((resolve, reject) => {
-      this.#gathered.push({ records, resolve, reject });
+      this.#gathered.push({ records, reached, resolve, reject });
       if (this.#gathered.length === 1) this.#host.clock.soon(() => void this.#send());
     });
   }
@@ -141,6 +143,8 @@ class ThreadReader implements StoreReader {
         type: "read",
         id,
         records: gathered.flatMap(({ records }) => records),
+        // Within one turn the position is the same for all who know it.
+        reached: gathered.find(({ reached }) => reached !== null)?.reached ?? null,
       }));
       if (answer.type !== "values") throw strangeAnswer(answer);
       let from = 0;

@@ -82,6 +82,11 @@ export class Beats {
     this.#at = now + sweepEveryMs;
   }
 
+  /** The store is to be looked at now, if it is open. */
+  hasten(now: number): void {
+    if (this.#at !== null) this.#at = Math.min(this.#at, now);
+  }
+
   /** A beat was made. One that failed was not, and is due still. */
   beaten(now: number, paused: boolean): void {
     if (!paused) this.#count++;

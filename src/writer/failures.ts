@@ -1,11 +1,19 @@
 /** The errors that the writer tells: what it was doing to what, and what a person can do. */
 import { plainError, WriteBehindError, type PlainError } from "../errors.js";
+import { DiskError } from "../host/host.js";
 import { positionText, type Position } from "../queue/queue.js";
 import { storeErrorKind } from "../store/store.js";
 
 /** What went wrong, for people: what the writer was doing to which store, and a hint. */
 export function describeFailure(error: unknown, doing: string, place: string): PlainError {
   if (error instanceof WriteBehindError) return plainError(error);
+  if (error instanceof DiskError) {
+    return {
+      code: "JOURNAL_FAILED",
+      message: `the writer could not read the journal: ${error.message}`,
+      hint: "look after the disk: the writer looks again by itself; the queue keeps every change",
+    };
+  }
   const message = `${doing} ${place} failed: ${error instanceof Error ? error.message : String(error)}`;
   switch (storeErrorKind(error)) {
     case "retryable":
@@ -45,6 +53,14 @@ export function overtaken(known: Position, found: Position): WriteBehindError {
 export function notOpenYet(): WriteBehindError {
   return new WriteBehindError("STORE_DOWN", "the store has not been opened yet, so dead letters are not known", {
     hint: "ask again when the database can be reached",
+  });
+}
+
+/** The store is empty, and this log began where another one had ended: what was before it, the store alone had. */
+export function emptied(base: Position, place: string): WriteBehindError {
+  const message = `no queue has ever written to ${place}, and this queue begins at frame ${base.sequence + 1}: what came before it was in another database`;
+  return new WriteBehindError("QUEUE_MISMATCH", message, {
+    hint: "bring back the database that this folder was adopted for",
   });
 }
 

@@ -1,5 +1,6 @@
 /** How far the store is, as far as the writer knows, and where it starts. */
 import { samePosition, type Position, type WriteQueue } from "../queue/queue.js";
+import { emptied } from "./failures.js";
 
 /** How far the store is, as far as this writer knows. */
 export interface Known {
@@ -14,8 +15,12 @@ export function samePlace(known: Known, found: Known): boolean {
   return samePosition(known.position, found.position) && (known.expected === null || found.expected !== null);
 }
 
-/** An empty database starts at the log's first frame. Where that is trimmed, reading it is the queue's own error. */
-export async function readsFrom(queue: WriteQueue, base: Position): Promise<void> {
-  if ((await queue.durableMark()) <= base.sequence) return;
-  for await (const piece of queue.read(base.sequence, base.sequence + 1)) if (piece.length > 0) return;
+/**
+ * An empty database starts at the log's first frame. Where that is trimmed, reading it is the queue's own error; a log
+ * that began at another database's position cannot fill an empty one.
+ */
+export async function readsFrom(queue: WriteQueue, base: Position, place: string): Promise<void> {
+  if (base.sequence > 0) throw emptied(base, place);
+  if ((await queue.durableMark()) === 0) return;
+  for await (const piece of queue.read(0, 1)) if (piece.length > 0) return;
 }

@@ -39,8 +39,8 @@ export class LazyStore implements Store {
     return this.#made().commit(batch);
   }
 
-  read(records: readonly Bytes[]): Promise<readonly (RecordValue | null)[]> {
-    return this.#made().read(records);
+  read(...args: Parameters<Store["read"]>): Promise<readonly (RecordValue | null)[]> {
+    return this.#made().read(...args);
   }
 
   scan(after: Bytes | null, limit: number, nowMs: number): Promise<Page> {

@@ -163,8 +163,11 @@ export type WriterReport =
     }
   /** The store works again after one or more failures. */
   | { readonly type: "up"; readonly downMs: number }
-  /** Nothing more will be written until a person acts. The queue keeps everything; the writer looks again slowly. */
-  | { readonly type: "broken"; readonly error: PlainError; readonly opening: boolean }
+  /**
+   * Nothing more will be written until a person acts. The queue keeps everything; the writer looks again slowly. `away`:
+   * there is nothing at the store's place.
+   */
+  | { readonly type: "broken"; readonly error: PlainError; readonly opening: boolean; readonly away: boolean }
   /** Something that an operator must know and that stops no write. */
   | { readonly type: "warning"; readonly text: string };
 
@@ -177,6 +180,7 @@ export type ToWriter =
   /** Answers `mark`: the journal has failed. */
   | { readonly type: "journalFailed"; readonly error: PlainError }
   | { readonly type: "hurry"; readonly upTo: number }
+  | { readonly type: "lookAtStore" }
   | { readonly type: "resume" }
   /** Answered by `done`. */
   | { readonly type: "order"; readonly id: number; readonly order: WriterOrder }

@@ -30,6 +30,8 @@ export interface Situation {
   readonly ordered: boolean;
   /** Somebody waits for the database. */
   readonly hurried: boolean;
+  /** Until when the writer leaves the machine to the clients, if nobody waits for it; null: it need not. */
+  readonly restUntil: number | null;
   /** A failed try: not before this moment, null where there was none. */
   readonly notBefore: number | null;
   /** A run that failed is in hand and goes first. */
@@ -78,13 +80,21 @@ export function pace(situation: Situation, limits: PaceLimits): Pace {
 }
 
 /** What to do about what is pending. */
-function work({ now, hurried, inHand, seen, asking }: Situation, limits: PaceLimits): Pace {
+function work({ now, hurried, inHand, seen, asking, restUntil }: Situation, limits: PaceLimits): Pace {
   if (inHand) return { act: "run" };
   if (seen === null) return asking ? sleepUntil(null, now) : { act: "look" };
-  const dueAt = seen.at + limits.delayMs - seen.oldestAgeMs;
+  const dueAt = Math.max(seen.at + limits.delayMs - seen.oldestAgeMs, restUntil ?? 0);
   if (hurried || seen.bytes >= limits.enoughBytes || now >= dueAt) return { act: "run" };
   const lookAt = seen.at + lookAgainMs;
   return now >= lookAt ? { act: "look" } : sleepUntil(Math.min(dueAt, lookAt), now);
+}
+
+/**
+ * How long the writer rests after a commit: as long as the commit took, and not longer than a change may wait. So a
+ * busy writer leaves half of a processor and of the disk to those who answer clients, and its next run saves more rows.
+ */
+export function restMs(commitMs: number, delayMs: number): number {
+  return Math.min(commitMs, delayMs);
 }
 
 /**

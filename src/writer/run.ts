@@ -4,7 +4,8 @@
  */
 import type { Bytes } from "../bytes.js";
 import { compose, type Change, type Fields, type Merge, type RecordChange } from "../change.js";
-import type { FrameOnDisk, Position, RunLimits } from "../queue/queue.js";
+import type { BatchReport } from "../events.js";
+import { positionText, type FrameOnDisk, type Position, type RunLimits } from "../queue/queue.js";
 
 /** The frames of one commit, coalesced. */
 export interface Run {
@@ -22,6 +23,11 @@ export interface Run {
   readonly bytes: number;
   /** Log time of the last frame. */
   readonly at: number;
+}
+
+/** What is told about a run whose commit took so many milliseconds. */
+export function reportOf({ changes, rows, from, to }: Run, commitMs: number): BatchReport {
+  return { changes, records: rows.size, from: positionText(from), to: positionText(to), commitMs };
 }
 
 /** Takes frames that must not be in the rows of the run, because an older frame of their records was refused. */

@@ -58,6 +58,10 @@ export class WriterOnThread implements WriterHandle {
     this.#thread?.post({ type: "hurry", upTo: this.#hurryUpTo });
   }
 
+  lookAtStore(): void {
+    this.#thread?.post({ type: "lookAtStore" });
+  }
+
   async pause(): Promise<void> {
     this.#paused = true;
     // Without a thread the writer stands still already; the next thread starts paused.

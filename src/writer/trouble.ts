@@ -1,7 +1,7 @@
 /** What the writer's failures in a row amount to: when it tries again, and what its owner is told. */
 import type { PlainError } from "../errors.js";
 import type { Clock, Random } from "../host/host.js";
-import { storeErrorKind } from "../store/store.js";
+import { isStoreAway, storeErrorKind } from "../store/store.js";
 import { describeFailure } from "./failures.js";
 import type { WriterOptions, WriterReport } from "./messages.js";
 import { hurriedRetryMaxMs, verdict } from "./retry.js";
@@ -84,7 +84,7 @@ export class Troubles {
     this.notBefore = this.#now() + delayMs;
     if (told) {
       const first = !this.everOpen;
-      if (broken) report({ type: "broken", error: failure, opening: first });
+      if (broken) report({ type: "broken", error: failure, opening: first, away: isStoreAway(error) });
       else report({ type: "retry", error: failure, attempt, delayMs, opening: first });
     }
     return { failure, reopen: reopen || opening, told };

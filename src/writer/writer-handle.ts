@@ -30,7 +30,7 @@ export interface WriterReports extends QueueSide {
   /** The store works again. */
   up(downMs: number): void;
   /** Nothing is written until a person acts. The writer looks again every `retryMaxMs`. */
-  broken(error: PlainError, opening: boolean): void;
+  broken(error: PlainError, opening: boolean, away: boolean): void;
   /** Something an operator must know and that stops no write. */
   warning?(text: string): void;
 }
@@ -42,6 +42,8 @@ export interface WriterHandle {
    * queue.
    */
   hurry(upTo: number): void;
+  /** A read has seen that the store is not where it was: see for yourself, and tell. */
+  lookAtStore(): void;
   /** Resolves when the writer stands still: the run in hand was committed, or has failed. */
   pause(): Promise<void>;
   resume(): void;
@@ -83,7 +85,7 @@ export function tell(reports: WriterReports, report: WriterReport): void {
     case "up":
       return reports.up(report.downMs);
     case "broken":
-      return reports.broken(report.error, report.opening);
+      return reports.broken(report.error, report.opening, report.away);
     case "warning":
       return reports.warning?.(report.text);
   }

@@ -33,11 +33,17 @@ export class WriterHere implements WriterHandle {
       if (!this.#abandoned) tell(reports, each);
     };
     this.#writer = new Writer({ store, queue: this.#queue, logId, clock, random, options, paused, report });
-    this.#writer.ended.catch((error: unknown) => report({ type: "broken", error: plainError(error), opening: false }));
+    this.#writer.ended.catch((error: unknown) =>
+      report({ type: "broken", error: plainError(error), opening: false, away: false }),
+    );
   }
 
   hurry(upTo: number): void {
     this.#writer.hurry(upTo);
+  }
+
+  lookAtStore(): void {
+    this.#writer.lookAtStore();
   }
 
   pause(): Promise<void> {

@@ -72,6 +72,8 @@ function hear(writer: Writer, channel: Channel<FromWriter, ToWriter>, message: T
   switch (message.type) {
     case "hurry":
       return writer.hurry(message.upTo);
+    case "lookAtStore":
+      return writer.lookAtStore();
     case "resume":
       return writer.resume();
     case "order":

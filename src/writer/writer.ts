@@ -7,16 +7,17 @@
  */
 import { errorOfPlain } from "../errors.js";
 import type { BatchReport } from "../events.js";
-import { positionText, type Position } from "../queue/queue.js";
+import type { Position } from "../queue/queue.js";
 import { blamesBatch, generationAfter, type Batch, type StoreOpened } from "../store/store.js";
 import { Beats, Sweeps, type ClockReading } from "./beat.js";
 import { notOpenYet, overtaken, stopped, wentBack } from "./failures.js";
 import { readsFrom, samePlace, type Known } from "./known.js";
 import { Looks } from "./look.js";
 import type { DeadLetterPage, LetterIds, LetterOutcome } from "./messages.js";
-import { emptyLookMs, enoughBytes, pace, type Pace, type PaceLimits } from "./pace.js";
+import { emptyLookMs, enoughBytes, pace, restMs, type Pace, type PaceLimits } from "./pace.js";
 import { Parked } from "./parked.js";
 import type { WriterParts } from "./parts.js";
+import { reportOf } from "./run.js";
 import { Runs, type ParkingRun } from "./runs.js";
 import { assert, assertTransition, type WriterState } from "./state.js";
 import { Steps } from "./steps.js";
@@ -41,6 +42,7 @@ export class Writer {
   /** The claim of the open store; null while it must be opened (anew). */
   #generation: number | null = null;
   #known: Known | null = null;
+  #restUntil: number | null = null;
   readonly #parked = new Parked();
   readonly #runs: Runs;
   readonly #suspects: Suspects;
@@ -84,6 +86,12 @@ export class Writer {
   hurry(upTo: number): void {
     this.#hurryUpTo = Math.max(this.#hurryUpTo, upTo);
     this.#troubles.hurry();
+    this.#wake.wake();
+  }
+
+  /** Commits now, be it nothing: so it sees whether the store is still where it was. */
+  lookAtStore(): void {
+    this.#beats.hasten(this.#now());
     this.#wake.wake();
   }
 
@@ -165,7 +173,7 @@ export class Writer {
     const opened = await store.open({ logId });
     const position = opened.position ?? (await queue.base());
     await queue.check(position);
-    if (opened.position === null) await readsFrom(queue, position);
+    if (opened.position === null) await readsFrom(queue, position, store.place);
     this.#settle(opened, position);
     this.#generation = opened.generation;
     this.#runs.canPark = opened.parked !== undefined;
@@ -224,6 +232,7 @@ export class Writer {
           stepping: this.#steps.waiting,
           ordered: this.#suspects.ordered,
           hurried: this.#hurried(),
+          restUntil: this.#restUntil,
           notBefore: this.#troubles.notBefore,
           inHand: this.#runs.inHand !== null,
           seen: this.#looks.seen,
@@ -267,19 +276,13 @@ export class Writer {
   #reached(run: ParkingRun, commitMs: number): BatchReport {
     this.#known = { position: run.to, expected: run.to };
     this.#runs.reached(run);
+    this.#restUntil = this.#now() + restMs(commitMs, this.#parts.options.delayMs);
     this.#looks.forget();
     this.#beats.ran(run.at, this.#now());
     this.#troubles.recovered();
-    const parked = this.#suspects.reached(run);
-    const report = {
-      changes: run.changes,
-      records: run.rows.size,
-      from: positionText(run.from),
-      to: positionText(run.to),
-      commitMs,
-    };
+    const report = reportOf(run, commitMs);
     this.#parts.queue.acknowledge(run.to);
-    this.#parts.report({ type: "committed", position: run.to, report, parked });
+    this.#parts.report({ type: "committed", position: run.to, report, parked: this.#suspects.reached(run) });
     return report;
   }
 

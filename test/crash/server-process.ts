@@ -6,6 +6,13 @@ import { fileURLToPath } from "node:url";
 const program = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));
 const startMs = 30_000;
 
+/** How a server is started, where not as usual. */
+interface ServerStart {
+  readonly uid?: number | undefined;
+  readonly entry?: string;
+  readonly variables?: Readonly<Record<string, string>>;
+}
+
 /** A server, from its first moment on. */
 export class ServerProcess {
   /** Why it ended; null while it runs. */
@@ -18,9 +25,14 @@ export class ServerProcess {
   readonly #exit: Promise<unknown>;
   #output = "";
 
-  constructor(flags: readonly string[]) {
-    const args = [program, "serve", "--json", "--port", "0", "--admin-port", "0", ...flags];
-    this.#child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
+  /** `uid`: the user that it runs as. `entry`: another program that serves. `variables`: some more of the environment. */
+  constructor(flags: readonly string[], { uid, entry = program, variables = {} }: ServerStart = {}) {
+    const args = [entry, "serve", "--json", "--port", "0", "--admin-port", "0", ...flags];
+    this.#child = spawn(process.execPath, args, {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, ...variables },
+      ...(uid === undefined ? {} : { uid }),
+    });
     this.#child.stderr?.on("data", (piece: Buffer) => (this.errors = (this.errors + piece.toString()).slice(-20_000)));
     this.#exit = once(this.#child, "exit").then(
       ([code, signal]) => (this.ended = `code ${String(code)}, signal ${String(signal)}`),
@@ -49,6 +61,11 @@ export class ServerProcess {
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /** Resolves when it has ended, for whatever reason. */
+  get exited(): Promise<unknown> {
+    return this.#exit;
   }
 
   /** Sends a signal and waits for the end. Gives the exit code, null after SIGKILL. */

@@ -239,13 +239,16 @@ export function lookAtFrame(source: Buffer, start: number, end: number, room: nu
   return { state: "frame", head: { tag, length, sequence, at, durable: sequence - source.readUInt32LE(start + 24) } };
 }
 
-/** Whether the bytes could be a frame's head at all: a cheap look before the checksum. Needs `frameHeadBytes` there. */
-export function mayBeFrame(source: Buffer, start: number): boolean {
-  const version = source[start + 8];
+/**
+ * Whether the bytes could be the head of a frame after `sequence` that says that all up to `durable` was durable: a cheap
+ * look before the checksum, which whatever clients have written would else make long. Needs `frameHeadBytes` there.
+ */
+export function mayBeFrame(source: Buffer, start: number, sequence: number, durable: number): boolean {
   const kind = source[start + 9];
-  return (
-    version === frameVersion && (kind === kindChanges || kind === kindClear) && source.readUInt16LE(start + 22) === 0
-  );
+  if (source[start + 8] !== frameVersion || (kind !== kindChanges && kind !== kindClear)) return false;
+  if (source.readUInt16LE(start + 22) !== 0) return false;
+  const found = source.readUInt16LE(start + 20) * high + source.readUInt32LE(start + 16);
+  return found > sequence && found - source.readUInt32LE(start + 24) >= durable;
 }
 
 /** The body of a verified frame. Throws where the bytes mean nothing: then whoever wrote them was wrong. */

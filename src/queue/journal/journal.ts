@@ -9,10 +9,12 @@ import type { Clock, Host } from "../../host/host.js";
 import type { FrameBody, Position, Waiting } from "../queue.js";
 import { Flusher } from "./flusher.js";
 import { frameBytes, frameBytesMax } from "./frame.js";
+import { Gate } from "./gate.js";
 import type { Milestones } from "./milestones.js";
 import { beyondRetention, trimmable, type HeldSegment } from "./retention.js";
 import { Room, type RoomWait } from "./room.js";
 import { segmentSeed } from "./segment.js";
+import type { Post, Signposts } from "./signposts.js";
 import { startJournal, type JournalOptions, type JournalStart } from "./start.js";
 import type { Spare, Supply } from "./supply.js";
 import type { Tail } from "./tail.js";
@@ -46,13 +48,17 @@ export class Journal {
   onKept: (sequence: number) => void = () => {};
   /** Called when `durable` has grown, with the new mark. */
   onDurable: (sequence: number) => void = () => {};
+  /** How many distinct records have frames that the store has not acknowledged. */
+  pendingRecords: () => number = () => 0;
   /** Called once, when a write or sync has failed. */
   onFailed: (error: WriteBehindError) => void = () => {};
   readonly #clock: Clock;
   readonly #options: JournalOptions;
   readonly #supply: Supply;
   readonly #room: Room;
+  readonly #gate: Gate;
   readonly #milestones: Milestones;
+  readonly #signposts: Signposts;
   readonly #tail: Tail;
   readonly #flusher: Flusher;
   readonly #segments: HeldSegment[];
@@ -70,6 +76,7 @@ export class Journal {
     this.#options = options;
     this.#supply = supply;
     this.#milestones = log.milestones;
+    this.#signposts = log.signposts;
     this.#segments = segments;
     this.#tail = tail;
     this.logId = log.logId;
@@ -81,6 +88,7 @@ export class Journal {
     const first = segments[0] as HeldSegment;
     this.#acknowledged = first.firstSequence - 1;
     this.#acknowledgedOffset = first.logOffset;
+    this.#gate = new Gate(options);
     const hasRoom = (bytes: number): boolean => this.hasRoom(bytes);
     this.#room = new Room(host.clock, hasRoom, (bytes) => this.#refusal(bytes));
     const dsync = options.durability === "disk";
@@ -107,6 +115,16 @@ export class Journal {
     return this.#flusher.durable;
   }
 
+  /** Up to here frames are in the files, where a reader finds them. */
+  get written(): number {
+    return this.#flusher.written;
+  }
+
+  /** A frame not far before this one, or this one, and where it begins: for a reader. */
+  postBefore(sequence: number): Post | undefined {
+    return this.#signposts.before(sequence);
+  }
+
   /** Up to here all is as durable as was asked. */
   get kept(): number {
     switch (this.#options.durability) {
@@ -125,12 +143,12 @@ export class Journal {
   }
 
   /**
-   * Whether a frame of so many bytes (`frameBytes`) can be taken now: the queue has not reached its limit, and there is
-   * a place on disk for it that was written full before. A frame of any size may enter an empty queue.
+   * Whether a frame of so many bytes (`frameBytes`) can be taken now: the queue's gate is open, and there is a place on
+   * disk for it that was written full before.
    */
   hasRoom(bytes: number): boolean {
-    const pending = this.#logOffset - this.#acknowledgedOffset;
-    if (pending + bytes > this.#options.queueBytes && pending > 0) return false;
+    const pendingBytes = this.#logOffset - this.#acknowledgedOffset;
+    if (!this.#gate.lets(bytes, pendingBytes, this.pendingRecords())) return false;
     return this.#tail.fits(bytes) || this.#supply.has(bytes);
   }
 
@@ -148,18 +166,19 @@ export class Journal {
 
   /**
    * Takes a frame and returns its sequence. `at` is log time; it is moved up to that of the last frame where it is
-   * earlier. Throws TOO_LARGE, QUEUE_FULL or DISK_FULL (see `hasRoom`), JOURNAL_FAILED, CLOSED; nothing is taken then.
+   * earlier. `bytes`: its `frameBytes`, where the caller has asked already. Throws TOO_LARGE, QUEUE_FULL or DISK_FULL
+   * (see `hasRoom`), JOURNAL_FAILED, CLOSED; nothing is taken then.
    */
-  append(body: FrameBody, at: number): number {
+  append(body: FrameBody, at: number, bytes: number = frameBytes(body)): number {
     this.#assertOpen();
-    const bytes = frameBytes(body);
     if (bytes > frameBytesMax) throw tooLarge(bytes);
     if (!this.hasRoom(bytes)) throw this.#refusal(bytes);
     const sequence = this.accepted + 1;
     if (!this.#tail.fits(bytes)) this.#turn(bytes, sequence);
     const logAt = at > this.lastAt ? Math.floor(at) : this.lastAt;
-    this.#tail.append(body, bytes, sequence, logAt, this.#durable);
     this.#milestones.note(sequence, this.#logOffset, logAt);
+    this.#signposts.note(sequence, this.#logOffset, this.#tail.isFresh);
+    this.#tail.append(body, bytes, sequence, logAt, this.#durable);
     this.#logOffset += bytes;
     this.lastAt = logAt;
     this.accepted = sequence;
@@ -181,12 +200,22 @@ export class Journal {
     this.#trim();
   }
 
+  /** Fewer records are pending than before. */
+  recordsFreed(): void {
+    this.#room.freed();
+  }
+
   /** How much waits after a sequence: exact to the millisecond for what is recent, about right for what is old. */
   waitingAfter(sequence: number): Waiting {
     if (sequence >= this.accepted) return { oldestAgeMs: 0, bytes: 0 };
     const found = this.#milestones.after(sequence);
     const at = found?.at ?? this.lastAt;
     return { oldestAgeMs: Math.max(0, this.#clock.now() - at), bytes: this.#logOffset - this.#offsetAfter(sequence) };
+  }
+
+  /** How full it is: what waits for the database, and whether the disk has no room for another file. */
+  get fullness(): { readonly pendingBytes: number; readonly diskFull: boolean } {
+    return { pendingBytes: this.#logOffset - this.#acknowledgedOffset, diskFull: this.#supply.full };
   }
 
   stats(): JournalStats {
@@ -250,13 +279,15 @@ export class Journal {
   }
 
   #refusal(bytes: number): WriteBehindError {
-    const { queueBytes, diskReserve } = this.#options;
+    const { queueBytes, queueRecords, diskReserve } = this.#options;
     const { pendingBytes } = this.stats();
-    if (pendingBytes > 0 && pendingBytes + bytes > queueBytes) {
+    const pendingRecords = this.pendingRecords();
+    if (!this.#gate.lets(bytes, pendingBytes, pendingRecords)) {
       return new WriteBehindError(
         "QUEUE_FULL",
-        `${pendingBytes} bytes wait for the database, ${bytes} more would exceed the queue's limit of ${queueBytes}`,
-        { hint: "see whether the database keeps up (write-behind status), or raise queueBytes" },
+        `${pendingBytes} bytes of ${pendingRecords} records wait for the database; the queue takes ${queueBytes} bytes ` +
+          `and ${queueRecords} records, and after that nothing before a tenth is free`,
+        { hint: "see whether the database keeps up (write-behind status), or raise queueBytes or queueRecords" },
       );
     }
     if (this.#supply.full) {
@@ -290,6 +321,7 @@ export class Journal {
   #retireOldest(): Promise<void> {
     const oldest = this.#segments.shift() as HeldSegment;
     this.#milestones.forget(this.oldest());
+    this.#signposts.forget(this.oldest());
     this.#trimming = this.#supply.retire(oldest.path, oldest.size).then(
       () => {
         this.#trimming = null;

@@ -8,6 +8,7 @@ import { DiskError, type Disk } from "../../host/host.js";
 import { samePosition, type FrameOnDisk, type Position } from "../queue.js";
 import { damaged, mismatch, unknownVersion } from "./failures.js";
 import { decodeBody } from "./frame.js";
+import type { Post } from "./signposts.js";
 import { openSegment, segmentNames, type OpenSegment, type SegmentName } from "./segment.js";
 import { firstFrameOffset, Window, type Seen } from "./window.js";
 
@@ -87,6 +88,32 @@ export class JournalReader {
       after += piece.length;
       yield piece;
     }
+  }
+
+  /**
+   * The frame with this sequence, found from a post that is not behind it. It must have been written. Null where it is
+   * trimmed; throws JOURNAL_DAMAGED, JOURNAL_VERSION, DiskError.
+   */
+  async frameNear(sequence: number, post: Post): Promise<FrameOnDisk | null> {
+    return this.#inTurn(async () => {
+      const segment = await this.#segmentOf(post.sequence);
+      if (segment === undefined || !(await this.#enter(segment))) return null;
+      const { header, path } = this.#open as ReadSegment;
+      const at = await this.#skip(firstFrameOffset + post.offset - header.logOffset, post.sequence, sequence);
+      const seen = await this.#frame(at, sequence);
+      if (seen !== null) return this.#decode(seen);
+      await this.#list();
+      if ((this.#names[0] as SegmentName).firstSequence > sequence) return null;
+      throw damaged(path, at, `frame ${sequence} does not verify, although it was written`);
+    });
+  }
+
+  /** The segment that a frame is in, as far as the names that are known tell; else as the folder tells. */
+  async #segmentOf(sequence: number): Promise<SegmentName | undefined> {
+    const after = this.#names.findIndex(({ firstSequence }) => firstSequence > sequence);
+    if (after > 0) return this.#names[after - 1];
+    await this.#list();
+    return this.#names.findLast(({ firstSequence }) => firstSequence <= sequence);
   }
 
   /** The frame with this sequence, which must not exceed the durable mark. */
@@ -260,7 +287,8 @@ export class JournalReader {
   async #closeSegment(): Promise<void> {
     const open = this.#open;
     this.#open = null;
-    await open?.file.close();
+    // It was only read.
+    await open?.file.close().catch(() => {});
   }
 
   async #list(): Promise<void> {

@@ -6,6 +6,7 @@ import type { Disk } from "../../host/host.js";
 import type { Position } from "../queue.js";
 import { Milestones } from "./milestones.js";
 import { openSegment, segmentName, encodeHeader, type SegmentHeader } from "./segment.js";
+import { Signposts } from "./signposts.js";
 import { walkJournal, type Walk, type WalkedSegment } from "./walk.js";
 import { firstFrameOffset, Window } from "./window.js";
 
@@ -19,15 +20,22 @@ export interface Recovered {
   /** Bytes of frames that the log ever had. */
   readonly logOffset: number;
   readonly milestones: Milestones;
+  readonly signposts: Signposts;
 }
 
 const pieceBytes = 1024 * 1024;
 
 /** Recovers the journal in a folder; null where there is none. Throws JOURNAL_DAMAGED, JOURNAL_VERSION, DiskError. */
-export async function recoverJournal(disk: Disk, folder: string): Promise<Recovered | null> {
+export async function recoverJournal(
+  disk: Disk,
+  folder: string,
+  signposts = new Signposts(0),
+): Promise<Recovered | null> {
   const milestones = new Milestones();
   const walk = await walkJournal(disk, folder, (head, segment) => {
-    milestones.note(head.sequence, segment.header.logOffset + segment.end - firstFrameOffset, head.at);
+    const offset = segment.header.logOffset + segment.end - firstFrameOffset;
+    milestones.note(head.sequence, offset, head.at);
+    signposts.note(head.sequence, offset, segment.frames === 0);
   });
   if (walk === null) return null;
   if (walk.damage !== null) throw walk.damage;
@@ -47,6 +55,7 @@ export async function recoverJournal(disk: Disk, folder: string): Promise<Recove
     last: walk.last,
     logOffset: end.header.logOffset + end.end - firstFrameOffset,
     milestones,
+    signposts,
   };
 }
 

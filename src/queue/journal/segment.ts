@@ -122,6 +122,12 @@ export function segmentName(firstSequence: number, index: number): string {
 }
 
 const namePattern = /^(\d{16})-(\d{10})\.journal$/;
+const givenUpPattern = /^given-up-[0-9a-f]{8}-(\d{16})-(\d{10})\.journal$/;
+
+/** What a segment is called once its log was given up for the log `logId`. */
+export function givenUpName(logId: string, name: string): string {
+  return `given-up-${logId.slice(0, 8)}-${name}`;
+}
 
 /** A segment as the folder's listing shows it. */
 export interface SegmentName {
@@ -132,9 +138,18 @@ export interface SegmentName {
 
 /** The segments among the names of a folder, in the order of the log. */
 export function segmentNames(names: readonly string[]): SegmentName[] {
+  return matching(names, [namePattern]);
+}
+
+/** The same, and those of logs that were given up. */
+export function allSegmentNames(names: readonly string[]): SegmentName[] {
+  return matching(names, [namePattern, givenUpPattern]);
+}
+
+function matching(names: readonly string[], patterns: readonly RegExp[]): SegmentName[] {
   const found: SegmentName[] = [];
   for (const name of names) {
-    const match = namePattern.exec(name);
+    const match = patterns.map((pattern) => pattern.exec(name)).find((one) => one !== null) ?? null;
     if (match !== null) found.push({ name, firstSequence: Number(match[1]), index: Number(match[2]) });
   }
   return found.sort((a, b) => a.firstSequence - b.firstSequence || a.index - b.index);

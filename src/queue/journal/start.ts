@@ -2,19 +2,20 @@
 import { WriteBehindError } from "../../errors.js";
 import { DiskError, type Host } from "../../host/host.js";
 import type { Durability, Position } from "../queue.js";
+import type { QueueLimits } from "./gate.js";
 import { Milestones } from "./milestones.js";
 import { beginSegment, recoverJournal, type Recovered } from "./recovery.js";
 import type { HeldSegment, Retention } from "./retention.js";
-import { segmentNames, segmentSeed } from "./segment.js";
+import { givenUpName, segmentNames, segmentSeed } from "./segment.js";
+import { Signposts } from "./signposts.js";
 import { Supply, type Spare } from "./supply.js";
 import { Tail } from "./tail.js";
 import { firstFrameOffset } from "./window.js";
 
 /** What a journal needs to know; options.ts documents each. */
-export interface JournalOptions extends Retention {
+export interface JournalOptions extends Retention, QueueLimits {
   readonly durability: Durability;
   readonly segmentBytes: number;
-  readonly queueBytes: number;
   readonly diskReserve: number;
 }
 
@@ -33,11 +34,12 @@ export async function startJournal(host: Host, folder: string, options: JournalO
   await host.disk.makeFolder(folder);
   const supply = new Supply(host, folder, { ...options, dsync });
   try {
-    const recovered = await recoverJournal(host.disk, folder);
+    const recovered = await recoverJournal(host.disk, folder, new Signposts(options.queueBytes));
     await supply.begin();
     if (recovered !== null) return await goOn(host, recovered, supply, dsync);
     const logId = host.random.hex(16);
-    return await begin(host, folder, supply, dsync, logId, { logId, sequence: 0, tag: 0 });
+    const base = { logId, sequence: 0, tag: 0 };
+    return await begin(host, folder, supply, dsync, logId, base, new Signposts(options.queueBytes));
   } catch (error) {
     await supply.close();
     throw diskFull(error, folder);
@@ -58,13 +60,13 @@ export async function startLogAt(host: Host, folder: string, base: Position, opt
   const logId = host.random.hex(16);
   // The newest first: a crash in here leaves a log that ends too early, which is refused, not used.
   for (const { name } of segmentNames(await disk.list(folder)).reverse()) {
-    await disk.rename(`${folder}/${name}`, `${folder}/given-up-${logId.slice(0, 8)}-${name}`);
+    await disk.rename(`${folder}/${name}`, `${folder}/${givenUpName(logId, name)}`);
     await disk.syncFolder(folder);
   }
   const supply = new Supply(host, folder, { ...options, dsync });
   try {
     await supply.begin();
-    const start = await begin(host, folder, supply, dsync, logId, base);
+    const start = await begin(host, folder, supply, dsync, logId, base, new Signposts(0));
     await start.tail.segment.spare.file.close();
     return logId;
   } catch (error) {
@@ -82,6 +84,7 @@ async function begin(
   dsync: boolean,
   logId: string,
   base: Position,
+  signposts: Signposts,
 ): Promise<JournalStart> {
   if (!supply.has(0)) await supply.makeFirst();
   const spare = supply.take(0) as Spare;
@@ -92,7 +95,7 @@ async function begin(
   const tail = new Tail({ ...place, spare, seed: segmentSeed(header), begun: true }, firstFrameOffset);
   return {
     isNew: true,
-    log: { logId, base, last, logOffset: 0, milestones: new Milestones() },
+    log: { logId, base, last, logOffset: 0, milestones: new Milestones(), signposts },
     segments: [{ ...place, path, size: spare.size }],
     tail,
     supply,

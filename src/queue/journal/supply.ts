@@ -147,7 +147,8 @@ export class Supply {
     this.#closed = true;
     this.#again?.cancel();
     await this.#tending;
-    for (const spare of this.#ready) await spare.file.close();
+    // Nothing is in them that could be lost.
+    for (const spare of this.#ready) await spare.file.close().catch(() => {});
     this.#ready.length = 0;
     this.#measure();
   }

@@ -67,6 +67,11 @@ export class Tail {
     return this.#open?.length ?? 0;
   }
 
+  /** Whether the segment that is being filled has no frame yet. */
+  get isFresh(): boolean {
+    return this.#offset === firstFrameOffset;
+  }
+
   /** Whether a frame fits into the segment that is being filled. */
   fits(bytes: number): boolean {
     return this.#offset + bytes <= this.#segment.spare.size;

@@ -8,7 +8,7 @@
  * cutting would hide it.
  */
 import type { Disk } from "../../host/host.js";
-import type { WriteBehindError } from "../../errors.js";
+import { WriteBehindError } from "../../errors.js";
 import type { FrameHead } from "./frame.js";
 import { damaged, unknownVersion } from "./failures.js";
 import { openSegment, segmentNames, type OpenSegment, type SegmentName } from "./segment.js";
@@ -28,7 +28,7 @@ export interface WalkedSegment {
 export interface Walk {
   /** The segments that frames of the log were found in, in order; the last one is where the log goes on. */
   readonly segments: readonly WalkedSegment[];
-  /** Segments behind the end of the log: they hold nothing that was ever durable. Empty where `damage` is set. */
+  /** Segments behind the end of the log. They hold nothing that was ever durable, unless `damage` is set. */
   readonly beyond: readonly SegmentName[];
   /** The last frame's sequence, tag and log time; those of the base where there is none. */
   readonly last: { readonly sequence: number; readonly tag: number; readonly at: number };
@@ -72,12 +72,16 @@ class Walker {
     let torn = false;
     let damage: WriteBehindError | null = null;
     for (; next < this.#names.length && damage === null; next++) {
-      const open = await openSegment(this.#disk, this.#folder, this.#names[next] as SegmentName, false);
+      const open = await this.#open(this.#names[next] as SegmentName);
+      if (open instanceof WriteBehindError) {
+        damage = open;
+        break;
+      }
       try {
         if (!this.#follows(open)) break;
         const window = new Window(open.file, open.header);
         const segment = this.#enter(open, this.#names[next] as SegmentName);
-        damage = await this.#frames(window, segment);
+        damage = (await this.#frames(window, segment)) ?? (await cutShort(open));
         torn = await window.isDirtyFrom(segment.end);
       } finally {
         await open.file.close();
@@ -86,6 +90,16 @@ class Walker {
     const beyond = this.#names.slice(next);
     damage ??= await this.#judge(torn || beyond.length > 0, beyond);
     return { segments: this.#segments, beyond, last: this.#last, durable: this.#durable, torn, damage };
+  }
+
+  /** Opens a segment. Where nothing was read before it, there is nothing to tell but its error. */
+  async #open(name: SegmentName): Promise<OpenSegment | WriteBehindError> {
+    try {
+      return await openSegment(this.#disk, this.#folder, name, false);
+    } catch (error) {
+      if (error instanceof WriteBehindError && this.#segments.length > 0) return error;
+      throw error;
+    }
   }
 
   /** Whether a segment goes on where the frames so far end. The first one goes on after what was trimmed. */
@@ -129,22 +143,36 @@ class Walker {
     if (this.#durable >= lost) return tell("a header");
     if (!more) return null;
     const witness = await this.#witnessIn(end.name, end.end, lost);
+    if (witness instanceof WriteBehindError) return witness;
     if (witness !== null) return tell(witness);
     for (const name of beyond) {
       const found = await this.#witnessIn(name, firstFrameOffset, lost);
+      if (found instanceof WriteBehindError) return found;
       if (found !== null) return tell(found);
     }
     return null;
   }
 
-  async #witnessIn(name: SegmentName, from: number, lost: number): Promise<string | null> {
-    const open = await openSegment(this.#disk, this.#folder, name, false);
+  async #witnessIn(name: SegmentName, from: number, lost: number): Promise<string | WriteBehindError | null> {
+    const open = await this.#open(name);
+    if (open instanceof WriteBehindError) return open;
     try {
+      const { logId } = (this.#segments[0] as WalkedSegment).header;
+      // It is nobody's torn write, and what recovery removes cannot be brought back.
+      if (open.header.logId !== logId)
+        return damaged(open.path, 0, `it is of the log ${open.header.logId}, not ${logId}`);
       if (open.header.durable >= lost) return `the header of ${name.name}`;
-      const at = await new Window(open.file, open.header).findWitness(from, lost);
-      return at === null ? null : `the frame in ${name.name} at offset ${at}`;
+      const found = await new Window(open.file, open.header).findFrame(from, lost, lost);
+      return found === null ? null : `the frame in ${name.name} at offset ${found.offset}`;
     } finally {
       await open.file.close();
     }
   }
+}
+
+/** A file has its full size before it becomes a segment: what is missing of it was taken away, not torn. */
+async function cutShort({ path, file, header }: OpenSegment): Promise<WriteBehindError | null> {
+  const size = await file.size();
+  if (size >= header.size) return null;
+  return damaged(path, size, `the file ends there, and its header says that it has ${header.size} bytes`);
 }

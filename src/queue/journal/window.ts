@@ -16,6 +16,9 @@ export interface Seen {
   readonly start: number;
 }
 
+/** A frame that was searched for. */
+export type Found = Pick<Seen, "head" | "offset">;
+
 /** Looks at frames of one segment. */
 export class Window {
   readonly header: SegmentHeader;
@@ -60,19 +63,19 @@ export class Window {
   }
 
   /**
-   * The first offset from `offset` where a frame of a later sequence lies that says that `sequence` was durable, or
-   * null. It looks at every byte, because behind a torn frame nobody knows where the next one begins.
+   * The first frame from `offset` on that comes after `sequence` and says that all up to `durable` was durable, or null.
+   * It looks at every byte, because behind a torn frame nobody knows where the next one begins.
    */
-  async findWitness(offset: number, sequence: number): Promise<number | null> {
+  async findFrame(offset: number, sequence: number, durable: number): Promise<Found | null> {
     for (let at = offset; at + frameHeadBytes <= this.header.size; at++) {
       const start = at - this.#from;
       if (start < 0 || start + frameHeadBytes > this.#count) {
         await this.#fill(at, frameHeadBytes);
         if (this.#count < frameHeadBytes) return null;
       }
-      if (!mayBeFrame(this.#buffer, at - this.#from)) continue;
+      if (!mayBeFrame(this.#buffer, at - this.#from, sequence, durable)) continue;
       const looked = await this.find(at);
-      if (looked.state === "frame" && looked.head.sequence > sequence && looked.head.durable >= sequence) return at;
+      if (looked.state === "frame") return { offset: at, head: looked.head };
     }
     return null;
   }

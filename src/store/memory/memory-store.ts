@@ -9,6 +9,7 @@ import { samePosition, type Position } from "../../queue/queue.js";
 import {
   claimStaleMs,
   generationAfter,
+  hasReached,
   StoreError,
   type Batch,
   type Page,
@@ -127,7 +128,8 @@ class Connection implements MemoryStore {
     database.heartbeatAt = this.#now();
   }
 
-  async read(records: readonly Bytes[]): Promise<readonly (RecordValue | null)[]> {
+  async read(records: readonly Bytes[], reached: Position | null = null): Promise<readonly (RecordValue | null)[]> {
+    if (!hasReached(this.#database.position, reached)) throw new StoreError("moved", `${this.place} went back`);
     return records.map((record) => this.#database.rows.get(record) ?? null);
   }
 

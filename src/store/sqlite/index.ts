@@ -2,7 +2,7 @@
 import { resolve } from "node:path";
 import { WriteBehindError } from "../../errors.js";
 import type { Store, StoreDescriptor } from "../store.js";
-import { SqliteStore } from "./sqlite-store.js";
+import { sqliteLimits, SqliteStore } from "./sqlite-store.js";
 
 /** Where the database is. */
 export interface SqliteOptions {
@@ -12,7 +12,8 @@ export interface SqliteOptions {
 
 /** A store in an SQLite file: its own tables, beside whatever else is in there. Throws CONFIG. */
 export function sqlite(options: SqliteOptions): StoreDescriptor {
-  return { module: import.meta.url, options: { file: resolve(checkedFile(options)) }, reads: "thread" };
+  const file = resolve(checkedFile(options));
+  return { kind: "sqlite", module: import.meta.url, options: { file }, limits: sqliteLimits, reads: "thread" };
 }
 
 /** What the threads call: the store that `sqlite(…)` describes. */

@@ -39,11 +39,9 @@ export class SqliteConnection {
   readonly #file: string;
   readonly #identity: string | null;
 
-  private constructor(file: string, create: boolean, pragmas: string) {
+  private constructor(file: string, query: string, pragmas: string) {
     this.#file = file;
-    this.#database = new DatabaseSync(`${pathToFileURL(file).href}?mode=${create ? "rwc" : "rw"}`, {
-      timeout: busyTimeoutMs,
-    });
+    this.#database = new DatabaseSync(`${pathToFileURL(file).href}?${query}`, { timeout: busyTimeoutMs });
     this.#identity = identityOf(file);
     try {
       this.#database.exec(pragmas);
@@ -55,11 +53,20 @@ export class SqliteConnection {
 
   /** `create`: makes the file where it is missing. */
   static forWriting(file: string, create: boolean): SqliteConnection {
-    return new SqliteConnection(file, create, writingPragmas);
+    return new SqliteConnection(file, `mode=${create ? "rwc" : "rw"}`, writingPragmas);
   }
 
   static forReading(file: string): SqliteConnection {
-    return new SqliteConnection(file, false, readingPragmas);
+    return new SqliteConnection(file, "mode=rw", readingPragmas);
+  }
+
+  /**
+   * Looks without changing a byte of any file, whoever else uses them. Where there is a write-ahead log it is read
+   * without its index being written; where there is none the file is all there is. Source: https://sqlite.org/uri.html
+   */
+  static forLooking(file: string): SqliteConnection {
+    const hasLog = (statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 0;
+    return new SqliteConnection(file, hasLog ? "mode=ro&readonly_shm=1" : "mode=ro&immutable=1", readingPragmas);
   }
 
   /** Whether the file at the path is the one that this connection has open. */

@@ -10,6 +10,7 @@ interface Meaning {
   readonly kind: StoreErrorKind;
   /** For people: what is the matter with the file. */
   readonly what: string;
+  readonly away?: boolean;
 }
 
 /** By primary result code. A code that is not here is `broken`: repeating what is not understood mends nothing. */
@@ -52,8 +53,8 @@ interface DriverError extends Error {
 /** The classified form of what the driver threw; anything else (a fault of our own) is given back as it is. */
 export function storeErrorOf(error: unknown, file: string): unknown {
   if (!isDriverError(error)) return error;
-  const { kind, what } = meaningOf(error, file);
-  return new StoreError(kind, `the database ${file} ${what} (${error.message})`, error);
+  const { kind, what, away = false } = meaningOf(error, file);
+  return new StoreError(kind, `the database ${file} ${what} (${error.message})`, error, { away });
 }
 
 /** Whether what a connection has cached is not to be trusted after this error. */
@@ -77,7 +78,8 @@ function meaningOf(error: DriverError, file: string): Meaning {
   if (code === cantOpen) {
     if (tooManyFiles.includes(error.systemErrno ?? 0))
       return { kind: "retryable", what: "cannot be opened: too many files are open" };
-    if (!existsSync(dirname(file))) return { kind: "broken", what: "cannot be opened: its folder does not exist" };
+    if (!existsSync(dirname(file)))
+      return { kind: "broken", what: "cannot be opened: its folder does not exist", away: true };
   }
   return meanings[code] ?? { kind: "broken", what: "failed" };
 }

@@ -15,6 +15,15 @@ interface PositionRow {
   readonly age: number;
 }
 
+/** Where a database is, and which queue was there when. */
+export interface LookedPosition {
+  readonly position: Position | null;
+  /** The queue that has claimed it; null where it was given back. */
+  readonly owner: string | null;
+  /** Milliseconds since the owner was last seen, by the database's clock. */
+  readonly ageMs: number;
+}
+
 /** The position of one database. Every method runs inside a transaction that the caller has begun. */
 export class SqlitePosition {
   readonly #run: Statements<keyof typeof positionStatements>;
@@ -39,6 +48,11 @@ export class SqlitePosition {
     return { position, generation: before.generation + 1 };
   }
 
+  /** Whether a queue has ever written here. */
+  isSet(): boolean {
+    return positionOf(this.#read()) !== null;
+  }
+
   /** Sets the position, if position and claim are what the batch expects. Throws `moved`. */
   move(batch: Batch): void {
     const { expected, generation, to } = batch;
@@ -59,6 +73,12 @@ export class SqlitePosition {
       `the database ${this.#file} is at ${describe(positionOf(found))} in generation ${found.generation}, ` +
         `not at ${describe(expected)} in generation ${generation}`,
     );
+  }
+
+  /** Looks, and takes no claim. */
+  look(): LookedPosition {
+    const row = this.#read();
+    return { position: positionOf(row), owner: row.owner, ageMs: row.age };
   }
 
   /** Gives the claim back, if it is still this one. */

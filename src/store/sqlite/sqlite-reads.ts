@@ -1,6 +1,7 @@
 /** Reads records and pages of keys from the own tables. */
 import { bufferOfBytes, type Bytes } from "../../bytes.js";
 import type { RecordValue } from "../../change.js";
+import type { Position } from "../../queue/queue.js";
 import type { Page } from "../store.js";
 import { bytesOfCell, cellOfBytes, type Cell } from "./sqlite-cell.js";
 import type { SqliteConnection, Statements } from "./sqlite-connection.js";
@@ -12,6 +13,14 @@ export class SqliteReads {
 
   constructor(connection: SqliteConnection) {
     this.#run = connection.prepareAll(readStatements);
+  }
+
+  /** How far a queue has been committed, at the same moment as everything else that is read. */
+  position(): Position | null {
+    const row = this.#run.position.get() as { log_id: string | null; sequence: number; tag: number } | undefined;
+    return row === undefined || row.log_id === null
+      ? null
+      : { logId: row.log_id, sequence: row.sequence, tag: row.tag };
   }
 
   /** The record's value, or null where it has no row. */

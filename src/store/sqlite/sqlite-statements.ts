@@ -47,6 +47,12 @@ export const ownTables = `
   INSERT INTO write_behind_position (id, generation, heartbeat_at) VALUES (1, 0, 0) ON CONFLICT (id) DO NOTHING;
 `;
 
+/** The tables that hold users' data. */
+export const rowTables = ["write_behind_kv", "write_behind_field"] as const;
+
+/** Which of them there are. */
+export const rowTablesFound = `SELECT name FROM sqlite_master WHERE type = 'table' AND name IN ('${rowTables.join("', '")}')`;
+
 /** Milliseconds since 1970 by the database's own clock: claims are compared by no other. */
 const now = "CAST(unixepoch('subsec') * 1000 AS INTEGER)";
 
@@ -112,6 +118,7 @@ const live = "(expires_at IS NULL OR expires_at > ?)";
  * start after is always bound as a blob: it may be any bytes, and the cast compares them as text without looking.
  */
 export const readStatements = {
+  position: "SELECT log_id, sequence, tag FROM write_behind_position WHERE id = 1",
   row: "SELECT type, value, expires_at FROM write_behind_kv WHERE key = ?",
   fields: "SELECT field, value FROM write_behind_field WHERE key = ?",
   textKeys: `SELECT key FROM write_behind_kv WHERE key < x'' AND ${live} ORDER BY key LIMIT ?`,

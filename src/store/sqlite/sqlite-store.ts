@@ -6,8 +6,10 @@
  */
 import type { Bytes } from "../../bytes.js";
 import type { RecordValue } from "../../change.js";
+import type { Position } from "../../queue/queue.js";
 import {
   generationAfter,
+  hasReached,
   StoreError,
   type Batch,
   type Page,
@@ -22,7 +24,7 @@ import { SqliteParked } from "./sqlite-parked.js";
 import { SqlitePosition } from "./sqlite-position.js";
 import { SqliteReads } from "./sqlite-reads.js";
 import { SqliteRows } from "./sqlite-rows.js";
-import { ownTables } from "./sqlite-statements.js";
+import { ownTables, rowTables, rowTablesFound } from "./sqlite-statements.js";
 
 /** What commits are made with. */
 interface Prepared {
@@ -37,11 +39,14 @@ interface Reading {
   readonly reads: SqliteReads;
 }
 
+/** SQLite itself ends at a thousand million bytes; a longer key would make every page of its index one of overflow. */
+export const sqliteLimits: StoreLimits = { keyBytesMax: 65_536, valueBytesMax: 2 ** 28 };
+
 /** A store in an SQLite file. */
 export class SqliteStore implements Store {
   readonly kind = "sqlite";
   readonly place: string;
-  readonly limits: StoreLimits = { keyBytesMax: 65_536, valueBytesMax: 2 ** 28 };
+  readonly limits = sqliteLimits;
   readonly #file: string;
   #writing: SqliteConnection | null = null;
   #prepared: Prepared | null = null;
@@ -58,12 +63,14 @@ export class SqliteStore implements Store {
       if (this.#writing?.isCurrent() === false) this.#leaveWriting();
       const connection = (this.#writing ??= SqliteConnection.forWriting(this.#file, true));
       refuseUtf16(connection, this.#file);
-      connection.transaction("BEGIN IMMEDIATE", () => connection.exec(ownTables));
-      const { position, parked } = (this.#prepared = this.#prepare(connection));
-      const opened = connection.transaction("BEGIN IMMEDIATE", () => ({
-        ...position.claim(claim),
-        parked: parked.all(),
-      }));
+      const opened = connection.transaction("BEGIN IMMEDIATE", () => {
+        const gone = missingRowTables(connection);
+        connection.exec(ownTables);
+        const { position, parked } = (this.#prepared = this.#prepare(connection));
+        // Made anew they would be empty: rows that the queue has written would be gone without a word (promise 4).
+        if (gone.length > 0 && position.isSet()) throw tablesGone(this.#file, gone);
+        return { ...position.claim(claim), parked: parked.all() };
+      });
       this.#claim = { logId: claim.logId, generation: opened.generation };
       return opened;
     });
@@ -92,12 +99,18 @@ export class SqliteStore implements Store {
     });
   }
 
-  async read(records: readonly Bytes[]): Promise<readonly (RecordValue | null)[]> {
-    return this.#read((reads) => records.map((record) => reads.value(record)));
+  async read(records: readonly Bytes[], reached: Position | null = null): Promise<readonly (RecordValue | null)[]> {
+    return this.#read(reached, (reads) => {
+      if (reached !== null && !hasReached(reads.position(), reached)) {
+        const message = `the database ${this.#file} is not where it was: it was restored or exchanged`;
+        throw new StoreError("moved", message);
+      }
+      return records.map((record) => reads.value(record));
+    });
   }
 
   async scan(after: Bytes | null, limit: number, nowMs: number): Promise<Page> {
-    return this.#read((reads) => reads.page(after, limit, nowMs));
+    return this.#read(null, (reads) => reads.page(after, limit, nowMs));
   }
 
   async close(): Promise<void> {
@@ -140,7 +153,7 @@ export class SqliteStore implements Store {
   }
 
   /** Runs work in one short read transaction: what it sees is one moment. */
-  #read<T>(work: (reads: SqliteReads) => T): T {
+  #read<T>(reached: Position | null, work: (reads: SqliteReads) => T): T {
     if (this.#reading?.connection.isCurrent() === false) this.#leaveReading();
     try {
       const { connection, reads } = (this.#reading ??= this.#connectForReading());
@@ -149,7 +162,8 @@ export class SqliteStore implements Store {
       if (spoilsConnection(error)) this.#leaveReading();
       // Not "absent": the writer has not been here yet, or the disk is not mounted and the rows are on it.
       if (isCannotOpen(error) || isMissingTable(error)) {
-        throw new StoreError("retryable", `there are no tables to read in ${this.#file} yet`, error);
+        const [kind, what] = reached === null ? (["retryable", "yet"] as const) : (["moved", "any more"] as const);
+        throw new StoreError(kind, `there are no tables to read in ${this.#file} ${what}`, error);
       }
       throw storeErrorOf(error, this.#file);
     }
@@ -175,6 +189,19 @@ export class SqliteStore implements Store {
     this.#reading?.connection.close();
     this.#reading = null;
   }
+}
+
+/** Tables of users' rows that are not there: none has been made yet, or somebody has dropped them. */
+function missingRowTables(connection: SqliteConnection): string[] {
+  const found = connection.prepare(rowTablesFound).all() as { name: string }[];
+  return rowTables.filter((table) => !found.some(({ name }) => name === table));
+}
+
+function tablesGone(file: string, gone: readonly string[]): StoreError {
+  const message =
+    `${gone.join(" and ")} in the database ${file} ${gone.length === 1 ? "is" : "are"} gone, and the rows with them: ` +
+    "bring them back from a backup, or make the tables anew by hand to go on without those rows";
+  return new StoreError("broken", message);
 }
 
 /** Pages are in the order of the keys' bytes, which is the order of UTF-8 text and of no other. */

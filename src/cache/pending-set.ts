@@ -1,0 +1,122 @@
+/**
+ * The records with a change that the store has not committed, in the order in which they may become clean. None of them
+ * is ever evicted, because the row in the database is older (promise 2); but what such a record holds may be dropped
+ * where the log on disk can give it back: then a pending record costs memory for its key, and disk for its value.
+ */
+import type { Bytes } from "../bytes.js";
+import type { Change } from "../change.js";
+import { EntryList, type Entry } from "./entry.js";
+
+/** Beyond so many merges since its base a record is hot, and stays: reading it back would read as many frames. */
+const mergesMax = 64;
+
+/** So many records are looked at for one to drop: a write pays for little more than itself. */
+const looksMax = 32;
+
+/** From which frames a dropped value is made again: of the last whole change (0: the row), and of the merges since. */
+export interface InLog {
+  readonly whole: number;
+  readonly merges: readonly number[];
+}
+
+/** Pending entries in two lists: those whose content is in memory, and the bare ones, which have nothing to drop. */
+export class PendingSet {
+  readonly #full = new EntryList();
+  readonly #bare = new EntryList();
+
+  get count(): number {
+    return this.#full.count + this.#bare.count;
+  }
+
+  get bytes(): number {
+    return this.#full.bytes + this.#bare.bytes;
+  }
+
+  has({ list }: Entry): boolean {
+    return list !== null && (list === this.#full || list === this.#bare);
+  }
+
+  /** Behind everything pending: a list is in the order of `queuedAt`, the last sequence at that moment. */
+  queue(entry: Entry, latest: number): void {
+    entry.queuedAt = latest;
+    this.#full.append(entry);
+  }
+
+  /** A pending entry was changed: a bare one may hold something again. */
+  changed(entry: Entry, latest: number): void {
+    if (entry.list !== this.#bare || entry.content === undefined || entry.content === null) return;
+    this.#bare.remove(entry);
+    this.queue(entry, latest);
+  }
+
+  /** Takes out an entry that was queued up to this sequence; null where there is none. */
+  take(sequence: number): Entry | null {
+    const list = isDue(this.#full, sequence) ? this.#full : this.#bare;
+    if (!isDue(list, sequence)) return null;
+    const entry = list.first as Entry;
+    list.remove(entry);
+    return entry;
+  }
+
+  /** Whether `take` would find one. */
+  isDue(sequence: number): boolean {
+    return isDue(this.#full, sequence) || isDue(this.#bare, sequence);
+  }
+
+  /**
+   * Drops what one entry holds, of those that nobody has used lately; null where none was found. `readable`: up to this
+   * sequence the log can be read. Who is passed over moves to the end: it becomes clean a little later, never early.
+   */
+  drop(readable: number, latest: number, isPinned: (record: Bytes) => boolean): Entry | null {
+    for (let looks = 0; looks < looksMax; looks += 1) {
+      const entry = this.#full.first;
+      if (entry === null || entry.queuedAt > readable) return null;
+      this.#full.remove(entry);
+      if (entry.content === undefined || entry.content === null) {
+        this.#bare.append(entry);
+      } else if (entry.uses > 0 || entry.sequence > readable || isHot(entry) || isPinned(entry.record)) {
+        entry.uses = 0;
+        this.queue(entry, latest);
+      } else {
+        entry.content = undefined;
+        entry.dropped = true;
+        this.#bare.append(entry);
+        return entry;
+      }
+    }
+    return null;
+  }
+
+  empty(): void {
+    this.#full.empty();
+    this.#bare.empty();
+  }
+}
+
+/** A change of a pending record was queued: from now on its value is made of these frames. */
+export function noteChange(entry: Entry, change: Change, sequence: number): void {
+  if (change.kind !== "merge") {
+    entry.wholeAt = sequence;
+    if (entry.merges !== null) entry.merges = null;
+    return;
+  }
+  entry.merges ??= [];
+  // One more than is ever read back says that it is hot.
+  if (entry.dropped || entry.merges.length <= mergesMax) entry.merges.push(sequence);
+}
+
+/** The frames behind a dropped value. What the store has, up to `stored`, is in the row. */
+export function inLog({ wholeAt, merges }: Entry, stored: number): InLog {
+  return {
+    whole: wholeAt > stored ? wholeAt : 0,
+    merges: merges === null ? [] : merges.filter((sequence) => sequence > stored),
+  };
+}
+
+function isHot({ merges }: Entry): boolean {
+  return merges !== null && merges.length > mergesMax;
+}
+
+function isDue(list: EntryList, sequence: number): boolean {
+  return list.first !== null && list.first.queuedAt <= sequence;
+}
