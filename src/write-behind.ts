@@ -132,7 +132,7 @@ class Engine implements Heart {
     this.#side = new WriterSide(parts.host.clock, journal, this.#cache, this.events);
     this.#flushes = new Flushes(this.#side, (sequence, reached) => this.whenStored(sequence, reached));
     this.deadLetters = new DeadLetterDesk(this.#side.parked, () => this.#openWriter());
-    this.#side.onWentBack = (healed) => this.#loads.hold(healed);
+    this.#side.onHold = (until) => this.#loads.hold(until);
     this.#marks = new Marks(journal);
     this.#drain = new Drain(parts.host.clock, (done) => this.whenStored(journal.accepted, done));
     journal.onFailed = (error) => this.#fail(error);

@@ -49,7 +49,7 @@ export class Loads {
     this.#parts = parts;
   }
 
-  /** No load begins before this has resolved: the database is older than the cache was, and is being brought back. */
+  /** No load begins before this has resolved: what it gives would be older than what was read before. */
   hold(until: Promise<void>): void {
     const held = until.then(() => {
       if (this.#held === held) this.#held = null;
@@ -119,14 +119,14 @@ export class Loads {
     }
   }
 
-  /** Nothing hangs: the database may be away while it is being brought back, or the writer paused. */
+  /** Nothing hangs: the database may be away, or the writer paused while it is to be brought back. */
   #whileHeld(held: Promise<void>): Promise<void> {
     const { clock, heldMs } = this.#parts;
     return new Promise((resolve, reject) => {
       const timer = clock.after(
         heldMs,
         () => {
-          reject(new StoreError("retryable", "it went back to an older state, and what it lacks is not written yet"));
+          reject(new StoreError("retryable", "its rows are older than what was answered, or it has not told yet what it has parked"));
         },
         true,
       );
