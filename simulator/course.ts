@@ -4,6 +4,7 @@
  * worlds a file of the journal rots then while nobody runs.
  */
 import type { Bytes } from "../src/bytes.js";
+import type { Heart } from "../src/heart.js";
 import { rot } from "./rot.js";
 import { ask, heartOf, type Stage } from "./stage.js";
 
@@ -38,12 +39,23 @@ async function settle(stage: Stage): Promise<void> {
   await stage.until(() => database.sequence === model.last, "the database has everything");
   // The answer to its commit is on its way; only the heart that has heard it is at rest.
   await stage.until(() => heart.stored === model.last, "the heart has heard that the database has everything");
+  if (heart.status().deadLetters.count > 0) await retryLetters(stage, heart);
   let trimmed = false;
   machine.loop.after(300 * machine.disk.temper.latencyMs, "rest", null, () => (trimmed = true));
   await stage.until(() => trimmed, "what need not be kept is gone");
   const journalBytes = machine.disk.usedBytes("data/journal");
   const rest = { rows: database.rows, stored: database.sequence, status: heart.status(), journalBytes };
   stage.observe((checker) => checker.atRest?.(rest));
+}
+
+/** The database has no objection any more. */
+async function retryLetters(stage: Stage, heart: Heart): Promise<void> {
+  let retried = false;
+  heart.deadLetters.retry("all").then(
+    () => (retried = true),
+    (error: unknown) => stage.fail(error),
+  );
+  await stage.until(() => retried && heart.status().deadLetters.count === 0, "dead letters are retried");
 }
 
 async function reopen(stage: Stage): Promise<void> {

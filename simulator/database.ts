@@ -11,11 +11,13 @@
  * older.
  */
 import type { Bytes } from "../src/bytes.js";
-import type { RecordValue } from "../src/change.js";
+import { apply, type RecordValue } from "../src/change.js";
+import { samePosition } from "../src/queue/queue.js";
 import { memoryStore, type MemoryStore } from "../src/store/memory/memory-store.js";
-import { generationAfter, StoreError, type Batch, type Store } from "../src/store/store.js";
+import { generationAfter, StoreError, type Batch, type ParkedGroup, type Store } from "../src/store/store.js";
 import type { Moment } from "./crash-points.js";
 import type { Machine, Process } from "./machine.js";
+import { isRefused } from "./operation.js";
 
 /** How the database behaves. The world changes it while it runs. */
 export interface DatabaseTemper {
@@ -29,6 +31,8 @@ export interface DatabaseTemper {
   /** The caller gives up; the server does not. */
   comesLate: number;
   down: boolean;
+  /** Rows with a value that is marked are refused. */
+  refuses: boolean;
 }
 
 /** A commit that has happened. */
@@ -36,6 +40,22 @@ export interface Commit {
   readonly batch: Batch;
   /** Everything in the database after it. */
   readonly rows: ReadonlyMap<Bytes, RecordValue>;
+  /** What is parked after it, by group; and before it. */
+  readonly parked: ReadonlyMap<number, ParkedGroup>;
+  readonly parkedBefore: ReadonlyMap<number, ParkedGroup>;
+}
+
+/** A record as it is with what is parked of it on top of its row. */
+export function withParked({ rows, parked }: Pick<Commit, "rows" | "parked">, record: Bytes): RecordValue | null {
+  let value = rows.get(record) ?? null;
+  for (const { letters, behind } of parked.values()) {
+    for (const { changes } of letters) {
+      for (const each of changes) if (each.record === record) value = apply(value, each.change);
+    }
+    const waiting = behind.get(record);
+    if (waiting !== undefined) value = apply(value, waiting.change);
+  }
+  return value;
 }
 
 /** The database. */
@@ -48,6 +68,7 @@ export class SimulatedDatabase {
     failsAfter: 0,
     comesLate: 0,
     down: false,
+    refuses: true,
   };
   /** Told of every commit at the moment at which it happens, before anybody else can see it. */
   onCommit: (commit: Commit) => void = () => {};
@@ -164,7 +185,9 @@ export class SimulatedDatabase {
   }
 
   async #commit(process: Process, batch: Batch): Promise<void> {
+    const parkedBefore = this.#parked();
     try {
+      this.#refuse(batch);
       await this.#of(process).commit(batch);
     } catch (error) {
       this.#machine.tell(() => `${process.name}: commit to ${batch.to.sequence} is refused: ${String(error)}`);
@@ -174,7 +197,23 @@ export class SimulatedDatabase {
     this.#machine.trace.number(batch.to.sequence);
     this.#machine.trace.number(batch.to.tag);
     this.#history.push(batch);
-    this.onCommit({ batch, rows: this.rows });
+    this.onCommit({ batch, rows: this.rows, parked: this.#parked(), parkedBefore });
+  }
+
+  #parked(): Map<number, ParkedGroup> {
+    return new Map(this.#inner.parked().map((group) => [group.id, group]));
+  }
+
+  /** A constraint: what a change would make of its row is refused. Nothing is looked at before the position is right. */
+  #refuse({ expected, rows, clear }: Batch): void {
+    const position = this.#inner.position();
+    const moved = expected === null || position === null ? expected !== position : !samePosition(expected, position);
+    if (moved || clear || !this.temper.refuses) return;
+    for (const [record, change] of rows) {
+      if (isRefused(apply(this.rows.get(record) ?? null, change))) {
+        throw new StoreError("refused", `the value of ${record} violates a constraint`);
+      }
+    }
   }
 
   #make(): MemoryStore {

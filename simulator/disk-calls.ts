@@ -67,6 +67,7 @@ function scenario(dice: Dice): WorldOptions {
     thinkMs: 5,
     burst: 3,
     valueBytes: 400,
+    refused: 0,
     transactions: 0.1,
     incidentMs: 20,
     incidents: {
@@ -82,6 +83,7 @@ function scenario(dice: Dice): WorldOptions {
       flush: 1,
       look: 1,
       rival: 0,
+      retryLetters: 0,
     },
     crashes: { atStep: 0, whileOpening: 0, power: 0 },
     rots: false,

@@ -101,6 +101,12 @@ const look: Incident = (world) => {
   world.observe((checker) => checker.looked?.({ status, downMs, servedMs: world.nowMs - instance.openedMs }));
 };
 
+/** An operator tries dead letters again; what was refused once is refused again. */
+const retryLetters: Incident = (world) => {
+  const heart = world.serving()?.heart ?? null;
+  if (heart !== null && heart.status().deadLetters.count > 0) ignore(world, heart.deadLetters.retry("all"));
+};
+
 /** What an operator asks for may be refused; but only with an error of ours. */
 function ignore(world: Fate, promise: Promise<unknown>): void {
   promise.catch((error: unknown) => {
@@ -122,4 +128,5 @@ export const incidents = {
   flush,
   look,
   rival: letRivalTry,
+  retryLetters,
 };

@@ -23,6 +23,7 @@ export interface IncidentWeights {
   readonly flush: number;
   readonly look: number;
   readonly rival: number;
+  readonly retryLetters: number;
 }
 
 /** How likely each kind of step is against the others, in the order of `stepKinds`. */
@@ -43,6 +44,8 @@ export interface WorldOptions {
   readonly sameLength: boolean;
   /** Records that end: never, now and then, as long as this. */
   readonly ends: number;
+  /** Share of values that the database refuses. */
+  readonly refused: number;
   readonly ttlMs: number;
   /** Share of operations with several steps. */
   readonly transactions: number;
@@ -77,6 +80,7 @@ export function swarm(dice: Dice): WorldOptions {
     valueBytes,
     sameLength: dice.chance(0.3),
     ends,
+    refused: dice.pick([0, 0, 0.02, 0.2]),
     ttlMs: dice.pick([10, 100, 5000]),
     transactions: dice.pick([0, 0.1, 0.5]),
     steps: [5, 5, often(2), often(3), often(3), often(1), ends > 0 ? often(1) : 0, dice.chance(0.1) ? 0.2 : 0],
@@ -94,6 +98,7 @@ export function swarm(dice: Dice): WorldOptions {
       flush: often(1),
       look: often(2),
       rival: often(0.3),
+      retryLetters: often(0.5),
     },
     crashes: {
       atStep: dice.pick([0, 0.003, 0.02]),
@@ -101,21 +106,29 @@ export function swarm(dice: Dice): WorldOptions {
       power: dice.pick([0, 0.5, 1]),
     },
     rots: dice.chance(0.1),
-    disk: {
-      latencyMs: dice.pick([0.05, 0.5, 5]),
-      writeBack: dice.pick([0, 0, 0.1]),
-      writeFails: dice.chance(0.1) ? 0.003 : 0,
-      syncFails: dice.chance(0.1) ? 0.003 : 0,
-      callFails: dice.chance(0.1) ? 0.003 : 0,
-    },
-    database: {
-      latencyMs: dice.pick([0.1, 2, 20]),
-      readFails: dice.chance(0.3) ? 0.1 : 0,
-      readSlow: dice.chance(0.2) ? 0.1 : 0,
-      failsBefore: dice.chance(0.4) ? 0.2 : 0,
-      failsAfter: dice.chance(0.4) ? 0.2 : 0,
-      comesLate: dice.chance(0.3) ? 0.2 : 0,
-    },
+    disk: diskTemper(dice),
+    database: databaseTemper(dice),
+  };
+}
+
+function diskTemper(dice: Dice): Partial<DiskTemper> {
+  return {
+    latencyMs: dice.pick([0.05, 0.5, 5]),
+    writeBack: dice.pick([0, 0, 0.1]),
+    writeFails: dice.chance(0.1) ? 0.003 : 0,
+    syncFails: dice.chance(0.1) ? 0.003 : 0,
+    callFails: dice.chance(0.1) ? 0.003 : 0,
+  };
+}
+
+function databaseTemper(dice: Dice): Partial<DatabaseTemper> {
+  return {
+    latencyMs: dice.pick([0.1, 2, 20]),
+    readFails: dice.chance(0.3) ? 0.1 : 0,
+    readSlow: dice.chance(0.2) ? 0.1 : 0,
+    failsBefore: dice.chance(0.4) ? 0.2 : 0,
+    failsAfter: dice.chance(0.4) ? 0.2 : 0,
+    comesLate: dice.chance(0.3) ? 0.2 : 0,
   };
 }
 

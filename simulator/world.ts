@@ -175,6 +175,7 @@ class World implements Surroundings, Town, Fate, Stage {
       failsAfter: 0,
       comesLate: 0,
       down: false,
+      refuses: false,
     });
     if (this.instances.length === 0) this.start();
   }

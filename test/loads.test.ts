@@ -107,7 +107,7 @@ test("a database that goes back again while it is being brought back: loads wait
   const cache = new MemoryCache({ bytesMax: 1e6, absentMs: 1000 });
   const side = new WriterSide(nodeHost().clock, journal, cache, new Emitter(), 0);
   const healed: boolean[] = [];
-  side.onWentBack = (promise) => {
+  side.onHold = (promise) => {
     const index = healed.push(false) - 1;
     void promise.then(() => (healed[index] = true));
   };

@@ -1,4 +1,4 @@
-/** Every checker, by the promise that it watches. Promise 7 gets its own when dead letters are there. */
+/** Every checker, by the promise that it watches. */
 import { AnsweredMeansKept } from "./answered-means-kept.js";
 import { Bounded } from "./bounded.js";
 import { CanBeSeen } from "./can-be-seen.js";
@@ -6,6 +6,7 @@ import type { Checker, CheckerParts } from "./checker.js";
 import { KeptUntilItSucceeds } from "./kept-until-it-succeeds.js";
 import { Linearizable } from "./linearizable.js";
 import { NewestWins } from "./newest-wins.js";
+import { OneBadChange } from "./one-bad-change.js";
 import { Once } from "./once.js";
 import { OrderPerRecord } from "./order-per-record.js";
 import { PastMoment } from "./past-moment.js";
@@ -23,6 +24,7 @@ export function allCheckers(parts: CheckerParts): readonly Checker[] {
     new PastMoment(parts),
     new OrderPerRecord(parts),
     new KeptUntilItSucceeds(parts),
+    new OneBadChange(parts),
     new Bounded(parts),
     new StoppingTellsTheTruth(parts),
     new CanBeSeen(parts),

@@ -3,7 +3,7 @@
  * of the commit, the cache is the model, and every record is compared, so a transaction is there whole or not at all.
  * Records that have ended by the log time of that moment may be there or swept; others are never swept.
  */
-import type { Commit } from "../database.js";
+import { withParked, type Commit } from "../database.js";
 import { textOf } from "../operation.js";
 import { ModelChecker, Violation } from "./checker.js";
 
@@ -13,7 +13,8 @@ export class PastMoment extends ModelChecker {
   readonly promise = promise;
   #sweptUpTo = 0;
 
-  committed({ batch, rows }: Commit): void {
+  committed(commit: Commit): void {
+    const { batch, rows, parked } = commit;
     const { model } = this.parts;
     const { sequence } = batch.to;
     const at = model.frame(sequence)?.at ?? 0;
@@ -29,7 +30,8 @@ export class PastMoment extends ModelChecker {
     this.#sweptUpTo = Math.max(this.#sweptUpTo, batch.sweepUpTo ?? 0);
     for (const record of new Set([...model.records, ...rows.keys()])) {
       const should = model.valueAt(record, sequence);
-      const is = rows.get(record) ?? null;
+      // What is parked is on top of its row: the one exception, and nothing of it is dropped (promise 7).
+      const is = parked.size === 0 ? (rows.get(record) ?? null) : withParked(commit, record);
       if (textOf(is) === textOf(should)) continue;
       const endsAt = should?.expiresAt ?? null;
       const mayBeSwept = is === null && endsAt !== null && endsAt <= this.#sweptUpTo;
