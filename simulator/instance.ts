@@ -177,12 +177,7 @@ export class Instance {
   #notOpened(error: unknown): void {
     const code = error instanceof WriteBehindError ? error.code : null;
     this.#world.tell(() => `${this.process.name} does not open: ${String(error)}`);
-    const isExcused =
-      code === "FOLDER_IN_USE" ||
-      code === "JOURNAL_FAILED" ||
-      code === "DISK_FULL" ||
-      (error instanceof Error && error.name === "DiskError");
-    if (!isExcused) return this.#world.fail(error);
+    if (code !== "FOLDER_IN_USE" && code !== "JOURNAL_FAILED" && code !== "DISK_FULL") return this.#world.fail(error);
     this.#world.ended(this, "not opened");
   }
 }
