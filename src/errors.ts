@@ -64,7 +64,7 @@ export const errorCodes = {
     remedy: "correct it",
   },
   TOO_LARGE: {
-    means: "a key, value or frame is over its limit; nothing was written",
+    means: "a key, value, hash or frame is over its limit; nothing was written",
     remedy: "split it",
   },
   CONFIG: {

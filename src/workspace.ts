@@ -117,8 +117,8 @@ export class Workspace {
   }
 
   /**
-   * The value at a key: bytes, a hash, or null where there is nothing. The hash is true in this step only, later ones
-   * show in it: what leaves the work must be a copy of it, or made of it (promise 2).
+   * The value at a key: bytes, a hash, or null where there is nothing. The hash is true in this step only, and later
+   * changes show in it: what leaves the work must be a copy of it, or made of it (promise 2).
    */
   get(key: Bytes): Content | null {
     const { record, field } = this.#resolve(key);

@@ -16,7 +16,7 @@ import { sqlite } from "../store/sqlite/index.js";
 import type { StoreClaim } from "../store/store.js";
 import { someOptions, type Flags } from "./config.js";
 import { CliError, cliError, exitCodes } from "./exit.js";
-import { lookAtFolder, notStored, type FolderLook, type NotStored } from "./folder-look.js";
+import { lookAtFolder, notStored, type FolderLook } from "./folder-look.js";
 import { counted, print } from "./output.js";
 import { namedStore } from "./store-url.js";
 
@@ -68,53 +68,54 @@ async function adoptOwned(host: Host, asked: Asked): Promise<Adopted> {
   const look = await lookAtFolder(host.disk, asked.data, asked.file);
   // What a newer version wrote is no damage, whatever is accepted.
   if (look?.refusal?.code === "JOURNAL_VERSION") throw cliError(exitCodes.failed, look.refusal);
-  const position = await databasePosition(asked.file, look?.journal.logId ?? host.random.hex(16));
-  if (position === null) return startAnew(host, asked, look);
-  const isHalf = look !== null && isHalfDone(look.journal, position);
+  const random = host.random.hex(16);
+  const stored = await databasePosition(asked.file, look?.journal.logId ?? random);
+  const isHalf = look !== null && stored !== null && isHalfDone(look.journal, stored);
+  if (stored === null && (look === null || look.refusal === null)) throw nothingToAdopt(asked.file);
   if (look !== null && look.refusal === null && !isHalf) {
-    return { ...nothingGivenUp, position: null, why: "folder and database belong together" };
+    return { framesKept: 0, ...nothingGivenUp, position: null, why: "folder and database belong together" };
   }
   const folder = `${asked.data}/journal`;
-  const kept = await countSalvageable(host.disk, folder, position);
+  // No queue has written to the database yet: the new log begins where the old one began.
+  const position = stored ?? look?.journal.base ?? { logId: random, sequence: 0, tag: 0 };
+  const salvageable = await countSalvageable(host.disk, folder, position);
   const given = isHalf
     ? { ...nothingGivenUp, why: "an adoption that was cut off is finished" }
-    : givenUp(look, asked, isGap(look, position), kept);
+    : givenUp(look, asked, position, salvageable);
   const logId = await startLogAt(host, folder, position, asked);
   const framesKept = await salvage(host, folder, position, asked);
-  return { ...given, framesKept, position: positionText(await setPosition(asked.file, logId, position)) };
+  const now = stored === null ? position : await setPosition(asked.file, logId, position);
+  return { framesKept, ...given, position: positionText(now) };
 }
 
-/** No queue has written to the database yet: the folder gets a new log where the old one began. */
-async function startAnew(host: Host, asked: Asked, look: FolderLook | null): Promise<Adopted> {
-  if (look === null || look.refusal === null) {
-    throw new CliError(
-      exitCodes.failed,
-      `no queue has ever written to ${asked.file}`,
-      "there is nothing to adopt: start serve",
-    );
-  }
-  const given = givenUp(look, asked, true, 0);
-  const base = look.journal.base ?? { logId: host.random.hex(16), sequence: 0, tag: 0 };
-  await startLogAt(host, `${asked.data}/journal`, base, asked);
-  return { ...given, position: positionText(base) };
+function nothingToAdopt(file: string): CliError {
+  const hint = "there is nothing to adopt: start serve";
+  return new CliError(exitCodes.failed, `no queue has ever written to ${file}`, hint);
 }
 
-const nothingThere = { readable: 0, unreadable: 0 };
-const nothingGivenUp = { framesKept: 0, framesGivenUp: 0, framesLost: 0 };
+const nothingGivenUp = { framesGivenUp: 0, framesLost: 0 };
 
 /** What of the old log is given up. Refused where a part of it is damaged or missing and nobody has accepted that. */
-function givenUp(look: FolderLook | null, asked: Asked, gap: boolean, framesKept: number): Omit<Adopted, "position"> {
+function givenUp(
+  look: FolderLook | null,
+  asked: Asked,
+  position: Position,
+  kept: number,
+): Omit<Adopted, "position" | "framesKept"> {
   const why = look?.refusal?.message ?? `there is no journal in ${asked.data}`;
-  const found = look === null ? nothingThere : notStored(look);
-  const [readable, unreadable] = [Math.max(0, found.readable - framesKept), found.unreadable];
-  if (gap && !asked.acceptGap) {
+  if (look === null) return { ...nothingGivenUp, why };
+  const { readable, unreadable } = notStored(look);
+  // What is taken over of files that were put aside earlier is not among what is pending in a foreign log.
+  const { logId } = look.journal;
+  const left = logId === null || logId === position.logId ? Math.max(0, readable - kept) : readable;
+  if (isGap(look, position) && !asked.acceptGap) {
     throw new CliError(
       exitCodes.failed,
-      `${why}; nothing was changed. ${lossText({ readable, unreadable }, framesKept)}`,
+      `${why}; nothing was changed. ${lossText(kept, left, unreadable)}`,
       "go on all the same: the same command with --accept-gap",
     );
   }
-  return { framesKept, framesGivenUp: readable, framesLost: unreadable, why };
+  return { framesGivenUp: left, framesLost: unreadable, why };
 }
 
 /**
@@ -147,16 +148,15 @@ function isHalfDone({ damage, logId, base }: JournalReport, position: Position):
 }
 
 /** Damage, or the log is the database's and what follows the database's position is not there any more. */
-function isGap(look: FolderLook | null, position: Position): boolean {
-  if (look === null) return false;
+function isGap(look: FolderLook, position: Position): boolean {
   const { damage, logId, oldest } = look.journal;
   return damage !== null || (logId === position.logId && oldest !== null && position.sequence < oldest - 1);
 }
 
-function lossText({ readable, unreadable }: Omit<NotStored, "bytes">, kept: number): string {
+function lossText(kept: number, givenUp: number, lost: number): string {
   const parts = [];
-  if (readable > 0) parts.push(`${counted(readable, "frame")} that can be read and the database does not have`);
-  if (unreadable > 0) parts.push(`${counted(unreadable, "frame")} that cannot be read any more`);
+  if (givenUp > 0) parts.push(`${counted(givenUp, "frame")} that can be read and the database does not have`);
+  if (lost > 0) parts.push(`${counted(lost, "frame")} that cannot be read any more`);
   const taken = kept === 0 ? "" : `Taken over: ${counted(kept, "frame")}. `;
   return `${taken}Given up: ${parts.length === 0 ? "nothing that the database does not have" : parts.join(", and ")}`;
 }
@@ -164,6 +164,6 @@ function lossText({ readable, unreadable }: Omit<NotStored, "bytes">, kept: numb
 function adoptedText(adopted: Adopted, data: string): string {
   const { position, framesKept, framesGivenUp, framesLost, why } = adopted;
   if (position === null) return `${why}; nothing was changed\n`;
-  const lost = lossText({ readable: framesGivenUp, unreadable: framesLost }, framesKept);
+  const lost = lossText(framesKept, framesGivenUp, framesLost);
   return `${why}\n${lost}; the old log's files are kept in ${data}/journal under given-up-…\n${data} goes on at ${position}\n`;
 }

@@ -13,6 +13,8 @@ export class SqliteReads {
 
   constructor(connection: SqliteConnection) {
     this.#run = connection.prepareAll(readStatements);
+    // A hash may have a million fields: an object for each would cost half as much time again.
+    this.#run.fields.setReturnArrays(true);
   }
 
   /** How far a queue has been committed, at the same moment as everything else that is read. */
@@ -29,8 +31,8 @@ export class SqliteReads {
     const row = this.#run.row.get(key) as { type: string; value: unknown; expires_at: number | null } | undefined;
     if (row === undefined) return null;
     if (row.type !== "hash") return { content: bytesOfCell(row.value), expiresAt: row.expires_at };
-    const fields = this.#run.fields.all(key) as { field: unknown; value: unknown }[];
-    const content = new Map(fields.map(({ field, value }) => [bytesOfCell(field), bytesOfCell(value)]));
+    const fields = this.#run.fields.all(key) as unknown as [field: unknown, value: unknown][];
+    const content = new Map(fields.map(([field, value]) => [bytesOfCell(field), bytesOfCell(value)]));
     return { content, expiresAt: row.expires_at };
   }
 
