@@ -277,6 +277,22 @@ export const mutants: readonly Mutant[] = [
     seeds: 10_000,
   },
   {
+    name: "dropped-merges-are-lost",
+    promise: 2,
+    file: "src/cache/pending-set.js",
+    find: "merges === null ? [] : merges.filter((sequence) => sequence > stored)",
+    replace: "[]",
+    seeds: 3000,
+  },
+  {
+    name: "drop-leaves-the-place-open",
+    promise: 2,
+    file: "src/cache/memory-cache.js",
+    find: "this.#places.close(dropped.record);",
+    replace: "void dropped;",
+    seeds: 10_000,
+  },
+  {
     name: "merge-forgets-fields",
     promise: 4,
     file: "src/change.js",
