@@ -5,7 +5,7 @@ import type { EngineOptions } from "../src/options.js";
 import type { Store } from "../src/store/store.js";
 import type { Workspace } from "../src/workspace.js";
 import { openHeart } from "../src/write-behind.js";
-import type { Checker, Invocation } from "./checkers/checker.js";
+import { Violation, type Checker, type Invocation } from "./checkers/checker.js";
 import type { Process } from "./machine.js";
 import type { Model } from "./model.js";
 import { describe, expected, isReading, perform, recordsOf, withoutFilling, type Operation } from "./operation.js";
@@ -179,7 +179,10 @@ export class Instance {
   #notOpened(error: unknown): void {
     const code = error instanceof WriteBehindError ? error.code : null;
     this.#world.tell(() => `${this.process.name} does not open: ${String(error)}`);
-    if (!this.#world.mayRefuse(error, code)) return this.#world.fail(error);
+    if (!this.#world.mayRefuse(error, code)) {
+      const kept = code === "JOURNAL_DAMAGED" || code === "QUEUE_MISMATCH";
+      return this.#world.fail(kept ? new Violation("1 answered means kept", String(error)) : error);
+    }
     this.#world.ended(this, "not opened");
   }
 }

@@ -23,7 +23,8 @@ export class OneBadChange extends ModelChecker {
     const before = new Set([...parkedBefore.values()].flatMap((group) => [...recordsOf(group)]));
     for (const record of batch.rows.keys()) {
       const id = inGroup.get(record);
-      if (id !== undefined && before.has(record)) this.#wrong(`${record} is written although it is in the group of letter ${id}`);
+      if (id !== undefined && before.has(record))
+        this.#wrong(`${record} is written although it is in the group of letter ${id}`);
     }
   }
 

@@ -126,7 +126,12 @@ export class Loads {
       const timer = clock.after(
         heldMs,
         () => {
-          reject(new StoreError("retryable", "its rows are older than what was answered, or it has not told yet what it has parked"));
+          reject(
+            new StoreError(
+              "retryable",
+              "its rows are older than what was answered, or it has not told yet what it has parked",
+            ),
+          );
         },
         true,
       );
