@@ -197,7 +197,10 @@ export class Instance {
   #notOpened(error: unknown): void {
     const code = error instanceof WriteBehindError ? error.code : null;
     this.#world.tell(() => `${this.process.name} does not open: ${String(error)}`);
-    if (!this.#world.mayRefuse(error, code)) return this.#world.fail(error);
+    if (!this.#world.mayRefuse(error, code)) {
+      const kept = code === "JOURNAL_DAMAGED" || code === "QUEUE_MISMATCH";
+      return this.#world.fail(kept ? new Violation("1 answered means kept", String(error)) : error);
+    }
     this.#world.ended(this, "not opened");
   }
 }

@@ -4,7 +4,8 @@
  *   --seeds N      how many worlds (default 1000; 1 with --seed alone)
  *   --seed S       the first seed (default 1); with --seeds 1 the story is told
  *   --seconds S    stop after so many seconds
- *   --mutants      instead: plant every bug of mutants.ts, and see that each is caught in time
+ *   --mutants      instead: plant every bug of mutants.ts, and see that each is caught in time; ends with a table
+ *   --seconds-each S  one mutant has so long (default 90); out of time is told, and is no failure
  *   --mutant NAME  the same for one of them
  *   --json         the result as one line of JSON
  *
@@ -33,6 +34,7 @@ const { values } = parseArgs({
     seeds: { type: "string" },
     seed: { type: "string" },
     seconds: { type: "string" },
+    "seconds-each": { type: "string" },
     mutants: { type: "boolean", default: false },
     mutant: { type: "string" },
     json: { type: "boolean", default: false },
@@ -104,6 +106,7 @@ if (values.mutants || values.mutant !== undefined) {
   process.exitCode = (await runMutants({
     name: values.mutant ?? null,
     seconds: count(values.seconds, Number.POSITIVE_INFINITY),
+    secondsEach: count(values["seconds-each"], 90),
     json: values.json,
   }))
     ? 0

@@ -4,20 +4,10 @@
  * none of them proves nothing.
  */
 
-/** A planted bug. */
-export interface Mutant {
-  readonly name: string;
-  /** The number of the promise that it breaks. */
-  readonly promise: number;
-  /** The file in dist/, and what is replaced in it: this text must be there exactly once. */
-  readonly file: string;
-  readonly find: string;
-  readonly replace: string;
-  /** Within how many seeds it must be caught. */
-  readonly seeds: number;
-}
+import type { Mutant } from "./mutant.js";
+import { operatorMutants } from "./mutants-operator.js";
 
-/** The table. */
+/** The table: what is promised of writes and reads, then what an operator relies on. */
 export const mutants: readonly Mutant[] = [
   {
     name: "write-without-dsync",
@@ -316,4 +306,5 @@ export const mutants: readonly Mutant[] = [
     replace: "",
     seeds: 600,
   },
+  ...operatorMutants,
 ];

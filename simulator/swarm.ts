@@ -85,21 +85,7 @@ export function swarm(dice: Dice): WorldOptions {
     transactions: dice.pick([0, 0.1, 0.5]),
     steps: [5, 5, often(2), often(3), often(3), often(1), ends > 0 ? often(1) : 0, dice.chance(0.1) ? 0.2 : 0],
     incidentMs: dice.pick([5, 20, 100, 100_000]),
-    incidents: {
-      kill: often(3),
-      losePower: often(3),
-      close: often(1),
-      newcomer: often(0.5),
-      databaseDown: often(2),
-      databaseGoesBack: keepsAll ? often(1) : 0,
-      clockJumps: often(1),
-      diskFull: fills ? 1 : 0,
-      pause: often(1),
-      flush: often(1),
-      look: often(2),
-      rival: often(0.3),
-      retryLetters: often(0.5),
-    },
+    incidents: incidentWeights(often, fills, keepsAll),
     crashes: {
       atStep: dice.pick([0, 0.003, 0.02]),
       whileOpening: dice.pick([0, 0, 0.003, 0.02]),
@@ -129,6 +115,25 @@ function databaseTemper(dice: Dice): Partial<DatabaseTemper> {
     failsBefore: dice.chance(0.4) ? 0.2 : 0,
     failsAfter: dice.chance(0.4) ? 0.2 : 0,
     comesLate: dice.chance(0.3) ? 0.2 : 0,
+  };
+}
+
+/** What befalls a world, each of it in some worlds only. */
+function incidentWeights(often: (weight: number) => number, fills: boolean, keepsAll: boolean): IncidentWeights {
+  return {
+    kill: often(3),
+    losePower: often(3),
+    close: often(1),
+    newcomer: often(0.5),
+    databaseDown: often(2),
+    databaseGoesBack: keepsAll ? often(1) : 0,
+    clockJumps: often(1),
+    diskFull: fills ? 1 : 0,
+    pause: often(1),
+    flush: often(1),
+    look: often(2),
+    rival: often(0.3),
+    retryLetters: often(0.5),
   };
 }
 

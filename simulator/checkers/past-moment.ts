@@ -3,6 +3,7 @@
  * of the commit, the cache is the model, and every record is compared, so a transaction is there whole or not at all.
  * Records that have ended by the log time of that moment may be there or swept; others are never swept.
  */
+import { hasEnded, type RecordValue } from "../../src/change.js";
 import { withParked, type Commit } from "../database.js";
 import { textOf } from "../operation.js";
 import { ModelChecker, Violation } from "./checker.js";
@@ -32,14 +33,17 @@ export class PastMoment extends ModelChecker {
       const should = model.valueAt(record, sequence);
       // What is parked is on top of its row: the one exception, and nothing of it is dropped (promise 7).
       const is = parked.size === 0 ? (rows.get(record) ?? null) : withParked(commit, record);
-      if (textOf(is) === textOf(should)) continue;
-      const endsAt = should?.expiresAt ?? null;
-      const mayBeSwept = is === null && endsAt !== null && endsAt <= this.#sweptUpTo;
-      if (mayBeSwept) continue;
+      if (textOf(is) === textOf(should) || this.#isSwept(is, should)) continue;
+      // A delete of what has ended writes nothing: whoever reads it finds nothing, swept or (what is parked) not.
+      if (should === null && hasEnded(is?.expiresAt ?? null, at)) continue;
       throw new Violation(
         promise,
         `after the commit of ${sequence} the database holds for ${record}\n    ${textOf(is)}\n    should be ${textOf(should)}`,
       );
     }
+  }
+
+  #isSwept(is: RecordValue | null, should: RecordValue | null): boolean {
+    return is === null && hasEnded(should?.expiresAt ?? null, this.#sweptUpTo);
   }
 }
