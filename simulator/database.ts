@@ -218,7 +218,7 @@ export class SimulatedDatabase {
     return new Map(this.#inner.parked().map((group) => [group.id, group]));
   }
 
-  /** A constraint: what a change would make of its row is refused. Nothing is looked at before the position is right. */
+  /** A constraint: what a change would make of its row is refused; but first the position must be right. */
   #refuse({ expected, rows, clear }: Batch): void {
     const position = this.#inner.position();
     const moved = expected === null || position === null ? expected !== position : !samePosition(expected, position);

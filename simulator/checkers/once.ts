@@ -36,7 +36,10 @@ export class Once extends ModelChecker {
     this.#stored = sequence;
   }
 
-  /** Every row of the batch belongs to a frame of the run, or to letters that are retried. (What is missing or wrong in it, promise 4 sees.) */
+  /**
+   * Every row of the batch belongs to a frame of the run, or to letters that are retried. What is missing or wrong in
+   * it, promise 4 sees.
+   */
   #compareRows(rows: ReadonlyMap<Bytes, unknown>, from: number, to: number, due: Set<Bytes>): void {
     for (let sequence = from + 1; sequence <= to; sequence++) {
       for (const record of this.parts.model.frame(sequence)?.effects.keys() ?? []) due.add(record);

@@ -1,8 +1,8 @@
 /**
  * Promise 7: one bad change blocks nothing but itself. What is parked is there for a reason (its oldest frame holds a
  * change that the database refuses, and every other one was joined to it by a record), whole frames are parked and
- * nothing of them is written, and nothing is dropped: a row with what is parked on top of it is the record, as promise 4
- * compares it.
+ * nothing of them is written, and nothing is dropped: a row with what is parked on top of it is the record, as
+ * promise 4 compares it.
  */
 import type { Bytes } from "../../src/bytes.js";
 import type { ParkedGroup } from "../../src/store/store.js";

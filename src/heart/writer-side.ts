@@ -64,8 +64,8 @@ export class WriterSide implements WriterReports {
   #blind = false;
   #sighted: () => void = () => {};
   /**
-   * Called when rows must not be read for now, with a promise of the end of it: the store went back to an older position
-   * and has to come where it was, or it has not told yet what is parked.
+   * Called when rows must not be read for now, with a promise of the end of it: the store went back to an older
+   * position and has to come where it was, or it has not told yet what is parked.
    */
   onHold: (until: Promise<void>) => void = () => {};
   #firstOutcome: ((error: WriteBehindError | null) => void) | null = null;
