@@ -100,6 +100,24 @@ test("while the database is being brought back a load waits for a while, then sa
   expect(asked).toHaveLength(0);
 });
 
+test("what only the log has is read while rows must not be", async () => {
+  const cache = new MemoryCache({ bytesMax: 1000, absentMs: 1000, readable: () => 1 });
+  const value: RecordValue = { content: "x".repeat(600) as Bytes, expiresAt: null };
+  const record = "k" as Bytes;
+  cache.write(record, { kind: "replace", ...value, afterRemove: false }, 1);
+  cache.write("other" as Bytes, { kind: "replace", ...value, afterRemove: false }, 2);
+  expect(cache.peek(record, 1)).toBeUndefined();
+  const { reader, asked } = slowReader(null);
+  const { clock } = nodeHost();
+  const parts = { reader, cache, clock, atOnceMax: 4, heldMs: 1000, now: () => 1, reached: () => null };
+  const readBack = (): Promise<RecordValue> => Promise.resolve(value);
+  const loads = new Loads({ ...parts, readBack, over: (_, row) => row, onMoved: () => false });
+  loads.hold(new Promise(() => {}));
+  await loads.load([record]);
+  expect(cache.peek(record, 1)?.content).toBe(value.content);
+  expect(asked).toHaveLength(0);
+});
+
 test("a database that goes back again while it is being brought back: loads wait for all that it had", async () => {
   const logId = "0".repeat(32);
   const at = (sequence: number): Position => ({ logId, sequence, tag: sequence });
