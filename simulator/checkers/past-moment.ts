@@ -32,6 +32,9 @@ export class PastMoment extends ModelChecker {
       const should = model.valueAt(record, sequence);
       // What is parked is on top of its row: the one exception, and nothing of it is dropped (promise 7).
       const is = parked.size === 0 ? (rows.get(record) ?? null) : withParked(commit, record);
+      // Such a row is not swept; that it has ended is said by its time, and removing it needs no change.
+      const hasEnded = parked.size > 0 && should === null && (is?.expiresAt ?? Infinity) <= at;
+      if (hasEnded) continue;
       if (textOf(is) === textOf(should)) continue;
       const endsAt = should?.expiresAt ?? null;
       const mayBeSwept = is === null && endsAt !== null && endsAt <= this.#sweptUpTo;
