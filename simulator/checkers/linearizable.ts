@@ -86,8 +86,11 @@ export class Linearizable extends ModelChecker {
     const timed = new Set<Bytes>();
     const calls = new Map<Bytes, OneCall[]>();
     for (const { invocation } of all) {
-      for (const step of invocation.operation) {
+      const replies = invocation.reply?.split(" | ") ?? [];
+      for (const [index, step] of invocation.operation.entries()) {
         if (step.kind === "clear") continue;
+        // Who gave it its end may have been asked before the time that is looked at.
+        if (replies[index]?.includes(" until ") === true) timed.add(step.key);
         if ("ttlMs" in step && step.ttlMs !== null) timed.add(step.key);
         calls.set(step.key, []);
       }
