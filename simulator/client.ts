@@ -2,7 +2,7 @@
 import type { Bytes } from "../src/bytes.js";
 import type { Dice } from "./host/random.js";
 import type { Instance } from "./instance.js";
-import type { Operation, Step } from "./operation.js";
+import { refusedMark, type Operation, type Step } from "./operation.js";
 import { stepKinds, type WorldOptions } from "./swarm.js";
 
 /** What a client needs of its world. */
@@ -93,7 +93,12 @@ export class Client {
     const field = `f${dice.below(3)}` as Bytes;
     switch (kind) {
       case "set":
-        return { kind, key, value: this.#value(), ttlMs: dice.chance(0.1) ? dice.between(1, options.ttlMs) : null };
+        return {
+          kind,
+          key,
+          value: this.#value(),
+          ttlMs: dice.chance(options.ends) ? dice.between(1, options.ttlMs) : null,
+        };
       case "increment":
         return { kind, key, by: dice.between(1, 1000) };
       case "hashSet":
@@ -112,9 +117,10 @@ export class Client {
   /** A value that nobody else ever writes; now and then a number, so that there is something to increment. */
   #value(): Bytes {
     const { dice, options } = this.#town;
+    const mark = dice.chance(options.refused) ? refusedMark : "";
     const number = `${++this.#written}${this.name.slice(1).padStart(3, "0")}`;
-    if (options.sameLength) return `${this.name}-${number}-`.padEnd(options.valueBytes + 12, "x") as Bytes;
-    if (dice.chance(0.3)) return number as Bytes;
-    return `${this.name}-${number}-${"x".repeat(dice.below(options.valueBytes))}` as Bytes;
+    if (options.sameLength) return `${this.name}-${number}-${mark}`.padEnd(options.valueBytes + 12, "x") as Bytes;
+    if (mark === "" && dice.chance(0.3)) return number as Bytes;
+    return `${this.name}-${number}-${mark}${"x".repeat(dice.below(options.valueBytes))}` as Bytes;
   }
 }

@@ -1,29 +1,38 @@
 /**
- * The database of a world: the reference store behind an unreliable network. It lives outside the machine, so crashes
- * do not touch it; what it has committed stays.
+ * The database of a world: the reference store behind an unreliable network. It lives outside the machine, so
+ * crashes do not touch it; what it has committed stays.
  *
- * The fault model: a call takes time; it may fail before anything happened, or after the commit has happened (the
- * answer is lost), or be given up while the server is still at it (it happens later, perhaps long after the process has
- * died and another has taken over). The database may be down for a while: calls are refused or hang until a time-out.
- * It may go back to an earlier moment (a failover, a restored backup). A read gives what was there at some moment
- * between call and answer, never something older.
+ * The fault model: a process may end before, inside and after each call (crash-points.ts); what it had begun in the
+ * database is rolled back then, or was committed and nobody heard of it. A call takes time; it may fail before
+ * anything happened, or after the commit has happened (the answer is lost), or be given up while the server is
+ * still at it (it happens later, perhaps long after the process has died and another has taken over). The database
+ * may be down for a while: calls are refused or hang until a time-out. It may go back to an earlier moment (a
+ * failover, a restored backup). A read gives what was there at some moment between call and answer, never something
+ * older.
  */
 import type { Bytes } from "../src/bytes.js";
-import type { RecordValue } from "../src/change.js";
+import { apply, type RecordValue } from "../src/change.js";
+import { samePosition } from "../src/queue/queue.js";
 import { memoryStore, type MemoryStore } from "../src/store/memory/memory-store.js";
-import { generationAfter, StoreError, type Batch, type Store } from "../src/store/store.js";
+import { generationAfter, StoreError, type Batch, type ParkedGroup, type Store } from "../src/store/store.js";
+import type { Moment } from "./crash-points.js";
 import type { Machine, Process } from "./machine.js";
+import { isRefused } from "./operation.js";
 
 /** How the database behaves. The world changes it while it runs. */
 export interface DatabaseTemper {
   /** A call takes up to this long; now and then twenty times as long. */
   latencyMs: number;
   readFails: number;
+  /** Probability that a read, a scan or an opening takes fifty times as long. */
+  readSlow: number;
   failsBefore: number;
   failsAfter: number;
   /** The caller gives up; the server does not. */
   comesLate: number;
   down: boolean;
+  /** Rows with a value that is marked are refused. */
+  refuses: boolean;
 }
 
 /** A commit that has happened. */
@@ -31,6 +40,22 @@ export interface Commit {
   readonly batch: Batch;
   /** Everything in the database after it. */
   readonly rows: ReadonlyMap<Bytes, RecordValue>;
+  /** What is parked after it, by group; and before it. */
+  readonly parked: ReadonlyMap<number, ParkedGroup>;
+  readonly parkedBefore: ReadonlyMap<number, ParkedGroup>;
+}
+
+/** A record as it is with what is parked of it on top of its row. */
+export function withParked({ rows, parked }: Pick<Commit, "rows" | "parked">, record: Bytes): RecordValue | null {
+  let value = rows.get(record) ?? null;
+  for (const { letters, behind } of parked.values()) {
+    for (const { changes } of letters) {
+      for (const each of changes) if (each.record === record) value = apply(value, each.change);
+    }
+    const waiting = behind.get(record);
+    if (waiting !== undefined) value = apply(value, waiting.change);
+  }
+  return value;
 }
 
 /** The database. */
@@ -38,15 +63,20 @@ export class SimulatedDatabase {
   readonly temper: DatabaseTemper = {
     latencyMs: 2,
     readFails: 0,
+    readSlow: 0,
     failsBefore: 0,
     failsAfter: 0,
     comesLate: 0,
     down: false,
+    refuses: true,
   };
   /** Told of every commit at the moment at which it happens, before anybody else can see it. */
   onCommit: (commit: Commit) => void = () => {};
   /** Told that the database is as it was after an earlier commit. */
   onWentBack: (sequence: number) => void = () => {};
+  downSinceMs = 0;
+  /** Calls that failed. */
+  faults = 0;
   readonly #machine: Machine;
   #inner: MemoryStore;
   /** Connections that processes have. */
@@ -114,10 +144,11 @@ export class SimulatedDatabase {
   /** A call: on its way to the server, done there, on its way back. */
   #call<T>(process: Process, label: string, make: () => Promise<T>, commits = false): Promise<T> {
     const { dice, loop } = this.#machine;
-    const total = this.#latency();
+    const total = this.#latency() * (commits ? 1 : this.#slow());
     const answer = (after: number, settle: () => void): void => void loop.after(after, "answer", process, settle);
     return new Promise((resolve, reject) => {
       const refuse = (after: number, why: string): void => {
+        this.faults++;
         this.#machine.tell(() => `${process.name}: ${label} fails: ${why}`);
         answer(after, () => reject(new StoreError("retryable", why)));
       };
@@ -127,9 +158,15 @@ export class SimulatedDatabase {
       loop.after(total * (late ? 1 + dice.below(100) : dice.number()), label, null, () => {
         // What a dead process has sent may still arrive.
         if (!process.alive && dice.chance(0.5)) return;
+        const moment = this.#machine.crashes.draw(process);
+        if (moment === "before" || (moment === "inside" && dice.chance(0.5)))
+          return this.#crash(process, label, moment);
         if (!late && dice.chance(this.temper.failsBefore)) return refuse(total * 0.3, "the connection was cut before");
         const lost = commits && dice.chance(this.temper.failsAfter);
-        make().then(
+        const done = make();
+        // A commit that was on its way when its process ended: rolled back above, or done here.
+        if (moment !== null) return void done.catch(() => {}).then(() => this.#crash(process, label, moment));
+        done.then(
           (value) => {
             if (late) return;
             if (lost) refuse(total * 0.3, "the connection was cut after");
@@ -143,8 +180,14 @@ export class SimulatedDatabase {
     });
   }
 
+  #crash(process: Process, label: string, moment: Moment): void {
+    this.#machine.crashes.crash(process, label, moment);
+  }
+
   async #commit(process: Process, batch: Batch): Promise<void> {
+    const parkedBefore = this.#parked();
     try {
+      this.#refuse(batch);
       await this.#of(process).commit(batch);
     } catch (error) {
       this.#machine.tell(() => `${process.name}: commit to ${batch.to.sequence} is refused: ${String(error)}`);
@@ -154,7 +197,23 @@ export class SimulatedDatabase {
     this.#machine.trace.number(batch.to.sequence);
     this.#machine.trace.number(batch.to.tag);
     this.#history.push(batch);
-    this.onCommit({ batch, rows: this.rows });
+    this.onCommit({ batch, rows: this.rows, parked: this.#parked(), parkedBefore });
+  }
+
+  #parked(): Map<number, ParkedGroup> {
+    return new Map(this.#inner.parked().map((group) => [group.id, group]));
+  }
+
+  /** A constraint: what a change would make of its row is refused. The position is looked at first. */
+  #refuse({ expected, rows, clear }: Batch): void {
+    const position = this.#inner.position();
+    const moved = expected === null || position === null ? expected !== position : !samePosition(expected, position);
+    if (moved || clear || !this.temper.refuses) return;
+    for (const [record, change] of rows) {
+      if (isRefused(apply(this.rows.get(record) ?? null, change))) {
+        throw new StoreError("refused", `the value of ${record} violates a constraint`);
+      }
+    }
   }
 
   #make(): MemoryStore {
@@ -165,6 +224,10 @@ export class SimulatedDatabase {
     const connection = this.#connections.get(process) ?? this.#inner.connect();
     this.#connections.set(process, connection);
     return connection;
+  }
+
+  #slow(): number {
+    return this.#machine.dice.chance(this.temper.readSlow) ? 50 : 1;
   }
 
   #latency(): number {

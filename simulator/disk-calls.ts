@@ -67,6 +67,7 @@ function scenario(dice: Dice): WorldOptions {
     thinkMs: 5,
     burst: 3,
     valueBytes: 400,
+    refused: 0,
     transactions: 0.1,
     incidentMs: 20,
     incidents: {
@@ -80,7 +81,12 @@ function scenario(dice: Dice): WorldOptions {
       diskFull: 0,
       pause: 1,
       flush: 1,
+      look: 1,
+      rival: 0,
+      retryLetters: 0,
     },
+    crashes: { atStep: 0, whileOpening: 0, power: 0 },
+    rots: false,
     disk: { latencyMs: dice.pick([0.05, 0.5]), writeBack: dice.pick([0, 0.1]) },
     database: { latencyMs: dice.pick([0.1, 2]) },
   };

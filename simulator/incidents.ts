@@ -1,27 +1,7 @@
 /** What befalls a world, drawn one after the other until the faults end. */
 import type { WriteBehindError } from "../src/errors.js";
-import type { Checker } from "./checkers/checker.js";
-import type { SimulatedDatabase } from "./database.js";
-import type { Dice } from "./host/random.js";
-import type { Instance } from "./instance.js";
-import type { Machine } from "./machine.js";
-
-/** What an incident may reach of a world. */
-export interface Fate {
-  readonly dice: Dice;
-  readonly machine: Machine;
-  readonly database: SimulatedDatabase;
-  /** Processes that live, oldest first. */
-  readonly instances: readonly Instance[];
-  serving(): Instance | null;
-  start(): void;
-  kill(instance: Instance): void;
-  losePower(): void;
-  later(delayMs: number, call: () => void): void;
-  observe(look: (checker: Checker) => void): void;
-  tell(words: () => string): void;
-  fail(error: unknown): void;
-}
+import type { Fate } from "./fate.js";
+import { letRivalTry } from "./rival.js";
 
 type Incident = (world: Fate) => void;
 
@@ -39,10 +19,13 @@ const newcomer: Incident = (world) => {
 };
 
 const databaseDown: Incident = (world) => {
-  world.database.temper.down = true;
+  const { temper } = world.database;
+  if (temper.down) return;
+  temper.down = true;
+  world.database.downSinceMs = world.nowMs;
   world.tell(() => "the database is down");
-  world.later(world.dice.pick([1, 50, 1000]) * world.dice.number(), () => {
-    world.database.temper.down = false;
+  world.later(world.dice.pick([1, 50, 1000, 6000]) * world.dice.number(), () => {
+    temper.down = false;
     world.tell(() => "the database is up");
   });
 };
@@ -108,6 +91,22 @@ const flush: Incident = (world) => {
   }
 };
 
+/** An operator looks at status. */
+const look: Incident = (world) => {
+  const instance = world.serving();
+  const status = instance?.heart?.status();
+  if (instance === null || status === undefined) return;
+  const { temper, downSinceMs } = world.database;
+  const downMs = temper.down ? world.nowMs - downSinceMs : 0;
+  world.observe((checker) => checker.looked?.({ status, downMs, servedMs: world.nowMs - instance.openedMs }));
+};
+
+/** An operator tries dead letters again; what was refused once is refused again. */
+const retryLetters: Incident = (world) => {
+  const heart = world.serving()?.heart ?? null;
+  if (heart !== null && heart.status().deadLetters.count > 0) ignore(world, heart.deadLetters.retry("all"));
+};
+
 /** What an operator asks for may be refused; but only with an error of ours. */
 function ignore(world: Fate, promise: Promise<unknown>): void {
   promise.catch((error: unknown) => {
@@ -127,4 +126,7 @@ export const incidents = {
   diskFull,
   pause,
   flush,
+  look,
+  rival: letRivalTry,
+  retryLetters,
 };

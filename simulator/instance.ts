@@ -14,12 +14,17 @@ import { describe, expected, isReading, perform, recordsOf, withoutFilling, type
 export interface Surroundings {
   readonly model: Model;
   readonly engine: EngineOptions;
+  readonly nowMs: number;
+  /** Whether nothing fails any more. */
+  readonly isCalm: boolean;
   /** Asks every checker. */
   observe(look: (checker: Checker) => void): void;
   tell(words: () => string): void;
   /** Something happened that must never happen. */
   fail(error: unknown): void;
   opened(instance: Instance): void;
+  /** Whether a process may fail to open for this reason, as things are. */
+  mayRefuse(error: unknown, code: string | null): boolean;
   /** The instance is of no more use: its process should end. */
   ended(instance: Instance, why: string): void;
 }
@@ -32,6 +37,8 @@ export class Instance {
   readonly process: Process;
   heart: Heart | null = null;
   closing = false;
+  /** When it began to serve. */
+  openedMs = 0;
   readonly #world: Surroundings;
   /** Whose work ran last: an accepted frame is its. */
   #working: Invocation | null = null;
@@ -57,6 +64,7 @@ export class Instance {
     const invocation: Invocation = {
       client,
       operation,
+      askedMs: this.#world.nowMs,
       outcome: { reply: "", effects: new Map(), clears: false },
       at: 0,
       shows: 0,
@@ -64,6 +72,7 @@ export class Instance {
       reply: null,
     };
     this.#world.tell(() => `${client} asks ${describe(operation)}`);
+    this.#world.observe((checker) => checker.asked?.(invocation));
     const heart = this.heart as Heart;
     const work = (workspace: Workspace): string => this.#work(invocation, workspace);
     const replied = (executed: Executed<string>): void => this.#replied(invocation, executed, done);
@@ -81,10 +90,12 @@ export class Instance {
   close(): void {
     this.closing = true;
     this.#world.tell(() => `${this.process.name} closes`);
+    const { nowMs: startedMs, isCalm: calm } = this.#world;
     (this.heart as Heart).close().then(
       (report) => {
-        const { pendingChanges } = report;
-        this.#world.tell(() => `${this.process.name} is closed, ${pendingChanges} changes are left`);
+        const tookMs = this.#world.nowMs - startedMs;
+        this.#world.tell(() => `${this.process.name} is closed, ${report.pendingChanges} changes are left`);
+        this.#world.observe((checker) => checker.closed?.({ report, tookMs, calm }));
         this.#world.ended(this, "close");
       },
       (error: unknown) => this.#world.fail(error),
@@ -95,6 +106,7 @@ export class Instance {
     const { model } = this.#world;
     const { operation } = invocation;
     this.#working = invocation;
+    this.#world.observe((checker) => checker.worked?.(invocation));
     invocation.at = workspace.now;
     invocation.outcome = expected(operation, model.newest, workspace.now);
     invocation.shows = Math.max(0, ...recordsOf(operation).map((record) => model.shownBy(record)));
@@ -111,19 +123,24 @@ export class Instance {
     invocation.shows = sequence;
     const frame = model.accept(sequence, invocation.at, invocation.outcome);
     this.#world.tell(() => `frame ${sequence}: ${invocation.client}: ${describe(invocation.operation)}`);
-    this.#world.observe((checker) => checker.accepted?.(frame));
+    this.#world.observe((checker) => checker.accepted?.(frame, invocation));
   }
 
   #replied(invocation: Invocation, executed: Executed<string>, done: () => void): void {
-    invocation.reply = executed.value;
+    this.#reply(invocation, executed.value, executed.sequence, done);
+  }
+
+  /** A reply waits until all that it shows is kept. */
+  #reply(invocation: Invocation, reply: string, sequence: number, done: () => void): void {
+    invocation.reply = reply;
     this.#world.observe((checker) => checker.replied?.(invocation));
     this.#waiting++;
-    (this.heart as Heart).whenKept(executed.sequence, (error) => {
+    (this.heart as Heart).whenKept(sequence, (error) => {
       this.#waiting--;
       if (!this.process.alive) return;
       if (error === null) {
         this.#world.tell(
-          () => `${invocation.client} gets ${withoutFilling(executed.value)} for ${describe(invocation.operation)}`,
+          () => `${invocation.client} gets ${withoutFilling(reply)} for ${describe(invocation.operation)}`,
         );
         this.#world.observe((checker) => checker.answered?.(invocation));
       } else if (error.code !== "UNKNOWN" && error.code !== "CLOSED") {
@@ -136,21 +153,24 @@ export class Instance {
   #failed(invocation: Invocation, error: unknown, done: () => void): void {
     const code = error instanceof WriteBehindError ? error.code : null;
     if (code === null) return this.#world.fail(error);
+    // An error may show what it has read, too: it waits as the server makes it wait.
+    if (code !== "JOURNAL_FAILED" && !excuses.has(code)) {
+      return this.#reply(invocation, code, (this.heart as Heart).accepted, done);
+    }
     this.#world.tell(() => `${invocation.client} gets ${code} for ${describe(invocation.operation)}`);
-    if (code === "JOURNAL_FAILED") {
-      // Said below, by whoever listens to the failure of the journal.
-    } else if (excuses.has(code)) {
-      this.#world.observe((checker) => checker.failed?.(invocation, code));
-    } else {
-      invocation.reply = code;
-      this.#world.observe((checker) => checker.replied?.(invocation));
+    // That the journal failed is said below, by whoever listens to it.
+    if (code !== "JOURNAL_FAILED") {
+      this.#world.observe((checker) => checker.failed?.(invocation, code, this.#world.nowMs));
     }
     done();
   }
 
   #opened(heart: Heart): void {
     this.heart = heart;
+    this.process.opening = false;
+    this.openedMs = this.#world.nowMs;
     heart.events.on("accepted", ({ sequence }) => this.#accepted(sequence));
+    heart.events.on("stalled", ({ reason }) => this.#world.tell(() => `${this.process.name} is stalled: ${reason}`));
     heart.onFailed((error) => {
       this.#world.tell(() => `${this.process.name}: the journal has failed: ${error.message}`);
       this.process.host.clock.soon(() => {
@@ -177,7 +197,10 @@ export class Instance {
   #notOpened(error: unknown): void {
     const code = error instanceof WriteBehindError ? error.code : null;
     this.#world.tell(() => `${this.process.name} does not open: ${String(error)}`);
-    if (code !== "FOLDER_IN_USE" && code !== "JOURNAL_FAILED" && code !== "DISK_FULL") return this.#world.fail(error);
+    if (!this.#world.mayRefuse(error, code)) {
+      const kept = code === "JOURNAL_DAMAGED" || code === "QUEUE_MISMATCH";
+      return this.#world.fail(kept ? new Violation("1 answered means kept", String(error)) : error);
+    }
     this.#world.ended(this, "not opened");
   }
 }

@@ -1,5 +1,6 @@
 /** One simulated machine: time, a disk, and processes that come and go on it. */
 import type { Host, ThreadMain } from "../src/host/host.js";
+import { CrashPoints } from "./crash-points.js";
 import { EventLoop, processClock, type Owner } from "./host/clock.js";
 import { SimulatedDisk } from "./host/disk.js";
 import type { Dice } from "./host/random.js";
@@ -9,6 +10,7 @@ import type { Trace } from "./trace.js";
 /** A process. Once dead nothing of it runs: its timers, its disk calls and its messages never come back to it. */
 export interface Process extends Owner {
   readonly name: string;
+  opening: boolean;
   readonly host: Host;
 }
 
@@ -17,6 +19,7 @@ class Life implements Process {
   readonly name: string;
   readonly host: Host;
   alive = true;
+  opening = true;
 
   constructor(name: string, machine: Machine) {
     this.name = name;
@@ -34,9 +37,13 @@ export class Machine {
   readonly dice: Dice;
   readonly trace: Trace;
   readonly loop: EventLoop;
+  readonly crashes: CrashPoints;
   readonly disk: SimulatedDisk;
   /** What runs in threads, by the URL of the module. */
   readonly threadMains = new Map<string, ThreadMain>();
+  /** Processes that were killed, and how often the power went. */
+  kills = 0;
+  powerLosses = 0;
   readonly #processes = new Set<Life>();
   #started = 0;
 
@@ -44,7 +51,8 @@ export class Machine {
     this.dice = dice;
     this.trace = trace;
     this.loop = new EventLoop(dice, trace);
-    this.disk = new SimulatedDisk(this.loop, dice);
+    this.crashes = new CrashPoints(dice);
+    this.disk = new SimulatedDisk(this.loop, dice, this.crashes);
   }
 
   /** Starts a process. */
@@ -62,6 +70,7 @@ export class Machine {
     life.alive = false;
     this.#processes.delete(life);
     this.disk.killed(life);
+    this.kills++;
     this.tell(() => `${life.name} is killed`);
   }
 
@@ -69,6 +78,7 @@ export class Machine {
   losePower(): void {
     for (const life of this.#processes) this.kill(life);
     this.disk.losePower();
+    this.powerLosses++;
     this.tell(() => "power is lost");
   }
 

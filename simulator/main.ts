@@ -4,7 +4,8 @@
  *   --seeds N      how many worlds (default 1000; 1 with --seed alone)
  *   --seed S       the first seed (default 1); with --seeds 1 the story is told
  *   --seconds S    stop after so many seconds
- *   --mutants      instead: plant every bug of mutants.ts, and see that each is caught in time
+ *   --mutants      instead: plant every bug of mutants.ts, and see that each is caught in time; ends with a table
+ *   --seconds-each S  one mutant has so long (default 90); out of time is told, and is no failure
  *   --mutant NAME  the same for one of them
  *   --json         the result as one line of JSON
  *
@@ -22,6 +23,10 @@ interface Campaign {
   readonly events: number;
   readonly seconds: number;
   readonly failed: Result | null;
+  readonly kills: number;
+  readonly powerLosses: number;
+  readonly faults: number;
+  readonly points: ReadonlyMap<string, number>;
 }
 
 const { values } = parseArgs({
@@ -29,6 +34,7 @@ const { values } = parseArgs({
     seeds: { type: "string" },
     seed: { type: "string" },
     seconds: { type: "string" },
+    "seconds-each": { type: "string" },
     mutants: { type: "boolean", default: false },
     mutant: { type: "string" },
     json: { type: "boolean", default: false },
@@ -50,27 +56,35 @@ async function campaign(first: number, seeds: number, seconds: number): Promise<
   const started = performance.now();
   const elapsed = (): number => (performance.now() - started) / 1000;
   let worlds = 0;
-  let events = 0;
-  for (; worlds < seeds && elapsed() < seconds; worlds++) {
-    const result = await withoutRealWorld(() => runWorld(first + worlds));
-    events += result.events;
-    if (result.failure !== null) return { worlds: worlds + 1, events, seconds: elapsed(), failed: result };
+  const sum = { events: 0, kills: 0, powerLosses: 0, faults: 0 };
+  const points = new Map<string, number>();
+  let failed: Result | null = null;
+  while (worlds < seeds && elapsed() < seconds && failed === null) {
+    const result = await withoutRealWorld(() => runWorld(first + worlds++));
+    const { reached } = result;
+    sum.events += result.events;
+    for (const name of ["kills", "powerLosses", "faults"] as const) sum[name] += reached[name];
+    for (const [point, times] of reached.points) points.set(point, (points.get(point) ?? 0) + times);
+    if (result.failure !== null) failed = result;
   }
-  return { worlds, events, seconds: elapsed(), failed: null };
+  return { ...sum, worlds, seconds: elapsed(), failed, points };
 }
 
-function say({ worlds, events, seconds, failed }: Campaign, first: number): void {
+function say(campaign: Campaign, first: number): void {
+  const { worlds, events, seconds, failed, points } = campaign;
+  const { kills, powerLosses, faults } = campaign;
   const perMinute = Math.round((worlds / seconds) * 60);
   const busy = process.cpuUsage();
   const perCore = Math.round((worlds / (busy.user + busy.system)) * 60e6);
   if (values.json) {
     const seed = failed?.seed ?? null;
     const { promise = null, message = null } = failed?.failure ?? {};
-    console.log(JSON.stringify({ worlds, events, perMinute, first, seed, promise, message }));
+    const reached = { worlds, events, perMinute, kills, powerLosses, faults, points: Object.fromEntries(points) };
+    console.log(JSON.stringify({ ...reached, first, seed, promise, message }));
     return;
   }
   console.log(
-    `${worlds} worlds, ${events} events in ${seconds.toFixed(1)} s: ${perMinute} worlds a minute (${perCore} for each minute of processor time), seeds from ${first}`,
+    `${worlds} worlds, ${events} events, ${kills} processes killed (${powerLosses} times the power went), crashes at ${points.size} kinds of steps, ${faults} faults, in ${seconds.toFixed(1)} s: ${perMinute} worlds a minute (${perCore} for each minute of processor time), seeds from ${first}`,
   );
 }
 
@@ -92,6 +106,7 @@ if (values.mutants || values.mutant !== undefined) {
   process.exitCode = (await runMutants({
     name: values.mutant ?? null,
     seconds: count(values.seconds, Number.POSITIVE_INFINITY),
+    secondsEach: count(values["seconds-each"], 90),
     json: values.json,
   }))
     ? 0

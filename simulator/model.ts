@@ -81,6 +81,11 @@ export class Model {
     return this.versions(record).findLast((version) => version.sequence <= sequence)?.value ?? null;
   }
 
+  /** Whether a reader can tell the record after this frame from the one before. */
+  changedBy(record: Bytes, sequence: number): boolean {
+    return this.versions(record).some((version) => version.sequence === sequence && version.shows);
+  }
+
   /** Every version of a record, oldest first. */
   versions(record: Bytes): readonly Version[] {
     return this.#versions.get(record) ?? [];

@@ -3,13 +3,16 @@ import { spawn } from "node:child_process";
 import { cp, readFile, rm, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
-import { mutants, type Mutant } from "./mutants.js";
+import type { Mutant } from "./mutant.js";
+import { mutants } from "./mutants.js";
 
 /** What became of a mutant. */
 interface Outcome {
   readonly mutant: Mutant;
-  /** How many seeds it took; null where it survived all of them. */
+  /** How many seeds it took; null where it was not caught. */
   readonly seeds: number | null;
+  /** It was not caught, but its time was over before its seeds were. */
+  readonly outOfTime: boolean;
   readonly promise: string | null;
   readonly error: string | null;
 }
@@ -21,13 +24,14 @@ const project = fileURLToPath(new URL("../..", import.meta.url));
 export interface MutantOptions {
   /** One of them; null for all. */
   readonly name: string | null;
-  /** No further mutant is begun after this. */
+  /** All of them together have so long; one alone has `secondsEach`, so that none takes the time of the others. */
   readonly seconds: number;
+  readonly secondsEach: number;
   readonly json: boolean;
 }
 
 /** Runs mutants. Says whether each was caught in time. */
-export async function runMutants({ name, seconds, json }: MutantOptions): Promise<boolean> {
+export async function runMutants({ name, seconds, secondsEach, json }: MutantOptions): Promise<boolean> {
   const chosen = mutants.filter((mutant) => name === null || mutant.name === name);
   if (chosen.length === 0)
     throw new Error(`no mutant ${name}; there are ${mutants.map((mutant) => mutant.name).join(", ")}`);
@@ -40,39 +44,73 @@ export async function runMutants({ name, seconds, json }: MutantOptions): Promis
       mutant !== undefined;
       mutant = performance.now() < end ? queue.shift() : undefined
     ) {
-      const outcome = await runMutant(mutant);
+      const left = Math.max(1, (end - performance.now()) / 1000);
+      const outcome = await runMutant(mutant, Math.min(secondsEach, left));
       outcomes.push(outcome);
       if (!json) console.log(sentence(outcome));
     }
   };
   await Promise.all(Array.from({ length: Math.min(availableParallelism(), chosen.length) }, work));
   const caught = outcomes.filter((outcome) => outcome.seeds !== null).length;
+  const late = outcomes.filter((outcome) => outcome.outOfTime).length;
   if (json) console.log(JSON.stringify(outcomes.map(({ mutant, ...rest }) => ({ name: mutant.name, ...rest }))));
-  else
-    console.log(
-      `${caught} of ${outcomes.length} mutants caught${queue.length > 0 ? `, ${queue.length} not tried` : ""}`,
-    );
-  return caught === outcomes.length;
+  else console.log(`${table(outcomes)}\n${caught} of ${outcomes.length} mutants caught${rest(late, queue.length)}`);
+  return caught + late === outcomes.length;
 }
 
-function sentence({ mutant, seeds, promise, error }: Outcome): string {
+function rest(late: number, untried: number): string {
+  return (late > 0 ? `, ${late} out of time` : "") + (untried > 0 ? `, ${untried} not tried` : "");
+}
+
+/** The seeds that each has needed, as docs/reliability.md shows it. */
+function table(outcomes: readonly Outcome[]): string {
+  const rows = outcomes
+    .toSorted((a, b) => a.mutant.promise - b.mutant.promise || (a.mutant.name < b.mutant.name ? -1 : 1))
+    .map(({ mutant, seeds, promise }) => [
+      mutant.promise,
+      mutant.name,
+      seeds ?? "not caught",
+      mutant.seeds,
+      promise ?? "",
+    ]);
+  const head = ["Promise", "Planted bug", "Caught at seed", "Within", "By"];
+  return ["", head, head.map(() => "---"), ...rows]
+    .map((cells) => (cells === "" ? "" : `| ${(cells as unknown[]).join(" | ")} |`))
+    .join("\n");
+}
+
+function sentence({ mutant, seeds, promise, error, outOfTime }: Outcome): string {
   if (error !== null) return `${mutant.name}: cannot be planted: ${error}`;
+  if (outOfTime) return `${mutant.name}: not caught, and out of time before its ${mutant.seeds} seeds were tried`;
   if (seeds === null) return `${mutant.name}: SURVIVED ${mutant.seeds} seeds (breaks promise ${mutant.promise})`;
   return `${mutant.name}: caught at seed ${seeds} of ${mutant.seeds} by "${promise}"`;
 }
 
-async function runMutant(mutant: Mutant): Promise<Outcome> {
+async function runMutant(mutant: Mutant, seconds: number): Promise<Outcome> {
   const folder = `${project}.mutants/${mutant.name}-${process.pid}`;
   try {
     await plant(mutant, folder);
-    const output = await simulate(folder, mutant.seeds);
-    const { seed, promise } = JSON.parse(output) as { seed: number | null; promise: string | null };
-    return { mutant, seeds: seed, promise, error: null };
+    const output = await simulate(folder, mutant.seeds, seconds);
+    const { seed, promise, worlds } = JSON.parse(output) as Simulated;
+    return { mutant, seeds: seed, promise, error: null, outOfTime: seed === null && worlds < mutant.seeds };
   } catch (error) {
-    return { mutant, seeds: null, promise: null, error: error instanceof Error ? error.message : String(error) };
+    const outOfTime = false;
+    return {
+      mutant,
+      seeds: null,
+      promise: null,
+      outOfTime,
+      error: error instanceof Error ? error.message : String(error),
+    };
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+interface Simulated {
+  readonly seed: number | null;
+  readonly promise: string | null;
+  readonly worlds: number;
 }
 
 async function plant(mutant: Mutant, folder: string): Promise<void> {
@@ -91,11 +129,11 @@ async function plant(mutant: Mutant, folder: string): Promise<void> {
   );
 }
 
-function simulate(folder: string, seeds: number): Promise<string> {
+function simulate(folder: string, seeds: number, seconds: number): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = spawn(
       process.execPath,
-      [`${folder}/simulator/main.js`, "--json", "--seed", "1", "--seeds", `${seeds}`],
+      [`${folder}/simulator/main.js`, "--json", "--seed", "1", "--seeds", `${seeds}`, "--seconds", `${seconds}`],
       {
         stdio: ["ignore", "pipe", "pipe"],
       },

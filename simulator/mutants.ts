@@ -4,20 +4,10 @@
  * none of them proves nothing.
  */
 
-/** A planted bug. */
-export interface Mutant {
-  readonly name: string;
-  /** The number of the promise that it breaks. */
-  readonly promise: number;
-  /** The file in dist/, and what is replaced in it: this text must be there exactly once. */
-  readonly file: string;
-  readonly find: string;
-  readonly replace: string;
-  /** Within how many seeds it must be caught. */
-  readonly seeds: number;
-}
+import type { Mutant } from "./mutant.js";
+import { operatorMutants } from "./mutants-operator.js";
 
-/** The table. */
+/** The table: what is promised of writes and reads, then what an operator relies on. */
 export const mutants: readonly Mutant[] = [
   {
     name: "write-without-dsync",
@@ -277,6 +267,22 @@ export const mutants: readonly Mutant[] = [
     seeds: 10_000,
   },
   {
+    name: "dropped-merges-are-lost",
+    promise: 2,
+    file: "src/cache/pending-set.js",
+    find: "merges === null ? [] : merges.filter((sequence) => sequence > stored)",
+    replace: "[]",
+    seeds: 3000,
+  },
+  {
+    name: "drop-leaves-the-place-open",
+    promise: 2,
+    file: "src/cache/memory-cache.js",
+    find: "this.#places.close(dropped.record);",
+    replace: "void dropped;",
+    seeds: 10_000,
+  },
+  {
     name: "merge-forgets-fields",
     promise: 4,
     file: "src/change.js",
@@ -300,4 +306,5 @@ export const mutants: readonly Mutant[] = [
     replace: "",
     seeds: 600,
   },
+  ...operatorMutants,
 ];

@@ -53,6 +53,17 @@ export function withoutFilling(text: string): string {
   return text.replaceAll(/x{8,}/g, (filling) => `x…${filling.length}`);
 }
 
+/** What the database of a world may refuse: a value with this in it. */
+export const refusedMark = "!";
+
+/** Whether the database refuses a record for its value. */
+export function isRefused(value: RecordValue | null): boolean {
+  if (value === null) return false;
+  const { content } = value;
+  if (typeof content === "string") return content.includes(refusedMark);
+  return [...content.values()].some((text) => text.includes(refusedMark));
+}
+
 /** A value in words, the same for equal values. */
 export function textOf(value: RecordValue | null): string {
   if (value === null) return "nothing";

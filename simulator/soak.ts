@@ -10,22 +10,9 @@
  */
 import { spawn } from "node:child_process";
 import { appendFile } from "node:fs/promises";
-import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-
-/** One way of looking for bugs. */
-interface Campaign {
-  readonly name: string;
-  /** Share of the whole time. */
-  readonly share: number;
-  /** How many at the same time, each with a seed of its own. */
-  readonly jobs: number;
-  /** Arguments of Node, from the root of the project. */
-  command(seconds: number, seed: number): readonly string[];
-  /** What the output says it has reached, in a few words. */
-  reached(output: string): string;
-}
+import { campaigns, type Campaign } from "./campaigns.js";
 
 /** What became of it. */
 interface Outcome {
@@ -38,57 +25,7 @@ interface Outcome {
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const record = `${root}docs/reliability.md`;
-const cores = availableParallelism();
 const seedsApart = 10_000_000;
-
-const lastLine = (output: string): string => output.trim().split("\n").at(-1) ?? "";
-/** The last match: a campaign says how far it is before it says what it reached. */
-const matched = (output: string, pattern: RegExp): string =>
-  [...output.matchAll(new RegExp(pattern, "g"))].at(-1)?.[0] ?? lastLine(output);
-
-const campaigns: readonly Campaign[] = [
-  {
-    name: "simulator",
-    share: 0.5,
-    jobs: cores,
-    command: (seconds, seed) => ["dist/simulator/main.js", "--seed", `${seed}`, "--seconds", `${seconds}`],
-    reached: (output) => matched(output, /\d+ worlds, \d+ events/),
-  },
-  {
-    name: "mutants",
-    share: 0.1,
-    jobs: 1,
-    command: (seconds) => ["dist/simulator/main.js", "--mutants", "--seconds", `${seconds}`],
-    reached: (output) => matched(output, /\d+ of \d+ mutants caught.*/),
-  },
-  {
-    name: "disk-faults",
-    share: 0.1,
-    jobs: 1,
-    command: (seconds, seed) => ["dist/simulator/disk-faults.js", "--seconds", `${seconds}`, "--seed", `${seed}`],
-    reached: (output) => matched(output, /\d+ runs with failing disk calls.*/),
-  },
-  {
-    name: "kills",
-    share: 0.2,
-    jobs: 1,
-    command: (seconds, seed) => ["dist/test/crash/main.js", "--seconds", `${seconds}`, "--seed", `${seed % 2 ** 31}`],
-    reached: (output) => matched(output, /\d+ kills.*/),
-  },
-  {
-    name: "properties",
-    share: 0.1,
-    jobs: 1,
-    command: (seconds, seed) => [
-      "dist/simulator/properties.js",
-      "--seconds",
-      `${seconds}`,
-      "--seed",
-      `${seed % 2 ** 31}`,
-    ],
-    reached: (output) => matched(output, /\d+ rounds of .*/),
-  },
-];
 
 const { values } = parseArgs({
   options: {

@@ -4,6 +4,7 @@
  */
 import { defaultOptions, type EngineOptions } from "../src/options.js";
 import type { Durability } from "../src/queue/queue.js";
+import type { CrashTemper } from "./crash-points.js";
 import type { DatabaseTemper } from "./database.js";
 import type { DiskTemper } from "./host/disk.js";
 import type { Dice } from "./host/random.js";
@@ -20,6 +21,9 @@ export interface IncidentWeights {
   readonly diskFull: number;
   readonly pause: number;
   readonly flush: number;
+  readonly look: number;
+  readonly rival: number;
+  readonly retryLetters: number;
 }
 
 /** How likely each kind of step is against the others, in the order of `stepKinds`. */
@@ -38,6 +42,10 @@ export interface WorldOptions {
   readonly valueBytes: number;
   /** All values are equally long, so that old frames of the journal fit between new ones. */
   readonly sameLength: boolean;
+  /** Records that end: never, now and then, as long as this. */
+  readonly ends: number;
+  /** Share of values that the database refuses. */
+  readonly refused: number;
   readonly ttlMs: number;
   /** Share of operations with several steps. */
   readonly transactions: number;
@@ -45,6 +53,10 @@ export interface WorldOptions {
   /** Mean time between incidents. */
   readonly incidentMs: number;
   readonly incidents: IncidentWeights;
+  /** Crashes at steps of disk and database, and whether they take the power away, or only the process. */
+  readonly crashes: CrashTemper & { readonly power: number };
+  /** A file of the journal is damaged at the end. */
+  readonly rots: boolean;
   readonly disk: Partial<DiskTemper>;
   readonly database: Partial<DatabaseTemper>;
 }
@@ -53,6 +65,7 @@ export interface WorldOptions {
 export function swarm(dice: Dice): WorldOptions {
   const often = (weight: number): number => (dice.chance(0.5) ? weight : 0);
   const engine = engineOptions(dice);
+  const ends = dice.pick([0, 0.1]);
   const valueBytes = dice.pick([4, 40, 400, 3000]);
   // Only what the queue has kept can heal a database that went back, and a full disk makes it give that up.
   const fills = dice.chance(0.2);
@@ -66,35 +79,61 @@ export function swarm(dice: Dice): WorldOptions {
     burst: dice.pick([1, 1, 3, 8]),
     valueBytes,
     sameLength: dice.chance(0.3),
+    ends,
+    refused: dice.pick([0, 0, 0.02, 0.2]),
     ttlMs: dice.pick([10, 100, 5000]),
     transactions: dice.pick([0, 0.1, 0.5]),
-    steps: [5, 5, often(2), often(3), often(3), often(1), often(1), dice.chance(0.1) ? 0.2 : 0],
+    steps: [5, 5, often(2), often(3), often(3), often(1), ends > 0 ? often(1) : 0, dice.chance(0.1) ? 0.2 : 0],
     incidentMs: dice.pick([5, 20, 100, 100_000]),
-    incidents: {
-      kill: often(3),
-      losePower: often(3),
-      close: often(1),
-      newcomer: often(0.5),
-      databaseDown: often(2),
-      databaseGoesBack: keepsAll ? often(1) : 0,
-      clockJumps: often(1),
-      diskFull: fills ? 1 : 0,
-      pause: often(1),
-      flush: 1,
+    incidents: incidentWeights(often, fills, keepsAll),
+    crashes: {
+      atStep: dice.pick([0, 0.003, 0.02]),
+      whileOpening: dice.pick([0, 0, 0.003, 0.02]),
+      power: dice.pick([0, 0.5, 1]),
     },
-    disk: {
-      latencyMs: dice.pick([0.05, 0.5, 5]),
-      writeBack: dice.pick([0, 0, 0.1]),
-      writeFails: dice.chance(0.1) ? 0.003 : 0,
-      syncFails: dice.chance(0.1) ? 0.003 : 0,
-    },
-    database: {
-      latencyMs: dice.pick([0.1, 2, 20]),
-      readFails: dice.chance(0.3) ? 0.1 : 0,
-      failsBefore: dice.chance(0.4) ? 0.2 : 0,
-      failsAfter: dice.chance(0.4) ? 0.2 : 0,
-      comesLate: dice.chance(0.3) ? 0.2 : 0,
-    },
+    rots: dice.chance(0.1),
+    disk: diskTemper(dice),
+    database: databaseTemper(dice),
+  };
+}
+
+function diskTemper(dice: Dice): Partial<DiskTemper> {
+  return {
+    latencyMs: dice.pick([0.05, 0.5, 5]),
+    writeBack: dice.pick([0, 0, 0.1]),
+    writeFails: dice.chance(0.1) ? 0.003 : 0,
+    syncFails: dice.chance(0.1) ? 0.003 : 0,
+    callFails: dice.chance(0.1) ? 0.003 : 0,
+  };
+}
+
+function databaseTemper(dice: Dice): Partial<DatabaseTemper> {
+  return {
+    latencyMs: dice.pick([0.1, 2, 20]),
+    readFails: dice.chance(0.3) ? 0.1 : 0,
+    readSlow: dice.chance(0.2) ? 0.1 : 0,
+    failsBefore: dice.chance(0.4) ? 0.2 : 0,
+    failsAfter: dice.chance(0.4) ? 0.2 : 0,
+    comesLate: dice.chance(0.3) ? 0.2 : 0,
+  };
+}
+
+/** What befalls a world, each of it in some worlds only. */
+function incidentWeights(often: (weight: number) => number, fills: boolean, keepsAll: boolean): IncidentWeights {
+  return {
+    kill: often(3),
+    losePower: often(3),
+    close: often(1),
+    newcomer: often(0.5),
+    databaseDown: often(2),
+    databaseGoesBack: keepsAll ? often(1) : 0,
+    clockJumps: often(1),
+    diskFull: fills ? 1 : 0,
+    pause: often(1),
+    flush: often(1),
+    look: often(2),
+    rival: often(0.3),
+    retryLetters: often(0.5),
   };
 }
 

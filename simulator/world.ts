@@ -5,26 +5,32 @@
  * The same seed gives the same world, event by event (Result.hash).
  */
 import type { Checker, Ending } from "./checkers/checker.js";
-import { AnsweredMeansKept } from "./checkers/answered-means-kept.js";
-import { KeptUntilItSucceeds } from "./checkers/kept-until-it-succeeds.js";
-import { NewestWins } from "./checkers/newest-wins.js";
-import { Once } from "./checkers/once.js";
-import { OrderPerRecord } from "./checkers/order-per-record.js";
-import { PastMoment } from "./checkers/past-moment.js";
-import { RemembersItsPause } from "./checkers/remembers-its-pause.js";
+import { allCheckers } from "./checkers/all.js";
 import { Violation } from "./checkers/checker.js";
 import type { EngineOptions } from "../src/options.js";
-import type { Bytes } from "../src/bytes.js";
+import { beCalm } from "./course.js";
 import { Client, type Town } from "./client.js";
 import { SimulatedDatabase, type Commit } from "./database.js";
-import type { FaultOf } from "./host/disk.js";
+import type { FaultOf } from "./host/faults.js";
 import { Dice } from "./host/random.js";
-import { incidents, type Fate } from "./incidents.js";
+import type { Fate } from "./fate.js";
+import { incidents } from "./incidents.js";
 import { Instance, type Surroundings } from "./instance.js";
-import { Machine } from "./machine.js";
+import { Machine, type Process } from "./machine.js";
 import { Model } from "./model.js";
+import type { Stage } from "./stage.js";
 import { swarm, type WorldOptions } from "./swarm.js";
 import { Trace } from "./trace.js";
+
+/** What a world has been through. */
+export interface Reached {
+  readonly kills: number;
+  readonly powerLosses: number;
+  /** Faults of disk and database. */
+  readonly faults: number;
+  /** Crashes at steps, by step and moment. */
+  readonly points: ReadonlyMap<string, number>;
+}
 
 /** How a world ended. */
 export interface Result {
@@ -34,6 +40,7 @@ export interface Result {
   /** Null where every promise was kept. */
   readonly failure: { readonly promise: string; readonly message: string } | null;
   readonly story: readonly string[];
+  readonly reached: Reached;
   readonly options: WorldOptions;
 }
 
@@ -60,7 +67,7 @@ const faultsLimitMs = 20_000;
 /** After so many ends of processes there are only other faults: a world that never gets up shows nothing. */
 const endsMax = 30;
 
-class World implements Surroundings, Town, Fate {
+class World implements Surroundings, Town, Fate, Stage {
   readonly seed: number;
   readonly dice: Dice;
   readonly trace: Trace;
@@ -70,12 +77,13 @@ class World implements Surroundings, Town, Fate {
   readonly model = new Model();
   /** Processes that live, oldest first. */
   instances: Instance[] = [];
+  readonly rotten = { present: false, refused: false };
+  isCalm = false;
   readonly #checkers: readonly Checker[];
   readonly #clients: Client[];
   readonly #faultsMs: number;
   #left: number;
   #ends = 0;
-  #calm = false;
   #done = false;
   #awaited: { readonly condition: () => boolean; readonly came: () => void } | null = null;
   /** Clients that wait for a process to serve them. */
@@ -92,24 +100,24 @@ class World implements Surroundings, Town, Fate {
     this.#faultsMs = plan?.faultsMs ?? faultsLimitMs;
     this.machine = new Machine(this.dice, this.trace);
     this.database = new SimulatedDatabase(this.machine);
-    const parts = { model: this.model, durability: this.options.engine.durability };
-    this.#checkers = [
-      new AnsweredMeansKept(parts),
-      new NewestWins(),
-      new Once(parts),
-      new PastMoment(parts),
-      new OrderPerRecord(parts),
-      new KeptUntilItSucceeds(parts),
-      new RemembersItsPause(),
-    ];
+    const diskMs = this.options.disk.latencyMs ?? 1;
+    this.#checkers = allCheckers({ model: this.model, engine: this.options.engine, diskMs });
     this.#left = this.options.operations;
     this.database.onCommit = (commit) => this.#committed(commit);
     this.database.onWentBack = (sequence) => this.observe((checker) => checker.wentBack?.(sequence));
-    if (plan !== null) this.machine.disk.faultOf = plan.faultOf;
+    if (plan !== null) this.machine.disk.faults.planned = plan.faultOf;
     this.machine.disk.onMisuse = (message) => this.fail(new Error(message));
-    Object.assign(this.machine.disk.temper, this.options.disk);
+    const { crashes, disk } = this.machine;
+    crashes.mayCrash = () => !this.isCalm && this.#ends <= endsMax;
+    crashes.onCrash = (owner) => this.#crash(owner as Process);
+    Object.assign(crashes.temper, this.options.crashes);
+    Object.assign(disk.temper, this.options.disk);
     Object.assign(this.database.temper, this.options.database);
     this.#clients = Array.from({ length: this.options.clients }, (_, index) => new Client(`c${index}`, this));
+  }
+
+  get nowMs(): number {
+    return this.machine.loop.nowMs;
   }
 
   get engine(): EngineOptions {
@@ -128,79 +136,48 @@ class World implements Surroundings, Town, Fate {
     } catch (error) {
       this.fail(error);
     }
-    const { seed, options, trace } = this;
-    return { seed, hash: trace.hash, events: loop.count, failure: this.#failure, story: trace.story, options };
+    const { seed, options, trace, machine } = this;
+    const { kills, powerLosses, crashes, disk } = machine;
+    const reached = { kills, powerLosses, faults: disk.faults.count + this.database.faults, points: crashes.reached };
+    return { seed, reached, hash: trace.hash, events: loop.count, failure: this.#failure, story: trace.story, options };
   }
 
   /** First faults, then calm. */
   async #live(): Promise<void> {
     let over = false;
     this.later(this.#faultsMs, () => (over = true));
-    await this.#until(() => over || this.#clients.every((client) => client.finished), null);
+    await this.#wait(() => over || this.#clients.every((client) => client.finished));
     this.#beCalm();
     let quiet = false;
     this.later(20 * this.machine.disk.temper.latencyMs, () => (quiet = true));
-    await this.#until(() => quiet, "what had failed before has been told");
-    await this.#until(() => this.serving() !== null, "a process serves");
-    await this.#until(() => this.#clients.every((client) => !client.waits), "every client has its replies");
-    await this.#settle();
-    await this.#readAll("warm");
-    await this.#reopen();
-    await this.#readAll("cold");
-    await this.#settle();
+    await this.until(() => quiet, "what had failed before has been told");
+    // One whose journal had failed while it opened serves for a moment only.
+    const serves = (): boolean => this.nowMs > (this.serving()?.openedMs ?? Infinity);
+    await this.until(serves, "a process serves");
+    await this.until(() => this.#clients.every((client) => !client.waits), "every client has its replies");
+    await beCalm(this);
+    this.observe((checker) => checker.over?.());
     this.#done = true;
   }
 
   /** No faults from here on. */
   #beCalm(): void {
-    this.#calm = true;
+    this.isCalm = true;
     this.#left = 0;
     this.tell(() => "calm");
-    Object.assign(this.machine.disk.temper, { writeFails: 0, syncFails: 0, capacityBytes: 2 ** 40 });
-    this.machine.disk.faultOf = () => null;
-    Object.assign(this.database.temper, { readFails: 0, failsBefore: 0, failsAfter: 0, comesLate: 0, down: false });
+    const { disk } = this.machine;
+    Object.assign(disk.temper, { writeFails: 0, syncFails: 0, callFails: 0, capacityBytes: 2 ** 40 });
+    disk.faults.planned = () => null;
+    Object.assign(this.database.temper, {
+      readFails: 0,
+      readSlow: 0,
+      failsBefore: 0,
+      failsAfter: 0,
+      comesLate: 0,
+      down: false,
+      refuses: false,
+    });
     if (this.instances.length === 0) this.start();
-  }
-
-  /** Everything pending reaches the database. */
-  async #settle(): Promise<void> {
-    const heart = this.#heart();
-    this.observe((checker) => checker.pausing?.());
-    await heart.resume();
-    this.observe((checker) => checker.paused?.(false));
-    let flushed = false;
-    heart.flush().then(
-      () => (flushed = true),
-      (error: unknown) => this.fail(error),
-    );
-    await this.#until(() => flushed, "what is pending is flushed");
-    // A database that went back just now is noticed by the next sign of life.
-    await this.#until(() => this.database.sequence === this.model.last, "the database has everything");
-    // The answer to its commit is on its way; only the heart that has heard it is at rest.
-    await this.#until(() => heart.stored === this.model.last, "the heart has heard that the database has everything");
-    const rest = { rows: this.database.rows, stored: this.database.sequence, status: heart.status() };
-    this.observe((checker) => checker.atRest?.(rest));
-  }
-
-  async #reopen(): Promise<void> {
-    const before = this.serving();
-    before?.close();
-    await this.#until(() => this.serving() !== null && this.serving() !== before, "it is closed and opened again");
-  }
-
-  async #readAll(name: string): Promise<void> {
-    for (let key = 0; key < this.options.keys; key++) {
-      let done = false;
-      const operation = [{ kind: "get", key: `k${key}` as Bytes }] as const;
-      this.serving()?.submit(name, operation, true, () => (done = true));
-      await this.#until(() => done, "a reader has its reply");
-    }
-  }
-
-  #heart(): NonNullable<Instance["heart"]> {
-    const heart = this.serving()?.heart ?? null;
-    if (heart === null) throw new Error("nobody serves");
-    return heart;
   }
 
   // What happens.
@@ -212,10 +189,18 @@ class World implements Surroundings, Town, Fate {
   }
 
   kill(instance: Instance): void {
-    if (this.#ends++ > endsMax) return;
+    if (this.#ends++ > endsMax && !this.isCalm) return;
     if (instance.heart !== null) this.#worst("kill");
     this.machine.kill(instance.process);
     this.#forget(instance);
+  }
+
+  /** A step of this process is its last. */
+  #crash(process: Process): void {
+    if (this.dice.chance(this.options.crashes.power)) return this.losePower();
+    const instance = this.instances.find((one) => one.process === process);
+    if (instance === undefined) this.machine.kill(process);
+    else this.kill(instance);
   }
 
   losePower(): void {
@@ -245,7 +230,7 @@ class World implements Surroundings, Town, Fate {
     const weights = Object.values(this.options.incidents);
     const names = Object.keys(this.options.incidents) as (keyof typeof incidents)[];
     this.later(-Math.log(1 - this.dice.number()) * this.options.incidentMs, () => {
-      if (this.#calm) return;
+      if (this.isCalm) return;
       incidents[names[this.dice.weighted(weights)] as keyof typeof incidents](this);
       this.#nextIncident();
     });
@@ -277,11 +262,24 @@ class World implements Surroundings, Town, Fate {
       return this.fail(new Error(`${instance.process.name} serves beside ${other.process.name}`));
     const heart = instance.heart as NonNullable<Instance["heart"]>;
     const recovered = heart.accepted;
-    this.observe((checker) => checker.opened?.(recovered, this.#ending, heart.status()));
+    const ending = this.rotten.present ? "rot" : this.#ending;
+    this.rotten.present = false;
+    this.observe((checker) => checker.opened?.(recovered, ending, heart.status()));
     this.#ending = "close";
     this.model.truncate(recovered);
     this.observe((checker) => checker.resumed?.(recovered));
     for (const call of this.#idle.splice(0)) this.later(this.dice.number(), call);
+  }
+
+  /** What a process may say instead of serving: that its surroundings are failing, or that a file is damaged. */
+  mayRefuse(error: unknown, code: string | null): boolean {
+    if (this.rotten.present && (code === "JOURNAL_DAMAGED" || code === "JOURNAL_VERSION")) {
+      this.rotten.refused = true;
+      return true;
+    }
+    // A read of the journal that failed in the writer has no code of its own.
+    if (code === "UNKNOWN") return String(error).includes("EIO");
+    return code === "FOLDER_IN_USE" || code === "JOURNAL_FAILED" || code === "DISK_FULL";
   }
 
   ended(instance: Instance, why: string): void {
@@ -321,17 +319,17 @@ class World implements Surroundings, Town, Fate {
     this.observe((checker) => checker.committed?.(commit));
   }
 
-  /** Waits for something in virtual time. With a name it must come within the limit. */
-  async #until(condition: () => boolean, what: string | null): Promise<void> {
+  /** Waits for something in virtual time; it must come within the limit of calm. */
+  async until(condition: () => boolean, what: string): Promise<void> {
+    const late = (): void => this.fail(new Violation("nothing hangs", `${what}: not within ${calmLimitMs} ms of calm`));
+    const limit = this.machine.loop.after(calmLimitMs, "limit", null, late);
+    await this.#wait(condition);
+    limit.cancel();
+  }
+
+  async #wait(condition: () => boolean): Promise<void> {
     if (condition()) return;
-    await new Promise<void>((resolve) => {
-      const came = (): void => {
-        limit?.cancel();
-        resolve();
-      };
-      const late = (): void =>
-        this.fail(new Violation("nothing hangs", `${what}: not within ${calmLimitMs} ms of calm`));
-      const limit = what === null ? null : this.machine.loop.after(calmLimitMs, "limit", null, late);
+    await new Promise<void>((came) => {
       this.#awaited = { condition, came };
     });
   }

@@ -149,7 +149,7 @@ class Engine implements Heart {
       this.#assertOpen();
       return this.#writer as WriterHandle;
     });
-    this.#side.onWentBack = (healed) => this.#loads.hold(healed);
+    this.#side.onHold = (until) => this.#loads.hold(until);
     this.#marks = new Marks(journal);
     this.#ticks = new Ticks(parts.host.clock, () => {
       this.#cache.expire(this.#logTime(), expiredPerTickMax);

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { beforeEach, describe, expect, it } from "vitest";
 import type { Bytes } from "../src/bytes.js";
 import { MemoryCache } from "../src/cache/memory-cache.js";
-import { remove, type Change, type Merge, type RecordValue } from "../src/change.js";
+import { apply, remove, type Change, type Merge, type RecordValue } from "../src/change.js";
 import { event, World } from "./cache-model.js";
 
 const b = (text: string): Bytes => text as Bytes;
@@ -332,4 +332,56 @@ it("counts hits and misses of lookups, not of peeks", () => {
   cache.lookup(a, 0);
   cache.peek(a, 0);
   expect([cache.hits, cache.misses]).toEqual([1, 1]);
+});
+
+describe("what pending records hold is dropped where the log has it", () => {
+  const frames = new Map<number, Change>();
+  const dropping = (): MemoryCache =>
+    new MemoryCache({ bytesMax: 1, absentMs: 100, readable: () => Number.MAX_SAFE_INTEGER });
+  const write = (one: MemoryCache, sequence: number, change: Change): void => {
+    frames.set(sequence, change);
+    one.write(a, change, sequence);
+  };
+  /** Loads it as the heart does. */
+  const load = (one: MemoryCache, row: RecordValue | null): void => {
+    const place = one.place(a);
+    const { whole, merges } = place.inLog ?? { whole: 0, merges: [] };
+    const sequences = whole === 0 ? merges : [whole, ...merges];
+    const value = sequences.reduce((before, sequence) => apply(before, frames.get(sequence) as Change), row);
+    one.pin(a);
+    expect(one.fill(place, value, 0)).toBe(true);
+  };
+
+  it("merges on a base that was never in memory are dropped too: a restart is within its memory", () => {
+    const one = dropping();
+    for (let i = 1; i <= 50; i += 1) write(one, i, merge("f", `${i}`.padEnd(1000, "x")));
+    expect(one.bytes).toBeLessThan(1000);
+    expect(one.lookup(a, 0)).toBeUndefined();
+    load(one, hash({ stays: "row", f: "old" }));
+    expect(one.lookup(a, 0)).toEqual(hash({ stays: "row", f: "50".padEnd(1000, "x") }));
+  });
+
+  it.each([0, 1])("more merges than are read back stay in memory, in their order (whole change: %i)", (whole) => {
+    const one = dropping();
+    if (whole === 1)
+      write(one, 1, { kind: "replace", content: new Map([[b("n"), b("0")]]), expiresAt: null, afterRemove: false });
+    for (let i = 2; i <= 500; i += 1) write(one, i, merge(i % 2 === 0 ? "n" : "m", `${i}`));
+    const place = one.place(a);
+    expect(place.inLog?.merges.length).toBeLessThan(70);
+    one.leave(place);
+    load(one, whole === 1 ? null : hash({ n: "row", stays: "row" }));
+    const expected = { n: "500", m: "499", ...(whole === 1 ? {} : { stays: "row" }) };
+    expect(one.lookup(a, 0)).toEqual(hash(expected));
+    one.unpin(a);
+    write(one, 501, merge("n", "501"));
+    expect(one.lookup(a, 0)).toEqual(hash({ ...expected, n: "501" }));
+  });
+
+  it("a dropped record takes part in what the store has: older merges are in the row", () => {
+    const one = dropping();
+    for (let i = 1; i <= 10; i += 1) write(one, i, merge(`f${i}`, "v"));
+    one.acknowledge(6);
+    const place = one.place(a);
+    expect(place.inLog).toEqual({ whole: 0, merges: [7, 8, 9, 10] });
+  });
 });

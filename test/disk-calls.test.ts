@@ -26,13 +26,26 @@ test(`${seeds} scenarios, ${runsEach} failing calls in each: no promise is broke
       failed.add(kind);
     }
   }
-  for (const call of ["mkdir", "list", "own", "free", "open", "read", "write", "sync", "close", "rename", "remove"]) {
+  for (const call of [
+    "mkdir",
+    "list",
+    "own",
+    "free",
+    "create",
+    "open",
+    "read",
+    "write",
+    "sync",
+    "close",
+    "rename",
+    "remove",
+  ]) {
     expect(
       [...failed].some((kind) => kind.startsWith(`${call} `)),
       `a failed ${call}`,
     ).toBe(true);
   }
-  for (const kind of ["open paused", "remove paused", "write spare", "write segment", "sync folder journal"]) {
+  for (const kind of ["create paused", "remove paused", "write spare", "write segment", "sync folder journal"]) {
     expect(failed).toContain(kind);
   }
 });

@@ -1,13 +1,12 @@
 /** Bounds: more pending than memory holds, the gate of the queue, sizes at the door. */
-import fc from "fast-check";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { memoryStore, sqlite, type WriteBehind } from "../src/index.js";
-import { Gate, lowMark } from "../src/queue/journal/gate.js";
-import { Signposts } from "../src/queue/journal/signposts.js";
 import { engineKit } from "./engine-kit.js";
 
 const mb = 1024 * 1024;
+/** Nobody is refused because the disk of the machine is busy. */
+const waitMs = 60_000;
 const kit = engineKit();
 
 /** The value of a key in a round: about a kilobyte, unlike any other. */
@@ -23,10 +22,12 @@ describe("ten times more is pending than the cache has memory for", () => {
   it("every value is read back from the journal, before and after a restart, and reaches the database", async () => {
     const data = kit.folder();
     const store = sqlite({ file: join(data, "app.db") });
-    const options = { data, cacheBytes: mb, segmentBytes: mb };
+    const options = { data, cacheBytes: mb, segmentBytes: mb, waitMs };
     const first = await kit.start(store, options);
     await first.pause();
     await writeAll(first, count, 1);
+    // All of it is on the disk now, and may be dropped with the next write.
+    await first.set("key:0", valueOf(0, 1));
     const { cache, queue } = first.status();
     expect(queue.pendingRecords).toBe(count);
     expect(queue.pendingBytes).toBeGreaterThan(10 * cache.bytesMax);
@@ -49,7 +50,7 @@ describe("ten times more is pending than the cache has memory for", () => {
 
   it("values are made of a row and the merges in the journal; expiry, deletion and counters hold", async () => {
     const store = memoryStore();
-    const wb = await kit.start(store, { cacheBytes: mb, segmentBytes: mb });
+    const wb = await kit.start(store, { cacheBytes: mb, segmentBytes: mb, waitMs });
     const hashes = 300;
     for (let i = 0; i < hashes; i++) await wb.hash(`h:${i}`).set({ stays: `${i}`, goes: "x", counted: "1" });
     await wb.flush();
@@ -78,7 +79,7 @@ describe("ten times more is pending than the cache has memory for", () => {
 
   it("a whole value is read back although the database does not answer", async () => {
     const store = memoryStore();
-    const wb = await kit.start(store, { cacheBytes: mb, segmentBytes: mb });
+    const wb = await kit.start(store, { cacheBytes: mb, segmentBytes: mb, waitMs });
     await wb.pause();
     store.read = () => Promise.reject(new Error("the database was asked"));
     await writeAll(wb, 3000, 1);
@@ -89,6 +90,7 @@ describe("ten times more is pending than the cache has memory for", () => {
     const wb = await kit.start(memoryStore(), {
       cacheBytes: mb,
       segmentBytes: mb,
+      waitMs,
       retainBytes: 0,
       batchRecords: 500,
       batchBytes: 64 * 1024,
@@ -104,32 +106,6 @@ describe("ten times more is pending than the cache has memory for", () => {
 });
 
 describe("the gate of the queue", () => {
-  it("closes at a limit and opens when a tenth is free, but an empty queue takes a frame of any size", () => {
-    const gate = new Gate({ queueBytes: 1000, queueRecords: 10 });
-    expect(gate.lets(5000, 0, 0)).toBe(true);
-    expect(gate.lets(100, 900, 9)).toBe(true);
-    expect(gate.lets(101, 900, 9)).toBe(false);
-    expect(gate.lets(50, 900, 5)).toBe(false);
-    expect(gate.lets(50, 850, 5)).toBe(true);
-    expect(gate.lets(50, 850, 10)).toBe(false);
-    expect(gate.lets(50, 850, 9)).toBe(false);
-    expect(gate.lets(50, 850, 8)).toBe(true);
-  });
-
-  it("never lets in what exceeds a limit, and always lets in what is below the low mark", () => {
-    const amount = fc.nat({ max: 150 });
-    fc.assert(
-      fc.property(fc.array(fc.tuple(amount, amount, amount)), (asked) => {
-        const gate = new Gate({ queueBytes: 100, queueRecords: 100 });
-        for (const [bytes, pendingBytes, pendingRecords] of asked) {
-          const lets = gate.lets(bytes, pendingBytes, pendingRecords);
-          if (pendingBytes > 0 && (bytes + pendingBytes > 100 || pendingRecords >= 100)) expect(lets).toBe(false);
-          if (bytes + pendingBytes <= 100 * lowMark && pendingRecords < 100 * lowMark) expect(lets).toBe(true);
-        }
-      }),
-    );
-  });
-
   it("refuses a write at the limit of records at once where it may not wait, and says both limits", async () => {
     const wb = await kit.start(memoryStore(), { queueRecords: 10, waitMs: 0 });
     await wb.pause();
@@ -149,34 +125,6 @@ describe("the gate of the queue", () => {
     await Promise.all(Array.from({ length: 500 }, (_, i) => wb.set(`k${i}`, `${i}`)));
     await wb.flush();
     expect(await wb.get("k499")).toBe("499");
-  });
-});
-
-describe("signposts", () => {
-  it("lead to a frame that is not behind the asked one, and not far before it", () => {
-    const frames = fc.array(fc.record({ bytes: fc.integer({ min: 1, max: 200_000 }), turn: fc.boolean() }), {
-      minLength: 1,
-    });
-    fc.assert(
-      fc.property(frames, fc.nat(), (made, asked) => {
-        const posts = new Signposts(0);
-        const offsets: number[] = [];
-        let offset = 0;
-        made.forEach(({ bytes, turn }, index) => {
-          posts.note(index + 1, offset, turn);
-          offsets.push(offset);
-          offset += bytes;
-        });
-        const sequence = 1 + (asked % made.length);
-        posts.forget(sequence);
-        const post = posts.before(sequence);
-        expect(post?.sequence).toBeLessThanOrEqual(sequence);
-        expect(post?.offset).toBe(offsets[(post?.sequence ?? 0) - 1]);
-        // Not across a turn, and less than one spacing away.
-        expect(made.slice(post?.sequence, sequence).some(({ turn }) => turn)).toBe(false);
-        expect((offsets[sequence - 1] as number) - (post?.offset as number)).toBeLessThan(64 * 1024);
-      }),
-    );
   });
 });
 

@@ -107,7 +107,7 @@ test("a database that goes back again while it is being brought back: loads wait
   const cache = new MemoryCache({ bytesMax: 1e6, absentMs: 1000 });
   const side = new WriterSide(nodeHost().clock, journal, cache, new Emitter(), 0);
   const healed: boolean[] = [];
-  side.onWentBack = (promise) => {
+  side.onHold = (promise) => {
     const index = healed.push(false) - 1;
     void promise.then(() => (healed[index] = true));
   };
@@ -129,4 +129,32 @@ test("a database that goes back again while it is being brought back: loads wait
   side.committed(at(100), report, null);
   await turn();
   expect(healed).toEqual([true, true, true]);
+});
+
+test("rows are not read before the writer has told what is parked", async () => {
+  const logId = "0".repeat(32);
+  const at = (sequence: number): Position => ({ logId, sequence, tag: sequence });
+  const journal = {
+    base: at(0),
+    accepted: 100,
+    oldest: () => 1,
+    acknowledge: () => {},
+    recordsFreed: () => {},
+  } as unknown as Journal;
+  const cache = new MemoryCache({ bytesMax: 1e6, absentMs: 1000 });
+  const side = new WriterSide(nodeHost().clock, journal, cache, new Emitter(), 0);
+  let held = false;
+  side.onHold = (until) => {
+    held = true;
+    void until.then(() => (held = false));
+  };
+  const first = side.firstPosition(journal);
+  side.retry({ code: "STORE_DOWN", message: "down", hint: null }, 1, 100);
+  await first;
+  side.begin();
+  await turn();
+  expect(held).toBe(true);
+  side.opened(at(100), "test", "", nothingParked);
+  await turn();
+  expect(held).toBe(false);
 });

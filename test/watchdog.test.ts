@@ -28,7 +28,12 @@ describe("what counts as standing still", () => {
     ["nothing to do", { now: 10 * still }, null],
     ["a run under way", { now: stillMs, runningSince: 0 }, null],
     ["a run without an end", { now: still, runningSince: 0 }, /a run has been under way for 30 s without an end/],
-    ["a run without an end, and paused meanwhile", { now: still, runningSince: 0, paused: true }, /a run/],
+    [
+      "a run without an end, and paused meanwhile",
+      { now: still, pendingSince: 0, runningSince: 0, paused: true },
+      /a run/,
+    ],
+    ["a step that found nothing, while paused", { now: still, runningSince: 0, paused: true }, null],
     ["changes that wait for company", { now: stillMs, pendingSince: 0 }, null],
     ["changes that wait for company for an hour", { now: 3_600_000, pendingSince: 0, delayMs: 3_600_000 }, null],
     ["changes that nobody takes", { now: still + 100, pendingSince: 0 }, /should have been written 30 s ago/],

@@ -1,9 +1,9 @@
 /**
  * What a checker is: it watches a world and throws a Violation when a promise is broken. One file for each promise of
- * docs/guide/what-survives-what.md; a checker knows the model and what happened, never the inside of the engine.
+ * ARCHITECTURE.md; a checker knows the model and what happened, never the inside of the engine.
  */
-import type { Status } from "../../src/heart.js";
-import type { Durability } from "../../src/queue/queue.js";
+import type { CloseReport, Status } from "../../src/heart.js";
+import type { EngineOptions } from "../../src/options.js";
 import type { Commit } from "../database.js";
 import type { Model, ModelFrame } from "../model.js";
 import type { Operation, Outcome, Reply } from "../operation.js";
@@ -12,6 +12,8 @@ import type { Operation, Outcome, Reply } from "../operation.js";
 export interface Invocation {
   readonly client: string;
   readonly operation: Operation;
+  /** When it was asked, in milliseconds of the world. */
+  readonly askedMs: number;
   /** What must come of it, as of the step in which it was done. */
   outcome: Outcome;
   /** Log time of that step. */
@@ -24,27 +26,50 @@ export interface Invocation {
   reply: Reply | null;
 }
 
-/** How the processes before this one ended. */
-export type Ending = "close" | "kill" | "power";
+/** How the processes before this one ended; `rot`: a file of the journal was damaged besides. */
+export type Ending = "close" | "kill" | "power" | "rot";
+
+/** A process has stopped as it was asked to. */
+export interface Closing {
+  readonly report: CloseReport;
+  readonly tookMs: number;
+  /** Whether nothing failed meanwhile. */
+  readonly calm: boolean;
+}
+
+/** A look at the status of a process that serves. */
+export interface Look {
+  readonly status: Status;
+  /** How long nobody has been able to reach the database; 0 while it is up. */
+  readonly downMs: number;
+  /** For so long this process has served. */
+  readonly servedMs: number;
+}
 
 /** The world at rest, after the faults have ended and everything pending had its time. */
 export interface Rest {
   readonly rows: Commit["rows"];
   readonly stored: number;
   readonly status: Status;
+  /** Bytes of the journal's files. */
+  readonly journalBytes: number;
 }
 
 /** Watches for broken promises. Each method is called at the very moment. */
 export interface Checker {
   readonly promise: string;
+  /** A client asks. */
+  asked?(invocation: Invocation): void;
+  /** The engine does it, or tries to: the last such moment is the one in which it was done. */
+  worked?(invocation: Invocation): void;
   /** A frame entered cache and queue. */
-  accepted?(frame: ModelFrame): void;
+  accepted?(frame: ModelFrame, invocation: Invocation): void;
   /** The engine has done an operation; its client has not seen the reply yet. */
   replied?(invocation: Invocation): void;
   /** The client has the reply. */
   answered?(invocation: Invocation): void;
   /** The engine has failed an operation with an error of its own, saying that nothing was written. */
-  failed?(invocation: Invocation, code: string): void;
+  failed?(invocation: Invocation, code: string, nowMs: number): void;
   /** A client was told that everything up to here is on disk (or in the database). */
   toldDurable?(sequence: number): void;
   toldStored?(sequence: number): void;
@@ -59,13 +84,29 @@ export interface Checker {
   /** An operator asks for a pause or its end; and has been told that it is done. */
   pausing?(): void;
   paused?(paused: boolean): void;
+  closed?(closing: Closing): void;
+  looked?(look: Look): void;
   atRest?(rest: Rest): void;
+  /** The world is over, and nothing was broken. */
+  over?(): void;
 }
 
 /** What every checker is made with. */
 export interface CheckerParts {
   readonly model: Model;
-  readonly durability: Durability;
+  readonly engine: EngineOptions;
+  /** The latency of the world's disk. */
+  readonly diskMs: number;
+}
+
+/** A checker that knows the model. */
+export abstract class ModelChecker implements Checker {
+  abstract readonly promise: string;
+  protected readonly parts: CheckerParts;
+
+  constructor(parts: CheckerParts) {
+    this.parts = parts;
+  }
 }
 
 /** A broken promise. */

@@ -4,18 +4,13 @@
  */
 import { textOf } from "../operation.js";
 import type { Commit } from "../database.js";
-import { Violation, type Checker, type CheckerParts, type Rest } from "./checker.js";
+import { ModelChecker, Violation, type Rest } from "./checker.js";
 
 const promise = "6 kept until it succeeds";
 
-export class KeptUntilItSucceeds implements Checker {
+export class KeptUntilItSucceeds extends ModelChecker {
   readonly promise = promise;
-  readonly #parts: CheckerParts;
   #stored = 0;
-
-  constructor(parts: CheckerParts) {
-    this.#parts = parts;
-  }
 
   committed({ batch }: Commit): void {
     this.#stored = Math.max(this.#stored, batch.to.sequence);
@@ -27,7 +22,7 @@ export class KeptUntilItSucceeds implements Checker {
   }
 
   atRest({ rows, stored, status }: Rest): void {
-    const { model } = this.#parts;
+    const { model } = this.parts;
     if (stored !== model.last) throw new Violation(promise, `at rest the database is at ${stored} of ${model.last}`);
     const { pendingChanges, pendingRecords, pendingBytes } = status.queue;
     if (pendingChanges !== 0 || pendingRecords !== 0 || pendingBytes !== 0) {

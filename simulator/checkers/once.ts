@@ -4,26 +4,31 @@
  */
 import type { Bytes } from "../../src/bytes.js";
 import type { Commit } from "../database.js";
-import { Violation, type Checker, type CheckerParts } from "./checker.js";
+import { ModelChecker, Violation } from "./checker.js";
 
 const promise = "5 once";
 
-export class Once implements Checker {
+export class Once extends ModelChecker {
   readonly promise = promise;
-  readonly #parts: CheckerParts;
   #stored = 0;
 
-  constructor(parts: CheckerParts) {
-    this.#parts = parts;
-  }
-
-  committed({ batch }: Commit): void {
+  committed({ batch, parkedBefore }: Commit): void {
     const from = batch.expected?.sequence ?? 0;
     const to = batch.to.sequence;
     if (from !== this.#stored)
       throw new Violation(promise, `a commit goes on from ${from}, the database was at ${this.#stored}`);
     if (to < from) throw new Violation(promise, `a commit goes back from ${from} to ${to}`);
-    if (!batch.clear) this.#compareRows(batch.rows, from, to);
+    if (batch.clear) {
+      this.#stored = to;
+      return;
+    }
+    const unparked = new Set<Bytes>();
+    for (const id of batch.parking?.drop ?? []) {
+      const group = parkedBefore.get(id);
+      for (const { changes } of group?.letters ?? []) for (const { record } of changes) unparked.add(record);
+      for (const record of group?.behind.keys() ?? []) unparked.add(record);
+    }
+    this.#compareRows(batch.rows, from, to, unparked);
     this.#stored = to;
   }
 
@@ -31,11 +36,13 @@ export class Once implements Checker {
     this.#stored = sequence;
   }
 
-  /** Every row of the batch belongs to a frame of the run. (What is missing or wrong in it, promise 4 sees.) */
-  #compareRows(rows: ReadonlyMap<Bytes, unknown>, from: number, to: number): void {
-    const due = new Set<Bytes>();
+  /**
+   * Every row of the batch belongs to a frame of the run, or to letters that are retried. (What is missing or wrong in
+   * it, promise 4 sees.)
+   */
+  #compareRows(rows: ReadonlyMap<Bytes, unknown>, from: number, to: number, due: Set<Bytes>): void {
     for (let sequence = from + 1; sequence <= to; sequence++) {
-      for (const record of this.#parts.model.frame(sequence)?.effects.keys() ?? []) due.add(record);
+      for (const record of this.parts.model.frame(sequence)?.effects.keys() ?? []) due.add(record);
     }
     for (const record of rows.keys()) {
       if (!due.has(record))

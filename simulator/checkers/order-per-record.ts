@@ -1,28 +1,33 @@
 /**
  * Promise 3: the database never goes back to an older value of a record. What it holds over time, record by record, is
- * a subsequence of what was written, in order.
+ * a subsequence of what was written, in order, and ends in the last value.
  */
 import type { Bytes } from "../../src/bytes.js";
 import type { RecordValue } from "../../src/change.js";
 import type { Commit } from "../database.js";
 import { textOf } from "../operation.js";
-import { Violation, type Checker, type CheckerParts } from "./checker.js";
+import { ModelChecker, Violation, type Rest } from "./checker.js";
 
 const promise = "3 order per record";
 
-export class OrderPerRecord implements Checker {
+export class OrderPerRecord extends ModelChecker {
   readonly promise = promise;
-  readonly #parts: CheckerParts;
   /** For each record the version that the database holds, at the least: its place in the model's list. */
   readonly #reached = new Map<Bytes, number>();
-
-  constructor(parts: CheckerParts) {
-    this.#parts = parts;
-  }
 
   committed({ rows, batch }: Commit): void {
     for (const record of batch.clear ? rows.keys() : batch.rows.keys())
       this.#follow(record, textOf(rows.get(record) ?? null));
+  }
+
+  atRest({ rows }: Rest): void {
+    const { model } = this.parts;
+    for (const [record, at] of this.#reached) {
+      const newest = model.versions(record).length - 1;
+      const holds = rows.get(record) ?? null;
+      if (at === newest || textOf(holds) === textOf(model.newest(record)) || holds === null) continue;
+      throw new Violation(promise, `at rest the history of ${record} ends in version ${at} of ${newest}`);
+    }
   }
 
   wentBack(): void {
@@ -30,7 +35,7 @@ export class OrderPerRecord implements Checker {
   }
 
   #follow(record: Bytes, holds: string): void {
-    const versions = this.#parts.model.versions(record);
+    const versions = this.parts.model.versions(record);
     const from = this.#reached.get(record) ?? 0;
     if (from === 0 && holds === textOf(null)) return;
     // What has ended may be swept; when it may, promise 4 knows.

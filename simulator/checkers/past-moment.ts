@@ -3,23 +3,20 @@
  * of the commit, the cache is the model, and every record is compared, so a transaction is there whole or not at all.
  * Records that have ended by the log time of that moment may be there or swept; others are never swept.
  */
-import type { Commit } from "../database.js";
+import { hasEnded, type RecordValue } from "../../src/change.js";
+import { withParked, type Commit } from "../database.js";
 import { textOf } from "../operation.js";
-import { Violation, type Checker, type CheckerParts } from "./checker.js";
+import { ModelChecker, Violation } from "./checker.js";
 
 const promise = "4 a past moment";
 
-export class PastMoment implements Checker {
+export class PastMoment extends ModelChecker {
   readonly promise = promise;
-  readonly #parts: CheckerParts;
   #sweptUpTo = 0;
 
-  constructor(parts: CheckerParts) {
-    this.#parts = parts;
-  }
-
-  committed({ batch, rows }: Commit): void {
-    const { model } = this.#parts;
+  committed(commit: Commit): void {
+    const { batch, rows, parked } = commit;
+    const { model } = this.parts;
     const { sequence } = batch.to;
     const at = model.frame(sequence)?.at ?? 0;
     if (sequence > model.last) {
@@ -34,15 +31,19 @@ export class PastMoment implements Checker {
     this.#sweptUpTo = Math.max(this.#sweptUpTo, batch.sweepUpTo ?? 0);
     for (const record of new Set([...model.records, ...rows.keys()])) {
       const should = model.valueAt(record, sequence);
-      const is = rows.get(record) ?? null;
-      if (textOf(is) === textOf(should)) continue;
-      const endsAt = should?.expiresAt ?? null;
-      const mayBeSwept = is === null && endsAt !== null && endsAt <= this.#sweptUpTo;
-      if (mayBeSwept) continue;
+      // What is parked is on top of its row: the one exception, and nothing of it is dropped (promise 7).
+      const is = parked.size === 0 ? (rows.get(record) ?? null) : withParked(commit, record);
+      if (textOf(is) === textOf(should) || this.#isSwept(is, should)) continue;
+      // A delete of what has ended writes nothing: whoever reads it finds nothing, swept or (what is parked) not.
+      if (should === null && hasEnded(is?.expiresAt ?? null, at)) continue;
       throw new Violation(
         promise,
         `after the commit of ${sequence} the database holds for ${record}\n    ${textOf(is)}\n    should be ${textOf(should)}`,
       );
     }
+  }
+
+  #isSwept(is: RecordValue | null, should: RecordValue | null): boolean {
+    return is === null && hasEnded(should?.expiresAt ?? null, this.#sweptUpTo);
   }
 }

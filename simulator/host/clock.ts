@@ -13,6 +13,8 @@ import type { Dice } from "./random.js";
 /** Whoever an event belongs to. */
 export interface Owner {
   readonly alive: boolean;
+  /** Whether it is a process that has not opened its queue yet. */
+  readonly opening?: boolean;
 }
 
 interface Event extends Timer {

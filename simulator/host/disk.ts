@@ -15,58 +15,47 @@
  *  - Power loss keeps what is durable and any subset of the dirty sectors of 512 bytes, in any combination: unsynced
  *    writes are torn, lost and reordered. A grown length may be there without its bytes (zeros). No sector is torn.
  *  - Folder operations that are not durable are kept up to any one of them.
+ *  - A crash may come before, inside and after every call (crash-points.ts). Inside a write: a prefix has reached the
+ *    page cache; inside a sync, or the end of a write with dsync: any of its sectors are on disk; inside a folder call:
+ *    it is done, and the folder durable up to any of its operations.
  *  - Faults, when the world turns them on: a write fails with EIO or ENOSPC and has written any part; a sync fails and
  *    its sectors will never be durable although they can be read (as on Linux); any other call fails, and what it
- *    should have done is done or not. A file that could not be closed is closed.
- *  - The disk never returns other bytes than were written; damage has tests of its own.
+ *    should have done is done or not. A file that could not be closed is closed. Which calls fail: faults.ts.
+ *  - The disk returns no other bytes than were written, but for bit rot, which rot.ts brings about.
  *
  * It also asserts what no disk checks: that nobody changes the source of a write before the write has completed.
  */
 import { DiskError, type Disk, type DiskFile, type FileMode, type Ownership } from "../../src/host/host.js";
+import { CrashPoints } from "../crash-points.js";
 import type { EventLoop, Owner } from "./clock.js";
+import { Faults, type FaultTemper } from "./faults.js";
+import { Folder } from "./folder.js";
 import { Inode } from "./inode.js";
 import type { Dice } from "./random.js";
 
 /** How the disk behaves. The world changes it while it runs. */
-export interface DiskTemper {
+export interface DiskTemper extends FaultTemper {
   /** A call takes up to this long; now and then ten times as long. */
   latencyMs: number;
-  /** Probability that a call fails. */
-  writeFails: number;
-  syncFails: number;
   /** Probability that the system writes dirty sectors back at a write. */
   writeBack: number;
   capacityBytes: number;
 }
 
-/** Asked at each call that a process makes: the error that the call ends with, or null. */
-export type FaultOf = (call: string, path: string) => DiskError | null;
-
-type FolderChange = { readonly name: string; readonly inode: Inode | null };
-
-/** A folder: entries now, entries after a power loss, and the operations between the two. */
-class Folder {
-  readonly live = new Map<string, Inode>();
-  readonly durable = new Map<string, Inode>();
-  /** Each operation is a few changes that happen together. */
-  pending: (readonly FolderChange[])[] = [];
-
-  change(...changes: FolderChange[]): void {
-    applyChanges(this.live, changes);
-    this.pending.push(changes);
-  }
-
-  /** The first operations become durable. */
-  settle(count: number): void {
-    for (const changes of this.pending.splice(0, count)) applyChanges(this.durable, changes);
-  }
+/** What is asked of the disk, and by whom. */
+interface Call {
+  readonly call: string;
+  readonly path: string;
+  readonly owner: Owner;
 }
 
-function applyChanges(entries: Map<string, Inode>, changes: readonly FolderChange[]): void {
-  for (const { name, inode } of changes) {
-    if (inode === null) entries.delete(name);
-    else entries.set(name, inode);
-  }
+/** What a call does at its completion. */
+interface Deed<T> {
+  readonly whole: () => T;
+  /** What there is of it where a crash comes inside. */
+  readonly half?: () => unknown;
+  /** What it has done although it fails; by default all, or nothing. */
+  readonly failed?: () => unknown;
 }
 
 /** What a write goes to. */
@@ -88,22 +77,31 @@ interface Flight {
 
 /** The disk of a machine. `of` gives a process its view of it. */
 export class SimulatedDisk {
-  readonly temper: DiskTemper = { latencyMs: 1, writeFails: 0, syncFails: 0, writeBack: 0, capacityBytes: 2 ** 40 };
-  /** Which calls fail, beside those that fail by chance. */
-  faultOf: FaultOf = () => null;
+  readonly temper: DiskTemper = {
+    latencyMs: 1,
+    writeFails: 0,
+    syncFails: 0,
+    callFails: 0,
+    writeBack: 0,
+    capacityBytes: 2 ** 40,
+  };
+  readonly faults: Faults;
   /** Called when the engine breaks a rule of the disk. */
   onMisuse: (message: string) => void = (message) => {
     throw new Error(message);
   };
   readonly #loop: EventLoop;
   readonly #dice: Dice;
+  readonly #crashes: CrashPoints;
   readonly #folders = new Map<string, Folder>();
   readonly #flights = new Set<Flight>();
   readonly #owners = new Map<string, Owner>();
 
-  constructor(loop: EventLoop, dice: Dice) {
+  constructor(loop: EventLoop, dice: Dice, crashes = new CrashPoints(dice)) {
     this.#loop = loop;
     this.#dice = dice;
+    this.#crashes = crashes;
+    this.faults = new Faults(this.temper, dice);
   }
 
   /** A process was killed: what it had in flight is there, or not, or in part. What it owned is free. */
@@ -133,47 +131,90 @@ export class SimulatedDisk {
     for (const inode of inodes) inode.losePower(this.#dice, kept);
   }
 
-  /** Bytes in files that have a name. */
-  usedBytes(): number {
+  /** Bytes in files that have a name, of one folder or of all. */
+  usedBytes(path?: string): number {
     let bytes = 0;
-    for (const folder of this.#folders.values()) for (const inode of folder.live.values()) bytes += inode.size;
+    for (const [name, folder] of this.#folders) {
+      if (path !== undefined && path !== name) continue;
+      for (const inode of folder.live.values()) bytes += inode.size;
+    }
     return bytes;
   }
 
-  /** A file as it is now, for tests that damage it. */
+  /** A file as it is now, for those who damage it. */
   inode(path: string): Inode | null {
     const { folder, name } = split(path);
     return this.#folders.get(folder)?.live.get(name) ?? null;
+  }
+
+  /** Names in a folder, sorted. */
+  files(path: string): readonly string[] {
+    return [...(this.#folders.get(path)?.live.keys() ?? [])].sort();
   }
 
   /** The disk as one process sees it. */
   of(owner: Owner): Disk {
     return {
       makeFolder: (path) =>
-        this.#call("mkdir", path, owner, () => {
-          const parts = path.split("/");
-          for (let i = 1; i <= parts.length; i++) this.#makeFolder(parts.slice(0, i).join("/"));
-        }),
-      list: (path) => this.#call("list", path, owner, () => [...(this.#folders.get(path)?.live.keys() ?? [])].sort()),
-      open: (path, mode) => this.#call("open", path, owner, () => this.#open(owner, path, mode)),
-      rename: (from, to) => this.#call("rename", from, owner, () => this.#rename(from, to)),
-      remove: (path) => this.#call("remove", path, owner, () => this.#remove(path)),
+        this.#call(
+          { call: "mkdir", path, owner },
+          {
+            whole: () => this.#makeFolders(path, path.length),
+            half: () => this.#makeFolders(path, path.lastIndexOf("/")),
+          },
+        ),
+      list: (path) => this.#call({ call: "list", path, owner }, { whole: () => this.files(path) }),
+      open: (path, mode) =>
+        this.#change(mode.create ? "create" : "open", path, owner, () => this.#open(owner, path, mode)),
+      rename: (from, to) => this.#change("rename", from, owner, () => this.#rename(from, to)),
+      remove: (path) => this.#change("remove", path, owner, () => this.#remove(path)),
       syncFolder: (path) => this.#syncFolder(owner, path),
-      freeBytes: (path) =>
-        this.#call("free", path, owner, () => Math.max(0, this.temper.capacityBytes - this.usedBytes())),
-      own: (path) => this.#call("own", path, owner, () => this.#own(owner, path)),
+      freeBytes: (path) => {
+        const whole = (): number => Math.max(0, this.temper.capacityBytes - this.usedBytes());
+        return this.#call({ call: "free", path, owner }, { whole });
+      },
+      own: (path) => this.#call({ call: "own", path, owner }, { whole: () => this.#own(owner, path) }),
     };
   }
 
   /** A call that happens at its completion. */
-  #call<T>(label: string, path: string, owner: Owner, make: () => T): Promise<T> {
-    const fault = this.faultOf(label, path);
-    return this.#loop.arrive(this.latency(), label, owner, () => {
-      if (fault === null) return make();
+  #call<T>({ call, path, owner }: Call, { whole, half, failed }: Deed<T>): Promise<T> {
+    const fault = this.faults.of(call, path);
+    const step = (): T => {
+      if (fault === null) return whole();
       // Whoever is told of a failure does not know how far it came.
-      if (label === "close" || this.#dice.chance(0.5)) make();
+      if (failed !== undefined) failed();
+      else if (this.#dice.chance(0.5)) whole();
       throw fault;
+    };
+    return new Promise((resolve, reject) => {
+      this.#loop.after(this.latency(), call, owner, () => {
+        let settle = (): void => {};
+        const make = (): void => {
+          try {
+            const value = step();
+            settle = () => resolve(value);
+          } catch (error) {
+            settle = () => reject(error);
+          }
+        };
+        if (this.#crashes.pass(owner, call, make, half)) settle();
+      });
     });
+  }
+
+  /** A call on a name in a folder. A crash inside: it is done, and durable up to any operation of the folder. */
+  #change<T>(call: string, path: string, owner: Owner, whole: () => T): Promise<T> {
+    const half = (): void => {
+      try {
+        whole();
+      } catch {
+        // What cannot be done is not begun.
+      }
+      const folder = this.#folders.get(split(path).folder);
+      folder?.settle(this.#dice.between(0, folder.pending.length));
+    };
+    return this.#call({ call, path, owner }, call === "open" ? { whole } : { whole, half });
   }
 
   latency(): number {
@@ -181,13 +222,12 @@ export class SimulatedDisk {
     return this.#dice.number() * this.temper.latencyMs * slow;
   }
 
-  #makeFolder(path: string): Folder {
-    let folder = this.#folders.get(path);
-    if (folder === undefined) {
-      folder = new Folder();
-      this.#folders.set(path, folder);
+  #makeFolders(path: string, length: number): void {
+    const parts = path.slice(0, Math.max(0, length)).split("/");
+    for (let i = 1; i <= parts.length; i++) {
+      const name = parts.slice(0, i).join("/");
+      if (name !== "" && !this.#folders.has(name)) this.#folders.set(name, new Folder());
     }
-    return folder;
   }
 
   #folderOf(path: string): { folder: Folder; name: string } {
@@ -229,12 +269,18 @@ export class SimulatedDisk {
     const folder = this.#folders.get(path);
     if (folder === undefined) throw new DiskError("missing", "ENOENT", `no folder ${path}`);
     const before = folder.pending.slice();
-    return this.#call("sync folder", path, owner, () => {
-      this.#failSometimes(this.temper.syncFails, "syncing a folder");
-      // Operations are durable in order: up to the last of those that were there at the call.
+    // Operations are durable in order: up to the last of those that were there at the call.
+    const asked = (): number => {
       const last = before.findLast((changes) => folder.pending.includes(changes));
-      folder.settle(last === undefined ? 0 : folder.pending.indexOf(last) + 1);
-    });
+      return last === undefined ? 0 : folder.pending.indexOf(last) + 1;
+    };
+    return this.#call(
+      { call: "sync folder", path, owner },
+      {
+        whole: () => folder.settle(asked()),
+        half: () => folder.settle(this.#dice.between(0, asked())),
+      },
+    );
   }
 
   #own(owner: Owner, path: string): Ownership | null {
@@ -257,7 +303,8 @@ export class SimulatedDisk {
     return {
       read: async (target, targetOffset, length, offset) => {
         assertOpen();
-        return this.#call("read", path, owner, () => inode.read(target, targetOffset, length, offset));
+        const whole = (): number => inode.read(target, targetOffset, length, offset);
+        return this.#call({ call: "read", path, owner }, { whole });
       },
       write: async (source, sourceOffset, length, offset) => {
         assertOpen();
@@ -271,12 +318,12 @@ export class SimulatedDisk {
       },
       size: async () => {
         assertOpen();
-        return this.#call("size", path, owner, () => inode.size);
+        return this.#call({ call: "size", path, owner }, { whole: () => inode.size });
       },
       close: async () => {
         assertOpen();
         open = false;
-        return this.#call("close", path, owner, () => {});
+        return this.#call({ call: "close", path, owner }, { whole: () => {} });
       },
     };
   }
@@ -284,13 +331,16 @@ export class SimulatedDisk {
   #write({ owner, path, inode, dsync }: Target, source: Uint8Array, offset: number): Promise<void> {
     const flight: Flight = { owner, inode, bytes: source.slice(), offset, arrived: false };
     this.#flights.add(flight);
-    const fails = this.faultOf("write", path) ?? this.#failure(this.temper.writeFails, inode, offset + source.length);
+    const fails = this.faults.of("write", path) ?? this.#full(inode, offset + source.length);
     const total = this.latency();
     return new Promise((resolve, reject) => {
       this.#loop.after(this.#dice.number() * total, "write arrives", owner, () => {
         flight.arrived = true;
-        const count = fails === null ? source.length : this.#dice.between(0, source.length);
-        inode.write(flight.bytes.subarray(0, count), offset);
+        const part = (): number => this.#dice.between(0, source.length);
+        const count = fails === null ? source.length : part();
+        const arrive = (bytes: number): void => inode.write(flight.bytes.subarray(0, bytes), offset);
+        const halfway = (): void => arrive(part());
+        if (!this.#crashes.pass(owner, "write", () => arrive(count), halfway)) return;
         if (this.temper.writeBack > 0) inode.writeBack(this.#dice, this.temper.writeBack);
         this.#loop.after(total * 0.5, "write", owner, () => {
           this.#flights.delete(flight);
@@ -298,8 +348,10 @@ export class SimulatedDisk {
             this.onMisuse("the source of a write was changed before the write had completed");
           }
           if (fails !== null) return reject(fails);
-          if (dsync) inode.flushRange(offset, source.length);
-          resolve();
+          if (!dsync) return resolve();
+          const whole = (): void => inode.flushRange(offset, source.length);
+          const some = (): void => inode.flushSome(this.#dice, Inode.sectors(offset, source.length));
+          if (this.#crashes.pass(owner, "write with dsync", whole, some)) resolve();
         });
       });
     });
@@ -307,23 +359,19 @@ export class SimulatedDisk {
 
   #sync(owner: Owner, path: string, inode: Inode): Promise<void> {
     const sync = inode.beginSync();
-    const fault = this.faultOf("sync", path);
-    return this.#loop.arrive(this.latency(), "sync", owner, () => {
-      const failed = fault !== null || this.#dice.chance(this.temper.syncFails);
-      inode.endSync(sync, failed);
-      if (failed) throw fault ?? new DiskError("failed", "EIO", "sync failed");
-    });
+    return this.#call(
+      { call: "sync", path, owner },
+      {
+        whole: () => inode.endSync(sync, false),
+        half: () => inode.flushSome(this.#dice, sync),
+        failed: () => inode.endSync(sync, true),
+      },
+    );
   }
 
-  #failure(probability: number, inode: Inode, end: number): DiskError | null {
-    if (end > inode.size && this.usedBytes() + end - inode.size > this.temper.capacityBytes) {
-      return new DiskError("full", "ENOSPC", "no space left on the disk");
-    }
-    return this.#dice.chance(probability) ? new DiskError("failed", "EIO", "write failed") : null;
-  }
-
-  #failSometimes(probability: number, what: string): void {
-    if (this.#dice.chance(probability)) throw new DiskError("failed", "EIO", `${what} failed`);
+  #full(inode: Inode, end: number): DiskError | null {
+    if (end <= inode.size || this.usedBytes() + end - inode.size <= this.temper.capacityBytes) return null;
+    return new DiskError("full", "ENOSPC", "no space left on the disk");
   }
 }
 

@@ -90,6 +90,18 @@ export class Inode {
     if (!failed) this.#durable.grow(Math.min(this.#live.length, this.#durable.length));
   }
 
+  /** A crash comes while these sectors are being written back: some of them are on the disk. */
+  flushSome(dice: Dice, sync: Sync): void {
+    for (const sector of sync) if (this.#dirty.has(sector) && dice.chance(0.5)) this.#flush(sector);
+  }
+
+  /** The sectors of a stretch. */
+  static sectors(offset: number, length: number): Sync {
+    const sectors: Sync = new Set();
+    for (let at = Math.floor(offset / sectorBytes); at * sectorBytes < offset + length; at++) sectors.add(at);
+    return sectors;
+  }
+
   /** The system writes some dirty sectors back on its own, as it may at any time. */
   writeBack(dice: Dice, probability: number): void {
     for (const sector of this.#dirty) if (dice.chance(probability)) this.#flush(sector);
@@ -109,7 +121,14 @@ export class Inode {
     this.#live.length = this.#durable.length;
   }
 
-  /** Changes one bit, live and durable. For tests of damage. */
+  /** Some place, mostly one where something is. */
+  pickPlace(dice: Dice): number {
+    let place = dice.below(this.size);
+    for (let tries = 0; tries < 50 && this.#live.bytes[place] === 0; tries++) place = dice.below(this.size);
+    return place;
+  }
+
+  /** Changes one bit, live and durable. Damage at rest. */
   flip(offset: number, bit: number): void {
     for (const image of [this.#live, this.#durable]) {
       if (offset < image.length) image.bytes[offset] = (image.bytes[offset] as number) ^ (1 << bit);

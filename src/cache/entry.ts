@@ -23,7 +23,12 @@ export class Entry {
   wholeAt = 0;
   /** While pending: the sequences of the merges since; null where there are none. */
   merges: number[] | null = null;
-  /** While pending: what it holds was dropped, and the log has it. `expiresAt` stays. */
+  /** While pending: there were more merges than are remembered; what it holds must stay. */
+  hot = false;
+  /**
+   * While pending: what it holds was dropped, and the log has it. `expiresAt` stays. An overlay has what came after the
+   * merges that are remembered.
+   */
   dropped = false;
   /** What it costs in memory, in bytes. */
   bytes = 0;

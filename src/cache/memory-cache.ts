@@ -10,7 +10,7 @@ import { apply, hasEnded, type Change, type RecordValue } from "../change.js";
 import { CleanSet, usesMax } from "./clean-set.js";
 import { costOf, Entry } from "./entry.js";
 import { mergeIntoContent, mergeIntoOverlay } from "./in-place.js";
-import { inLog, noteChange, PendingSet } from "./pending-set.js";
+import { forgetFrames, inLog, noteChange, PendingSet, takesNote } from "./pending-set.js";
 import { Places, type Place } from "./places.js";
 import { WatchTable, type Watch } from "./watch.js";
 
@@ -136,7 +136,7 @@ export class MemoryCache {
     let entry = this.#entries.get(record);
     if (entry === undefined) {
       entry = new Entry(record);
-      if (this.#clearPending) entry.value = null;
+      if (this.#clearPending) [entry.value, entry.wholeAt] = [null, this.#cleared];
       this.#entries.set(record, entry);
       this.#change(entry, change, this.#clearPending);
       this.#pending.queue(entry, sequence);
@@ -177,7 +177,7 @@ export class MemoryCache {
     for (let left = limit; left > 0; left -= 1) {
       const entry = this.#pending.take(sequence);
       if (entry === null) break;
-      if (entry.sequence > sequence) this.#pending.queue(entry, this.#latest);
+      if (entry.sequence > sequence) this.#pending.requeue(entry, sequence, this.#latest);
       else this.#settle(entry);
     }
     if (this.#bytes > this.#bytesMax) this.#evict();
@@ -297,6 +297,7 @@ export class MemoryCache {
       this.#forget(entry);
       forgotten += 1;
     }
+    if (this.#bytes > this.#bytesMax) this.#evict();
     return forgotten;
   }
 
@@ -329,7 +330,7 @@ export class MemoryCache {
       entry.overlay = null;
       entry.stale = false;
       entry.dropped = false;
-    } else if (entry.dropped) {
+    } else if (entry.dropped && takesNote(entry)) {
       // The merge is in the log, as its base is.
       if (change.expiresAt !== undefined) entry.expiresAt = change.expiresAt;
     } else if (entry.content === undefined || (entry.content === null && !based)) {
@@ -346,8 +347,7 @@ export class MemoryCache {
   #settle(entry: Entry): void {
     // A row read before the commit must not come in after the change has left the overlay.
     if (!this.#places.isEmpty) this.#places.close(entry.record);
-    entry.wholeAt = 0;
-    entry.merges = null;
+    forgetFrames(entry, 0);
     if (entry.content === undefined || entry.stale) return this.#forget(entry);
     if (entry.content === null) entry.absentUntil = this.#now + this.#absentMs;
     this.#makeClean(entry);

@@ -7,8 +7,12 @@ import type { Bytes } from "../bytes.js";
 import type { Change } from "../change.js";
 import { EntryList, type Entry } from "./entry.js";
 
-/** Beyond so many merges since its base a record is hot, and stays: reading it back would read as many frames. */
+/**
+ * Beyond so many merges since its base, and one more for so many bytes, a record is hot, and stays: reading it back
+ * would read as many frames.
+ */
 const mergesMax = 64;
+const bytesPerMerge = 512;
 
 /** So many records are looked at for one to drop: a write pays for little more than itself. */
 const looksMax = 32;
@@ -42,9 +46,15 @@ export class PendingSet {
     this.#full.append(entry);
   }
 
+  /** The store has some of the entry's changes, up to `stored`, and not the last. */
+  requeue(entry: Entry, stored: number, latest: number): void {
+    if (entry.merges !== null) entry.merges = entry.merges.filter((sequence) => sequence > stored);
+    this.queue(entry, latest);
+  }
+
   /** A pending entry was changed: a bare one may hold something again. */
   changed(entry: Entry, latest: number): void {
-    if (entry.list !== this.#bare || entry.content === undefined || entry.content === null) return;
+    if (entry.list !== this.#bare || isBare(entry)) return;
     this.#bare.remove(entry);
     this.queue(entry, latest);
   }
@@ -72,14 +82,13 @@ export class PendingSet {
       const entry = this.#full.first;
       if (entry === null || entry.queuedAt > readable) return null;
       this.#full.remove(entry);
-      if (entry.content === undefined || entry.content === null) {
+      if (isBare(entry)) {
         this.#bare.append(entry);
-      } else if (entry.uses > 0 || entry.sequence > readable || isHot(entry) || isPinned(entry.record)) {
+      } else if (entry.uses > 0 || entry.sequence > readable || entry.hot || isPinned(entry.record)) {
         entry.uses = 0;
         this.queue(entry, latest);
       } else {
-        entry.content = undefined;
-        entry.dropped = true;
+        drop(entry);
         this.#bare.append(entry);
         return entry;
       }
@@ -93,16 +102,35 @@ export class PendingSet {
   }
 }
 
+/** Nothing of it that could be dropped is in memory. */
+function isBare({ content, overlay }: Entry): boolean {
+  return content === null || (content === undefined && overlay === null);
+}
+
+function drop(entry: Entry): void {
+  if (entry.overlay !== null && entry.overlay.kind === "merge") entry.expiresAt = entry.overlay.expiresAt ?? null;
+  entry.content = undefined;
+  entry.overlay = null;
+  entry.dropped = true;
+}
+
+/** Whether one more merge is to be among those that the value is made of; where it is not, none will be after it. */
+export function takesNote(entry: Entry): boolean {
+  if (entry.merges !== null && entry.merges.length >= mergesMax + entry.bytes / bytesPerMerge) entry.hot = true;
+  return !entry.hot;
+}
+
 /** A change of a pending record was queued: from now on its value is made of these frames. */
 export function noteChange(entry: Entry, change: Change, sequence: number): void {
-  if (change.kind !== "merge") {
-    entry.wholeAt = sequence;
-    if (entry.merges !== null) entry.merges = null;
-    return;
-  }
-  entry.merges ??= [];
-  // One more than is ever read back says that it is hot.
-  if (entry.dropped || entry.merges.length <= mergesMax) entry.merges.push(sequence);
+  if (change.kind !== "merge") forgetFrames(entry, sequence);
+  else if (takesNote(entry)) (entry.merges ??= []).push(sequence);
+}
+
+/** Nothing before this frame makes up the value: it is whole there, or (0) it is in the row. */
+export function forgetFrames(entry: Entry, wholeAt: number): void {
+  entry.wholeAt = wholeAt;
+  entry.merges = null;
+  entry.hot = false;
 }
 
 /** The frames behind a dropped value. What the store has, up to `stored`, is in the row. */
@@ -111,10 +139,6 @@ export function inLog({ wholeAt, merges }: Entry, stored: number): InLog {
     whole: wholeAt > stored ? wholeAt : 0,
     merges: merges === null ? [] : merges.filter((sequence) => sequence > stored),
   };
-}
-
-function isHot({ merges }: Entry): boolean {
-  return merges !== null && merges.length > mergesMax;
 }
 
 function isDue(list: EntryList, sequence: number): boolean {

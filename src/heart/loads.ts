@@ -65,7 +65,7 @@ export class Loads {
     this.#parts = parts;
   }
 
-  /** No load begins before this has resolved: the database is older than the cache was, and is being brought back. */
+  /** No row is read before this has resolved: what it gives would be older than what was read before. */
   hold(until: Promise<void>): void {
     const held = until.then(() => {
       if (this.#held === held) this.#held = null;
@@ -117,7 +117,6 @@ export class Loads {
     try {
       const giveUpAt = clock.monotonic() + heldMs;
       for (;;) {
-        while (this.#held !== null) await this.#whileHeld(this.#held);
         try {
           return await this.#fill(records);
         } catch (error) {
@@ -165,8 +164,9 @@ export class Loads {
   }
 
   /** Nothing hangs: a database may be silent. */
-  #read(records: readonly Bytes[]): ReturnType<StoreReader["read"]> {
+  async #read(records: readonly Bytes[]): Promise<Awaited<ReturnType<StoreReader["read"]>>> {
     const { clock, reader, reached } = this.#parts;
+    while (this.#held !== null) await this.#whileHeld(this.#held);
     return new Promise((resolve, reject) => {
       const silent = (): void => reject(new StoreError("retryable", `it has said nothing for ${readMs / 1000} s`));
       const timer = clock.after(readMs, silent, true);
@@ -178,14 +178,14 @@ export class Loads {
     });
   }
 
-  /** Nothing hangs: the database may be away while it is being brought back, or the writer paused. */
+  /** Nothing hangs: the database may be away, or the writer paused while it is to be brought back. */
   #whileHeld(held: Promise<void>): Promise<void> {
     const { clock, heldMs } = this.#parts;
     return new Promise((resolve, reject) => {
       const timer = clock.after(
         heldMs,
         () => {
-          reject(new StoreError("retryable", "it went back to an older state, and what it lacks is not written yet"));
+          reject(new StoreError("retryable", "its rows may be older than what was answered"));
         },
         true,
       );

@@ -36,7 +36,8 @@ export function standsStill(facts: WriterFacts): string | null {
   const since = (moment: number, text: (time: string) => string): string | null =>
     now - moment > stillMs ? text(`${Math.floor((now - moment) / 1000)} s`) : null;
   if (store === "broken") return null;
-  if (runningSince !== null)
+  // Paused, it may have taken a step that found nothing, and says nothing of that.
+  if (runningSince !== null && !(paused && pendingSince === null))
     return since(runningSince, (time) => `a run has been under way for ${time} without an end`);
   if (paused) return null;
   if (nextTryAt !== null) return since(nextTryAt, (time) => `the try that was due ${time} ago has no end`);

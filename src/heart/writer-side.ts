@@ -65,8 +65,12 @@ export class WriterSide implements WriterReports {
   #blind = false;
   #away = false;
   readonly #watchdog: Watchdog;
-  /** Called when the store went back to an older position, with a promise of its being where it was. */
-  onWentBack: (healed: Promise<void>) => void = () => {};
+  #sighted: () => void = () => {};
+  /**
+   * Called when rows must not be read for now, with a promise of the end of it: the store went back to an older
+   * position and has to come where it was, or it has not told yet what is parked.
+   */
+  onHold: (until: Promise<void>) => void = () => {};
   #firstOutcome: ((error: WriteBehindError | null) => void) | null = null;
 
   constructor(clock: Clock, journal: Journal, cache: MemoryCache, events: Emitter, delayMs: number) {
@@ -117,6 +121,8 @@ export class WriterSide implements WriterReports {
     }
     timer.cancel();
     this.#blind = this.#position === null;
+    // What is parked only the writer can tell; a row without it may be older than what was read before (promise 2).
+    if (this.#blind) this.onHold(new Promise((resolve) => (this.#sighted = resolve)));
     return this.#position?.sequence ?? journal.oldest() - 1;
   }
 
@@ -308,6 +314,7 @@ export class WriterSide implements WriterReports {
   #endBlindness(): void {
     if (!this.#blind || !this.#begun || this.#position === null) return;
     this.#blind = false;
+    this.#sighted();
     this.#cache.acknowledge(this.#position.sequence);
     this.#cache.forgetClean();
   }
@@ -318,7 +325,7 @@ export class WriterSide implements WriterReports {
     this.#cache.forgetClean();
     this.parked.frames.cut(position.sequence);
     this.#position = position;
-    this.onWentBack(new Promise((resolve) => this.#waitsStored.add(this.#furthest, () => resolve())));
+    this.onHold(new Promise((resolve) => this.#waitsStored.add(this.#furthest, () => resolve())));
   }
 
   #answer(): void {

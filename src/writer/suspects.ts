@@ -22,6 +22,9 @@ import { groupRetryDelayMs, type RetryLimits } from "./retry.js";
 import type { ParkingRun } from "./runs.js";
 import { assert } from "./state.js";
 
+/** Where a group gets something new, its pause is at most that after so many refusals. */
+const soonTriesMax = 4;
+
 /** What they are made with. */
 export interface SuspectsParts {
   readonly parked: Parked;
@@ -45,6 +48,8 @@ interface Due {
   readonly at: number;
   /** Refusals in a row since the start. */
   readonly refusals: number;
+  /** A later whole write has superseded its letter, and was tried at once. */
+  readonly superseded: boolean;
 }
 
 /** What a person may ask for. `discardBehind`: what waits behind the letters is given up, too. */
@@ -250,7 +255,8 @@ export class Suspects {
 
   #postpone(id: number): void {
     const refusals = (this.#due.get(id)?.refusals ?? 0) + 1;
-    this.#due.set(id, { at: this.#parts.now() + this.#delayMs(refusals), refusals });
+    const superseded = this.#due.get(id)?.superseded ?? false;
+    this.#due.set(id, { at: this.#parts.now() + this.#delayMs(refusals), refusals, superseded });
   }
 
   /** What is new in a group may heal it: it is due at once. A letter was refused a moment ago: it is due later. */
@@ -258,9 +264,13 @@ export class Suspects {
     for (const id of drop) this.#forget(id);
     const now = this.#parts.now();
     for (const { id, letters } of put) {
-      const refusals = this.#due.get(id)?.refusals ?? 0;
-      const delayMs = refusals === 0 && letters.length > 0 ? this.#delayMs(1) : 0;
-      this.#due.set(id, { at: now + delayMs, refusals });
+      const due = this.#due.get(id) ?? { at: Number.POSITIVE_INFINITY, refusals: 0, superseded: false };
+      const { refusals } = due;
+      const superseded = isSuperseded(this.#group(id));
+      // Something new may heal it, so it is tried soon, but not after every run: a try costs what the group holds.
+      const atOnce = (superseded && !due.superseded) || (refusals === 0 && letters.length === 0);
+      const delayMs = atOnce ? 0 : this.#delayMs(Math.min(Math.max(1, refusals), soonTriesMax));
+      this.#due.set(id, { at: Math.min(due.at, now + delayMs), refusals, superseded });
     }
   }
 

@@ -11,6 +11,7 @@ import { Dice } from "../../simulator/host/random.js";
 import { History } from "./history.js";
 import { ServerProcess } from "./server-process.js";
 import { inFile, throughServer } from "./sight.js";
+import { Written } from "./written.js";
 import { keysOf, sharedKey, write, type Round } from "./writer.js";
 
 /** How long a campaign goes on: until so many kills, or so many seconds, whichever comes first. */
@@ -29,6 +30,9 @@ export interface Report {
   answered: number;
   /** Commands that were not answered and yet are there, as they may be. */
   unansweredKept: number;
+  /** Moves of the position and values of records in the history that triggers keep: none came twice. */
+  commits: number;
+  valuesWritten: number;
   seconds: number;
 }
 
@@ -60,15 +64,27 @@ export async function runCampaign(seed: number, length: Length, say: (line: stri
 }
 
 /** What a campaign has reached, in a line. */
-export function line({ kills, startKills, stops, sent, answered, unansweredKept, seconds }: Report): string {
+export function line(report: Report): string {
+  const { kills, startKills, stops, sent, answered, unansweredKept, commits, valuesWritten, seconds } = report;
   const perMinute = Math.round((60 * kills) / seconds);
-  return `${kills} kills (${startKills} during the start), ${stops} stops, ${sent} commands, ${answered} answered, ${unansweredKept} kept unanswered, ${Math.round(seconds)} s, ${perMinute} kills/min`;
+  return `${kills} kills (${startKills} during the start), ${stops} stops, ${sent} commands, ${answered} answered, ${unansweredKept} kept unanswered, ${valuesWritten} values in ${commits} commits written once, ${Math.round(seconds)} s, ${perMinute} kills/min`;
 }
 
 class Campaign {
-  readonly report: Report = { kills: 0, startKills: 0, stops: 0, sent: 0, answered: 0, unansweredKept: 0, seconds: 0 };
+  readonly report: Report = {
+    kills: 0,
+    startKills: 0,
+    stops: 0,
+    sent: 0,
+    answered: 0,
+    unansweredKept: 0,
+    commits: 0,
+    valuesWritten: 0,
+    seconds: 0,
+  };
   readonly #data: string;
   readonly #dice: Dice;
+  readonly #written: Written;
   readonly #histories = Array.from({ length: connections }, (_, i) => new History(keysOf(i)));
   #server: ServerProcess | null = null;
   /** The shared counter: the highest answer, and how many were sent since it was last read. */
@@ -77,6 +93,7 @@ class Campaign {
   constructor(folder: string, dice: Dice) {
     this.#data = join(folder, "data");
     this.#dice = dice;
+    this.#written = new Written(join(this.#data, "write-behind.db"));
   }
 
   async round(): Promise<void> {
@@ -126,6 +143,7 @@ class Campaign {
       throw new Error(`the server ended while it started (${server.ended}):\n${server.errors}`);
     // Pause outlives a restart.
     const status = (await server.ask("GET", "/api/status")) as Status;
+    this.#written.begin();
     if (status.state === "paused") await server.ask("POST", "/api/resume");
   }
 
@@ -212,5 +230,8 @@ class Campaign {
     const sight = inFile(join(this.#data, "write-behind.db"));
     if (sight === null) return;
     for (const history of this.#histories) history.sawDatabase(sight);
+    this.#written.look();
+    this.report.commits = this.#written.commits;
+    this.report.valuesWritten = this.#written.values;
   }
 }
