@@ -76,6 +76,25 @@ export function apply(value: RecordValue | null, change: Change): RecordValue | 
   }
 }
 
+/** The record after changes, one after the other. A hash is copied once, however many merges there are. */
+export function applyAll(value: RecordValue | null, changes: readonly Change[]): RecordValue | null {
+  let after = value;
+  let own: Map<Bytes, Bytes> | null = null;
+  for (const change of changes) {
+    const before: RecordValue | null = after;
+    after = own !== null && before?.content === own ? applyInto(own, before, change) : apply(before, change);
+    if (change.kind === "merge" && change.fields !== null) own = after?.content as Map<Bytes, Bytes>;
+  }
+  return after;
+}
+
+/** `apply` where the hash may be changed. */
+function applyInto(own: Map<Bytes, Bytes>, value: RecordValue, change: Change): RecordValue | null {
+  if (change.kind !== "merge" || change.fields === null) return apply(value, change);
+  putInto(own, change.fields);
+  return change.expiresAt === undefined ? value : { content: own, expiresAt: change.expiresAt };
+}
+
 /** One change with the effect of `older` and then `newer`. */
 export function compose(older: Change, newer: Change): Change {
   if (newer.kind === "remove") return newer;
@@ -97,9 +116,13 @@ export function compose(older: Change, newer: Change): Change {
 function mergeContent(content: Content, merge: Merge): Content {
   if (merge.fields === null) return content;
   const fields = new Map(typeof content === "string" ? noFields : content);
-  for (const field of merge.fields.unset) fields.delete(field);
-  for (const [field, value] of merge.fields.set) fields.set(field, value);
+  putInto(fields, merge.fields);
   return fields;
+}
+
+function putInto(fields: Map<Bytes, Bytes>, { set, unset }: NonNullable<Merge["fields"]>): void {
+  for (const field of unset) fields.delete(field);
+  for (const [field, value] of set) fields.set(field, value);
 }
 
 function composeMerges(older: Merge, newer: Merge): Merge {

@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import type { Bytes } from "../src/bytes.js";
 import {
   apply,
+  applyAll,
   compose,
   contentBytes,
   isLive,
@@ -31,6 +32,17 @@ describe("the laws of changes", () => {
     fc.assert(
       fc.property(record, change, change, (value, a, b) => {
         expect(apply(apply(value, a), b)).toEqual(apply(value, compose(a, b)));
+      }),
+      { numRuns: 3000 },
+    );
+  });
+
+  it("applying all at once is applying one after the other, and changes nothing that was given", () => {
+    fc.assert(
+      fc.property(record, fc.array(change, { maxLength: 8 }), (value, changes) => {
+        const given = structuredClone({ value, changes });
+        expect(applyAll(value, changes)).toEqual(changes.reduce(apply, value));
+        expect({ value, changes }).toEqual(given);
       }),
       { numRuns: 3000 },
     );

@@ -4,7 +4,7 @@
  */
 import type { Bytes } from "../bytes.js";
 import type { InLog } from "../cache/memory-cache.js";
-import { apply, type RecordValue } from "../change.js";
+import { applyAll, type Change, type RecordValue } from "../change.js";
 import { WriteBehindError } from "../errors.js";
 import { DiskError } from "../host/host.js";
 import type { Journal } from "../queue/journal/journal.js";
@@ -29,16 +29,15 @@ export class ReadBack {
    */
   async value(record: Bytes, inLog: InLog, row: RecordValue | null): Promise<RecordValue | null | undefined> {
     const sequences = inLog.whole === 0 ? inLog.merges : [inLog.whole, ...inLog.merges];
-    let value = inLog.whole === 0 ? row : null;
+    const changes: Change[] = [];
     for (const sequence of sequences) {
       const post = this.#journal.postBefore(sequence);
       const found = sequence < this.#journal.oldest() ? null : await this.#frame(sequence, post as Post);
       if (found === null) return undefined;
       const { body } = found.frame;
-      if (body.kind === "changes")
-        for (const one of body.changes) if (one.record === record) value = apply(value, one.change);
+      if (body.kind === "changes") for (const one of body.changes) if (one.record === record) changes.push(one.change);
     }
-    return value;
+    return applyAll(inLog.whole === 0 ? row : null, changes);
   }
 
   async #frame(sequence: number, post: Post): Promise<FrameOnDisk | null> {
