@@ -48,6 +48,7 @@ export interface Commit {
 /** A record as it is with what is parked of it on top of its row. */
 export function withParked({ rows, parked }: Pick<Commit, "rows" | "parked">, record: Bytes): RecordValue | null {
   let value = rows.get(record) ?? null;
+  if (parked.size === 0) return value;
   for (const { letters, behind } of parked.values()) {
     for (const { changes } of letters) {
       for (const each of changes) if (each.record === record) value = apply(value, each.change);
