@@ -68,7 +68,7 @@ export const operatorMutants: readonly Mutant[] = [
     file: "src/heart/writer-side.js",
     find: "if (this.#blind)\n            this.onHold(",
     replace: "if (false)\n            this.onHold(",
-    seeds: 1000,
+    seeds: 10_000,
   },
   {
     name: "parked-values-are-not-seen",

@@ -288,7 +288,7 @@ export const mutants: readonly Mutant[] = [
     file: "src/change.js",
     find: "const set = new Map(older.set);",
     replace: "const set = new Map();",
-    seeds: 300,
+    seeds: 3000,
   },
   {
     name: "gives-up-after-some-tries",
