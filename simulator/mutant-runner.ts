@@ -91,6 +91,9 @@ async function runMutant(mutant: Mutant, seconds: number): Promise<Outcome> {
   try {
     await plant(mutant, folder);
     const output = await simulate(folder, mutant.seeds, seconds);
+    if (output === null) {
+      return { mutant, seeds: null, promise: "a world without an end", error: null, outOfTime: true };
+    }
     const { seed, promise, worlds } = JSON.parse(output) as Simulated;
     return { mutant, seeds: seed, promise, error: null, outOfTime: seed === null && worlds < mutant.seeds };
   } catch (error) {
@@ -129,7 +132,11 @@ async function plant(mutant: Mutant, folder: string): Promise<void> {
   );
 }
 
-function simulate(folder: string, seeds: number, seconds: number): Promise<string> {
+/** So much longer than it was given may a campaign take for its last world. */
+const lastWorldMs = 15_000;
+
+/** What the campaign says; null where it had to be ended, because one world of it would not. */
+function simulate(folder: string, seeds: number, seconds: number): Promise<string | null> {
   return new Promise((resolve, reject) => {
     const child = spawn(
       process.execPath,
@@ -138,11 +145,24 @@ function simulate(folder: string, seeds: number, seconds: number): Promise<strin
         stdio: ["ignore", "pipe", "pipe"],
       },
     );
+    let ended = false;
+    const timer = setTimeout(
+      () => {
+        ended = true;
+        child.kill("SIGKILL");
+      },
+      seconds * 1000 + lastWorldMs,
+    );
     let output = "";
     let errors = "";
     child.stdout.on("data", (data: Buffer) => (output += data.toString()));
     child.stderr.on("data", (data: Buffer) => (errors += data.toString()));
     child.on("error", reject);
-    child.on("close", () => (output === "" ? reject(new Error(errors.slice(-500))) : resolve(output)));
+    child.on("close", () => {
+      clearTimeout(timer);
+      if (ended) resolve(null);
+      else if (output === "") reject(new Error(errors.slice(-500)));
+      else resolve(output);
+    });
   });
 }

@@ -275,14 +275,6 @@ export const mutants: readonly Mutant[] = [
     seeds: 3000,
   },
   {
-    name: "drop-leaves-the-place-open",
-    promise: 2,
-    file: "src/cache/memory-cache.js",
-    find: "this.#places.close(dropped.record);",
-    replace: "void dropped;",
-    seeds: 10_000,
-  },
-  {
     name: "merge-forgets-fields",
     promise: 4,
     file: "src/change.js",

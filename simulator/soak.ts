@@ -23,6 +23,9 @@ interface Outcome {
   readonly command: string;
 }
 
+/** So much longer than its time may a campaign take for what it has begun. */
+const graceSeconds = 120;
+
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const record = `${root}docs/reliability.md`;
 const seedsApart = 10_000_000;
@@ -60,9 +63,12 @@ function run(campaign: Campaign, seconds: number, seed: number): Promise<Outcome
   const started = performance.now();
   return new Promise((resolve) => {
     const child = spawn(process.execPath, args, { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
+    // A campaign that does not end in time has failed: nothing hangs.
+    const timer = setTimeout(() => child.kill("SIGKILL"), (seconds + graceSeconds) * 1000);
     let output = "";
     for (const stream of [child.stdout, child.stderr]) stream.on("data", (data: Buffer) => (output += data.toString()));
     child.on("close", (code) => {
+      clearTimeout(timer);
       const passed = code === 0;
       const reached = campaign.reached(output);
       console.log(passed ? `  ${reached}` : `  FAILED: ${command}\n${output.slice(-8000)}`);
