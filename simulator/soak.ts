@@ -35,6 +35,7 @@ const { values } = parseArgs({
     minutes: { type: "string", default: "20" },
     "no-record": { type: "boolean", default: false },
     only: { type: "string" },
+    seed: { type: "string" },
   },
 });
 
@@ -50,7 +51,7 @@ const outcomes: Outcome[] = [];
 for (const campaign of chosen) {
   const seconds = Math.max(5, Math.round((minutes * 60 * campaign.share) / shares));
   console.log(`${campaign.name}: ${seconds} s`);
-  const seed = Date.now();
+  const seed = values.seed === undefined ? Date.now() : Number(values.seed);
   const jobs = Array.from({ length: campaign.jobs }, (_, job) => run(campaign, seconds, seed + job * seedsApart));
   outcomes.push(...(await Promise.all(jobs)));
 }
