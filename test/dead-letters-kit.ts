@@ -1,4 +1,5 @@
 /** For tests of dead letters: a database that refuses, and the picture that the writer's reports make. */
+import { StoreError } from "../src/store/store.js";
 import { expect } from "vitest";
 import type { Bytes } from "../src/bytes.js";
 import { apply, type Change, type RecordChange, type RecordValue } from "../src/change.js";
@@ -133,3 +134,6 @@ export async function stop(world: World, writer: Writer): Promise<void> {
   await world.over(writer.stop());
   expect(world.store.closed).toBe(true);
 }
+
+/** A time-out that may be the fault of the batch. */
+export const tooSlow = new StoreError("retryable", "statement timed out", undefined, { blamesBatch: true });

@@ -11,7 +11,7 @@ import { Aside, Parked, type RunParking } from "../src/writer/parked.js";
 import { groupRetryDelayMs, groupRetryFactor } from "../src/writer/retry.js";
 import { change, nameOf } from "./arbitraries.js";
 import { expectSound } from "./dead-letters-kit.js";
-import { logId } from "./writer-world.js";
+import { quiet, logId } from "./writer-world.js";
 
 /** Takes runs of a queue of so many frames until its end. A run with a bad frame in it fails. */
 function search(
@@ -195,40 +195,26 @@ describe("when a parked group is tried", () => {
     }
   });
 
-  const quiet: Situation = {
-    now: 1000,
-    paused: false,
-    stepping: false,
-    ordered: false,
-    hurried: false,
-    restUntil: null,
-    notBefore: null,
-    inHand: false,
-    seen: null,
-    asking: true,
-    beatAt: null,
-    tryAt: 1000,
-    triedLast: false,
-  };
+  const tried: Situation = { ...quiet, asking: true, tryAt: 1000 };
   const limits = { delayMs: 100, enoughBytes: 5000 };
   const due = { at: 0, oldestAgeMs: 1000, bytes: 10 };
 
   it("when it is due, between two runs, and never before a failed run or a pause", () => {
-    expect(pace(quiet, limits)).toEqual({ act: "try" });
-    expect(pace({ ...quiet, triedLast: true }, limits)).toEqual({ act: "try" });
-    expect(pace({ ...quiet, tryAt: 1200 }, limits)).toEqual({ act: "sleep", ms: 200 });
-    expect(pace({ ...quiet, tryAt: 1200, beatAt: 1100 }, limits)).toEqual({ act: "sleep", ms: 100 });
-    expect(pace({ ...quiet, seen: due }, limits)).toEqual({ act: "try" });
-    expect(pace({ ...quiet, seen: due, triedLast: true }, limits)).toEqual({ act: "run" });
-    expect(pace({ ...quiet, inHand: true }, limits)).toEqual({ act: "run" });
-    expect(pace({ ...quiet, notBefore: 1500 }, limits)).toEqual({ act: "sleep", ms: 500 });
-    expect(pace({ ...quiet, paused: true }, limits)).toEqual({ act: "sleep", ms: null });
+    expect(pace(tried, limits)).toEqual({ act: "try" });
+    expect(pace({ ...tried, triedLast: true }, limits)).toEqual({ act: "try" });
+    expect(pace({ ...tried, tryAt: 1200 }, limits)).toEqual({ act: "sleep", ms: 200 });
+    expect(pace({ ...tried, tryAt: 1200, beatAt: 1100 }, limits)).toEqual({ act: "sleep", ms: 100 });
+    expect(pace({ ...tried, seen: due }, limits)).toEqual({ act: "try" });
+    expect(pace({ ...tried, seen: due, triedLast: true }, limits)).toEqual({ act: "run" });
+    expect(pace({ ...tried, inHand: true }, limits)).toEqual({ act: "run" });
+    expect(pace({ ...tried, notBefore: 1500 }, limits)).toEqual({ act: "sleep", ms: 500 });
+    expect(pace({ ...tried, paused: true }, limits)).toEqual({ act: "sleep", ms: null });
   });
 
   it("an order passes a pause, and the wait for a next try", () => {
-    expect(pace({ ...quiet, ordered: true, paused: true, notBefore: 9999, inHand: true }, limits)).toEqual({
+    expect(pace({ ...tried, ordered: true, paused: true, notBefore: 9999, inHand: true }, limits)).toEqual({
       act: "order",
     });
-    expect(pace({ ...quiet, ordered: true, stepping: true }, limits)).toEqual({ act: "run" });
+    expect(pace({ ...tried, ordered: true, stepping: true }, limits)).toEqual({ act: "run" });
   });
 });

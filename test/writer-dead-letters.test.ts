@@ -14,11 +14,11 @@ import {
   refusingWorld,
   removal,
   stop,
+  tooSlow,
 } from "./dead-letters-kit.js";
 import { down, optionsOfTests, put, World } from "./writer-world.js";
 
 const { retryMaxMs } = optionsOfTests;
-const tooSlow = new StoreError("retryable", "statement timed out", undefined, { blamesBatch: true });
 
 describe("a change that the database refuses", () => {
   it("is found among ten thousand with few commits, and the others are stored", async () => {

@@ -14,11 +14,11 @@ import {
   refusingWorld,
   removal,
   stop,
+  tooSlow,
 } from "./dead-letters-kit.js";
 import { down, optionsOfTests, put, World } from "./writer-world.js";
 
 const { retryMaxMs } = optionsOfTests;
-const tooSlow = new StoreError("retryable", "statement timed out", undefined, { blamesBatch: true });
 
 /** A paused world with `a` and `b` as letters 1 and 2, and something behind each. */
 async function pausedWithLetters(): Promise<{ world: World; writer: Writer }> {

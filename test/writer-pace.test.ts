@@ -2,27 +2,12 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { StoreError, storeErrorKind } from "../src/store/store.js";
-import { enoughBytes, lookAgainMs, pace, restMs, type Situation } from "../src/writer/pace.js";
+import { enoughBytes, lookAgainMs, pace, restMs } from "../src/writer/pace.js";
 import { hurriedRetryMaxMs, retryDelayMs, verdict } from "../src/writer/retry.js";
 import { clockSlackMs, sweepBound } from "../src/writer/beat.js";
 import { Wake } from "../src/writer/wake.js";
-import { World } from "./writer-world.js";
+import { quiet, World } from "./writer-world.js";
 
-const quiet: Situation = {
-  now: 1000,
-  paused: false,
-  stepping: false,
-  ordered: false,
-  hurried: false,
-  restUntil: null,
-  notBefore: null,
-  inHand: false,
-  seen: null,
-  asking: false,
-  beatAt: null,
-  tryAt: null,
-  triedLast: false,
-};
 const limits = { delayMs: 100, enoughBytes: 5000 };
 const seen = { at: 1000, oldestAgeMs: 30, bytes: 10 };
 

@@ -1,4 +1,5 @@
 /** A small world for tests of the writer: virtual time, a queue in memory, a store that fails as it is told. */
+import type { Situation } from "../src/writer/pace.js";
 import type { Bytes } from "../src/bytes.js";
 import { apply, compose, isLive, type Change, type RecordChange, type RecordValue } from "../src/change.js";
 import { WriteBehindError } from "../src/errors.js";
@@ -371,3 +372,20 @@ export function composedAt(frames: readonly FrameOnDisk[]): Map<Bytes, Change> {
   }
   return rows;
 }
+
+/** A writer that has nothing to do and knows of nothing. */
+export const quiet: Situation = {
+  now: 1000,
+  paused: false,
+  stepping: false,
+  ordered: false,
+  hurried: false,
+  restUntil: null,
+  notBefore: null,
+  inHand: false,
+  seen: null,
+  asking: false,
+  beatAt: null,
+  tryAt: null,
+  triedLast: false,
+};

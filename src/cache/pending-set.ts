@@ -108,7 +108,7 @@ function isBare({ content, overlay }: Entry): boolean {
 }
 
 function drop(entry: Entry): void {
-  if (entry.overlay !== null && entry.overlay.kind === "merge") entry.expiresAt = entry.overlay.expiresAt ?? null;
+  if (entry.overlay !== null) entry.expiresAt = entry.overlay.expiresAt ?? null;
   entry.content = undefined;
   entry.overlay = null;
   entry.dropped = true;
