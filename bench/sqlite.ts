@@ -57,7 +57,7 @@ async function store(folder: string, batchRows: number): Promise<Contender> {
     const expected = sequence === 0 ? null : { logId, sequence, tag: 0 };
     sequence++;
     const to = { logId, sequence, tag: 0 };
-    await sqlite.commit({ expected, generation, to, clear: false, rows, sweepUpTo: 0, parking: null });
+    await sqlite.commit({ expected, generation, to, clear: false, rows, frames: 1, sweepUpTo: 0, parking: null });
   };
   return {
     name: `store, batches of ${batchRows}`,

@@ -205,9 +205,9 @@ export const mutants: readonly Mutant[] = [
     name: "older-value-after-a-retry",
     promise: 3,
     file: "src/writer/writer.js",
-    find: "await this.#parts.store.commit({ ...this.#claim(), to, clear, rows, sweepUpTo: this.#sweepBound(at), parking });",
+    find: "await this.#parts.store.commit({ ...this.#claim(), to, clear, rows, frames, sweepUpTo, parking });",
     replace:
-      "await this.#parts.store.commit({ ...this.#claim(), to, clear, rows: this.#troubles.any ? new Map([...rows, ...(this.older ?? [])]) : rows, sweepUpTo: this.#sweepBound(at), parking }); this.older = rows;",
+      "await this.#parts.store.commit({ ...this.#claim(), to, clear, rows: this.#troubles.any ? new Map([...rows, ...(this.older ?? [])]) : rows, frames, sweepUpTo, parking }); this.older = rows;",
     seeds: 300,
   },
   {

@@ -14,7 +14,7 @@ const now = 25;
 /** As a route would: `a.x` is field `x` of record `a`. */
 const routed: Resolve = (key) => {
   const [record, field] = key.split(".");
-  return { record: b(record ?? ""), field: field === undefined ? null : b(field) };
+  return { record: b(record ?? ""), field: field === undefined ? null : b(field), table: null, cacheOnly: false };
 };
 
 type Rows = ReadonlyMap<Bytes, RecordValue | null>;

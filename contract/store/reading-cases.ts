@@ -174,7 +174,16 @@ export const readingCases: readonly StoreCaseBody[] = [
       const to = { logId: logA, sequence: 1, tag: 1 };
       await rejectsAs(
         "moved",
-        store.commit({ expected: null, generation, to, clear: false, rows: new Map(), sweepUpTo: null, parking: null }),
+        store.commit({
+          expected: null,
+          generation,
+          to,
+          clear: false,
+          rows: new Map(),
+          frames: 1,
+          sweepUpTo: null,
+          parking: null,
+        }),
       );
       await store.close();
     },

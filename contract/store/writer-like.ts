@@ -47,6 +47,7 @@ export class WriterLike {
       generation: this.generation,
       to,
       clear: false,
+      frames: 1,
       rows: new Map(rows),
       sweepUpTo: null,
       parking: null,

@@ -10,7 +10,7 @@ export async function loadStore(descriptor: StoreDescriptor): Promise<Store> {
       hint: "a store module has: export function createStore(options) { return … }",
     });
   }
-  return loaded.createStore(descriptor.options);
+  return loaded.createStore(descriptor.options, descriptor.routes);
 }
 
 async function importModule(url: string): Promise<Partial<StoreModule>> {

@@ -5,6 +5,8 @@
 import type { Bytes } from "../bytes.js";
 import type { Change, RecordChange, RecordValue } from "../change.js";
 import { samePosition, type Position } from "../queue/queue.js";
+import type { RouteSpec } from "../routes/route.js";
+import type { TableSchema } from "../routes/table.js";
 
 /** Who opens the store for writing. */
 export interface StoreClaim {
@@ -25,6 +27,8 @@ export interface StoreOpened {
   readonly generation: number;
   /** What is parked, in the order of the groups' ids. Of a store that leaves it out no batch ever parks anything. */
   readonly parked?: readonly ParkedGroup[] | undefined;
+  /** The tables of the store's routes, as they are now. All of them: what does not fit is thrown as `broken`. */
+  readonly tables?: readonly TableSchema[] | undefined;
 }
 
 /** A frame that the database has refused: a dead letter. Its id, for people, is its sequence as decimal text. */
@@ -87,8 +91,10 @@ export interface Batch {
   readonly to: Position;
   /** Everything in the own tables goes first, parked groups too (FLUSHALL). Then `rows` is empty. */
   readonly clear: boolean;
-  /** One change for each distinct record. */
+  /** One change for each distinct record, in the order of the records' first changes in the run. */
   readonly rows: ReadonlyMap<Bytes, Change>;
+  /** Of how many frames that is; 0 or 1 cannot be cut. A store may refuse more, to be given them one after the other. */
+  readonly frames: number;
   /**
    * At the end: rows that expired at or before this log time are deleted, some at a time; null sweeps nothing. Rows of
    * parked records stay: what is parked may have prolonged their lives.
@@ -141,8 +147,11 @@ export interface Store {
    * is over.
    */
   read(records: readonly Bytes[], reached?: Position | null): Promise<readonly (RecordValue | null)[]>;
-  /** Records after a key (null: from the start), at most `limit`, expired ones left out as of `nowMs`. */
-  scan(after: Bytes | null, limit: number, nowMs: number): Promise<Page>;
+  /**
+   * Records after a key (null: from the start), at most `limit`, expired ones left out as of `nowMs`: of the own tables
+   * in binary key order, or of one mapped table (named as the routes do) in the order of its key's index.
+   */
+  scan(after: Bytes | null, limit: number, nowMs: number, table?: string | null): Promise<Page>;
   /** Gives back the claim and every connection. */
   close(): Promise<void>;
 }
@@ -206,6 +215,8 @@ export interface StoreDescriptor {
   readonly kind?: string;
   readonly module: string;
   readonly options: unknown;
+  /** Which keys go to which table: put in by the engine, which has been given them. */
+  readonly routes?: readonly RouteSpec[] | undefined;
   /** The longest key and value that it takes: longer ones are refused at the door. Left out: there is no limit. */
   readonly limits?: StoreLimits;
   /** Where cold reads run: on a thread of their own (a synchronous driver), or on the caller's. */
@@ -214,5 +225,12 @@ export interface StoreDescriptor {
 
 /** What a descriptor's module exports. */
 export interface StoreModule {
-  createStore(options: unknown): Store;
+  createStore(options: unknown, routes?: readonly RouteSpec[]): Store;
+  /**
+   * The tables of these routes as they are, without a claim and without a change. Throws a StoreError where the database
+   * cannot be reached. A module without it takes no routes.
+   */
+  lookAtTables?(options: unknown, routes: readonly RouteSpec[]): Promise<readonly TableSchema[]>;
+  /** The statements that make the own tables, for people who make them by hand. */
+  sqlOfOwnTables?(options: unknown): string;
 }

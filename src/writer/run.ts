@@ -17,6 +17,7 @@ export interface Run {
   readonly clear: boolean;
   /** One change for each distinct record. */
   readonly rows: ReadonlyMap<Bytes, Change>;
+  readonly frames: number;
   /** Changes in the frames; a FLUSHALL is one. */
   readonly changes: number;
   /** Bytes of raw log. */
@@ -88,7 +89,9 @@ export class RunMaker {
     if (this.#last === null) return null;
     const { position, at } = this.#last.frame;
     const rows = this.#coalesced.rows;
-    return { from: this.#from, to: position, clear: this.#clear, rows, changes: this.#changes, bytes: this.#bytes, at };
+    const frames = position.sequence - this.#from.sequence;
+    const [from, to, clear, changes, bytes] = [this.#from, position, this.#clear, this.#changes, this.#bytes];
+    return { from, to, clear, rows, frames, changes, bytes, at };
   }
 }
 

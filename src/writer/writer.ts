@@ -266,9 +266,9 @@ export class Writer {
 
   async #commit(run: ParkingRun): Promise<BatchReport> {
     const startedAt = this.#now();
-    const { to, clear, rows, at } = run;
-    const parking = this.#suspects.withTries(run);
-    await this.#parts.store.commit({ ...this.#claim(), to, clear, rows, sweepUpTo: this.#sweepBound(at), parking });
+    const { to, clear, rows, frames, at } = run;
+    const [parking, sweepUpTo] = [this.#suspects.withTries(run), this.#sweepBound(at)];
+    await this.#parts.store.commit({ ...this.#claim(), to, clear, rows, frames, sweepUpTo, parking });
     return this.#reached(run, this.#now() - startedAt);
   }
 
@@ -329,7 +329,7 @@ export class Writer {
   /** A commit that does not move the position. */
   async #commitHere(rows: Batch["rows"], parking: Batch["parking"], sweepUpTo: number | null): Promise<void> {
     const to = this.#position();
-    const batch: Batch = { ...this.#claim(), to, clear: false, rows, sweepUpTo, parking };
+    const batch: Batch = { ...this.#claim(), to, clear: false, rows, frames: 0, sweepUpTo, parking };
     await this.#parts.store.commit(batch);
     this.#known = { position: to, expected: to };
     this.#generation = generationAfter(batch);

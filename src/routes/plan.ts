@@ -1,0 +1,113 @@
+/**
+ * Routes and the tables that were found, put together: which key leads where. The side that answers clients and the
+ * store make the same plan of the same things, so both know a record's row. Pure.
+ */
+import type { Address } from "../address.js";
+import { textOfBytes, type Bytes } from "../bytes.js";
+import { WriteBehindError } from "../errors.js";
+import { canonical } from "./canonical.js";
+import type { Column } from "./column.js";
+import { keyText, matchKey } from "./pattern.js";
+import { columnInKey, type RouteSpec, type Unrouted } from "./route.js";
+import type { MappedTable } from "./mapped-table.js";
+
+/** A record's row: its table, and the values of the key's columns as text, in the order of `table.keyColumns`. */
+export interface RowAddress {
+  readonly table: MappedTable;
+  readonly key: readonly Bytes[];
+}
+
+/** A route in the plan. */
+interface Planned {
+  readonly spec: RouteSpec;
+  /** Null with `store: none`. */
+  readonly table: MappedTable | null;
+  /** The columns of the placeholders; null for `{column}`. */
+  readonly columns: readonly (Column | null)[];
+}
+
+/** Which key leads where. */
+export class Plan {
+  readonly tables: readonly MappedTable[];
+  readonly unrouted: Unrouted;
+  readonly #routes: readonly Planned[];
+
+  constructor(routes: readonly RouteSpec[], tables: readonly MappedTable[], unrouted: Unrouted) {
+    this.tables = tables;
+    this.unrouted = unrouted;
+    const byName = new Map(tables.map((table) => [table.schema.name, table]));
+    this.#routes = routes.map((spec) => {
+      const table = spec.table === null ? null : (byName.get(spec.table) as MappedTable);
+      const columns = spec.pattern.names.map(
+        (name) => table?.schema.columns.find((column) => column.name === name && spec.column !== `{${name}}`) ?? null,
+      );
+      return { spec, table, columns };
+    });
+  }
+
+  /** Where a key leads. Throws BAD_VALUE for a key that no route takes, or that is not how its values are written. */
+  resolve(key: Bytes): Address {
+    for (const route of this.#routes) {
+      const values = matchKey(route.spec.pattern, key);
+      if (values === null) continue;
+      if (route.table === null) return { record: key, field: null, table: null, cacheOnly: true };
+      return addressIn(route, route.table, key, values);
+    }
+    if (this.unrouted === "refuse") throw noRoute(key);
+    return { record: key, field: null, table: null, cacheOnly: false };
+  }
+
+  /** The row of a record, or null where it is in the own tables or in none. */
+  rowOf(record: Bytes): RowAddress | null {
+    for (const table of this.tables) {
+      const values = matchKey(table.pattern, record);
+      if (values !== null) return { table, key: table.keyOrder.map((at) => values[at] as Bytes) };
+    }
+    return null;
+  }
+
+  /** Whether a record is in the cache only. */
+  isCacheOnly(record: Bytes): boolean {
+    return this.#routes.some(({ spec, table }) => table === null && matchKey(spec.pattern, record) !== null);
+  }
+}
+
+function addressIn(route: Planned, table: MappedTable, key: Bytes, values: readonly Bytes[]): Address {
+  let field: Bytes | null = route.spec.column === null ? null : fieldNamed(table, key, route.spec.column);
+  const keyValues: Bytes[] = [];
+  for (const [at, value] of values.entries()) {
+    const column = route.columns[at] as Column | null;
+    if (column === null) field = fieldNamed(table, key, textOfBytes(value));
+    else keyValues[table.placeOfKey(column.name)] = checkedKey(key, column, value);
+  }
+  // The record's pattern has the columns in an order of its own.
+  const record = table.recordOf(keyValues);
+  return { record, field, table, cacheOnly: false };
+}
+
+function fieldNamed(table: MappedTable, key: Bytes, name: string): Bytes | null {
+  if (name === columnInKey) return null;
+  const found = table.fieldNames.get(name);
+  if (found !== undefined) return found;
+  throw new WriteBehindError("BAD_VALUE", `${keyText(key)}: ${table.whyNoField(name)}`, {
+    hint: `fields are ${[...table.fieldNames.keys()].join(", ")}`,
+  });
+}
+
+/** Two spellings of one value would be two records with one row. */
+function checkedKey(key: Bytes, column: Column, value: Bytes): Bytes {
+  const text = canonical(column.type, value);
+  if (text === value) return value;
+  const is = typeof text === "string" ? `is written ${keyText(text)}` : text.why;
+  throw new WriteBehindError(
+    "BAD_VALUE",
+    `${keyText(key)}: ${keyText(value)} for the column ${column.name} (${column.typeName}) ${is}`,
+    { hint: "write the key as the database writes its columns" },
+  );
+}
+
+function noRoute(key: Bytes): WriteBehindError {
+  return new WriteBehindError("BAD_VALUE", `${keyText(key)} matches no route`, {
+    hint: "add a route for it, or set unrouted: store to keep such keys in the own tables",
+  });
+}
