@@ -5,7 +5,7 @@
  * A record that is not in memory is reported in `missing` and reads as absent: the heart then throws the work away,
  * loads what was missing and runs it from the beginning. So a command is written as if everything were in memory.
  */
-import type { Resolve } from "./address.js";
+import type { Address, Resolve } from "./address.js";
 import type { Bytes } from "./bytes.js";
 import {
   compose,
@@ -19,8 +19,10 @@ import {
   type RecordValue,
   type Replace,
 } from "./change.js";
-import { WriteBehindError } from "./errors.js";
 import { FieldsDraft, type Laid } from "./fields-draft.js";
+import { checkEnds, checkUnset, fieldsFor, valueFor } from "./routes/row-door.js";
+import type { MappedTable } from "./routes/mapped-table.js";
+import { changeAfterClear, checkEnd, checkFieldCount, fieldExpiry, fieldsOf, wrongType } from "./workspace-checks.js";
 
 /**
  * Looks a record up in memory: its value, null where it is known to be absent, undefined where it is not known. `reads`:
@@ -28,11 +30,10 @@ import { FieldsDraft, type Laid } from "./fields-draft.js";
  */
 export type Lookup = (record: Bytes, reads: boolean) => RecordValue | null | undefined;
 
-/** A change to be queued. */
-export type Written = RecordChange;
-
-/** Fields of one hash at the most: V8's Map has 2^24 places, and half of them may be those of fields that left. */
-export const fieldsMax = 2 ** 23;
+/** A change to be queued, and the mapped table that its row is in. */
+export interface Written extends RecordChange {
+  readonly table: MappedTable | null;
+}
 
 /** A moment in a workspace to which it can go back. */
 export type Savepoint = number & { readonly savepoint: true };
@@ -40,6 +41,8 @@ export type Savepoint = number & { readonly savepoint: true };
 /** A record in a workspace. `value` undefined: not known. A hash is what memory holds, or a draft over it. */
 interface Touched {
   readonly record: Bytes;
+  readonly table: MappedTable | null;
+  readonly cacheOnly: boolean;
   value: RecordValue | null | undefined;
   change: Change | null;
   /** The fields in `change`, where it has any. */
@@ -61,6 +64,7 @@ export class Workspace {
   /** How to take back each change since the first savepoint. */
   #undo: (() => void)[] | null = null;
   #cleared = false;
+  #anyCacheOnly = false;
 
   constructor(resolve: Resolve, lookup: Lookup, now: number) {
     this.#resolve = resolve;
@@ -96,10 +100,20 @@ export class Workspace {
   /** The changes to be queued, one for each distinct record. */
   changes(): readonly Written[] {
     const first = this.#first;
-    if (this.#more === null) return first === null || first.change === null ? [] : [first as Written];
+    if (this.#more === null)
+      return first === null || first.change === null || first.cacheOnly ? [] : [first as Written];
+    return this.#changesWhere(false);
+  }
+
+  /** The changes of records that are in the cache only. */
+  cacheOnlyChanges(): readonly Written[] {
+    return this.#anyCacheOnly ? this.#changesWhere(true) : [];
+  }
+
+  #changesWhere(cacheOnly: boolean): readonly Written[] {
     const changes: Written[] = [];
     this.#eachTouched((touched) => {
-      if (touched.change !== null) changes.push(touched as Written);
+      if (touched.change !== null && touched.cacheOnly === cacheOnly) changes.push(touched as Written);
     });
     return changes;
   }
@@ -121,8 +135,9 @@ export class Workspace {
    * changes show in it: what leaves the work must be a copy of it, or made of it (promise 2).
    */
   get(key: Bytes): Content | null {
-    const { record, field } = this.#resolve(key);
-    const value = this.#read(record);
+    const address = this.#resolve(key);
+    const { field } = address;
+    const value = this.#read(address);
     if (value === null) return null;
     if (field === null) return value.content;
     return fieldsOf(value.content, key).get(field) ?? null;
@@ -143,69 +158,100 @@ export class Workspace {
 
   /** When the key ends: milliseconds since 1970, null for never, undefined where there is no such key. */
   expiryOf(key: Bytes): number | null | undefined {
-    const { record } = this.#resolve(key);
-    return this.get(key) === null ? undefined : (this.#read(record) as RecordValue).expiresAt;
+    const address = this.#resolve(key);
+    return this.get(key) === null ? undefined : (this.#read(address) as RecordValue).expiresAt;
   }
 
   /** Makes the key hold a string, whatever was there. Needs nothing in memory. */
   setString(key: Bytes, value: Bytes, expiresAt: number | null = null): void {
-    const { record, field } = this.#resolve(key);
-    if (field === null) return this.#replace(record, value, expiresAt);
+    const address = this.#resolve(key);
+    const { field, table } = address;
+    if (field === null && table !== null) throw wrongType(key, `a row of ${table.schema.name}`, "a string");
+    if (field === null) return this.#replace(address, value, expiresAt);
     if (expiresAt !== null) throw fieldExpiry(key);
-    this.#mergeFields(this.#touch(record, false), new Map([[field, value]]), new Set());
+    this.#mergeFields(this.#touch(address, false), new Map([[field, valueFor(table, key, field, value)]]), new Set());
   }
 
   /** Makes the key hold another string and keeps its end (INCR, SET KEEPTTL). Needs the record in memory. */
   updateString(key: Bytes, value: Bytes): void {
-    const { record, field } = this.#resolve(key);
-    if (field === null) this.#replace(record, value, this.#read(record)?.expiresAt ?? null);
-    else this.#mergeFields(this.#touch(record, true), new Map([[field, value]]), new Set());
+    const address = this.#resolve(key);
+    const { field, table } = address;
+    if (field === null) return this.setString(key, value, this.#read(address)?.expiresAt ?? null);
+    this.#mergeFields(this.#touch(address, true), new Map([[field, valueFor(table, key, field, value)]]), new Set());
+  }
+
+  /** Makes the key hold these fields and no others, whatever was there. Needs nothing in memory. */
+  replaceFields(key: Bytes, fields: Fields, expiresAt: number | null = null): void {
+    const address = this.#resolve(key);
+    if (address.field !== null) throw wrongType(key, "a string", "a hash");
+    if (expiresAt !== null) checkEnds(address.table, key);
+    this.#replace(address, new Map(fieldsFor(address.table, key, fields)), expiresAt);
+  }
+
+  /** Sets fields of the hash at a key and takes others out, whatever they were. Needs nothing in memory. */
+  mergeFields(key: Bytes, set: Fields, unset: readonly Bytes[] = []): void {
+    const address = this.#resolve(key);
+    const { field, table } = address;
+    if (field !== null) throw wrongType(key, "a string", "a hash");
+    if (set.size + unset.length === 0) return;
+    for (const name of unset) checkUnset(table, key, name);
+    const touched = this.#touch(address, false);
+    if (touched.value !== undefined && touched.value !== null) fieldsOf(touched.value.content, key);
+    this.#mergeFields(touched, new Map(fieldsFor(table, key, set)), new Set(unset));
   }
 
   /** Sets fields of the hash at a key, making it where it is absent. Needs the record in memory. */
   setFields(key: Bytes, fields: Fields): void {
-    const { record, field } = this.#resolve(key);
-    if (field !== null) throw wrongType(key, "a string", "a hash");
-    const value = this.#read(record);
+    const address = this.#resolve(key);
+    if (address.field !== null) throw wrongType(key, "a string", "a hash");
+    const value = this.#read(address);
     const there = value === null ? noFields : fieldsOf(value.content, key);
     if (fields.size === 0) return;
-    if (there.size + fields.size > fieldsMax) checkFieldCount(key, there, fields);
-    this.#mergeFields(this.#touch(record, true), new Map(fields), new Set());
+    checkFieldCount(key, there, fields);
+    this.#mergeFields(this.#touch(address, true), new Map(fieldsFor(address.table, key, fields)), new Set());
   }
 
-  /** Takes fields out of the hash at a key; with its last field the record goes. Needs the record in memory. */
+  /**
+   * Takes fields out of the hash at a key. With its last field the record goes, but the row of a mapped table stays: it
+   * may have columns that are no fields. Needs the record in memory.
+   */
   unsetFields(key: Bytes, fields: readonly Bytes[]): void {
-    const { record, field } = this.#resolve(key);
+    const address = this.#resolve(key);
+    const { field, table } = address;
     if (field !== null) throw wrongType(key, "a string", "a hash");
-    const value = this.#read(record);
+    const value = this.#read(address);
     if (value === null) return;
     const there = fieldsOf(value.content, key);
     const unset = new Set(fields.filter((name) => there.has(name)));
     if (unset.size === 0) return;
-    if (unset.size === there.size) this.#remove(record);
-    else this.#mergeFields(this.#touch(record, true), new Map(), unset);
+    for (const name of unset) checkUnset(table, key, name);
+    if (unset.size === there.size && table === null) this.#remove(address);
+    else this.#mergeFields(this.#touch(address, true), new Map(), unset);
   }
 
   /** Sets or clears the end of a key. Does nothing where there is no such key; an end in the past removes it. */
   setExpiry(key: Bytes, expiresAt: number | null): void {
-    const { record, field } = this.#resolve(key);
-    if (field !== null) throw fieldExpiry(key);
-    if (expiresAt !== null) checkEnd(record, expiresAt);
-    const value = this.#read(record);
+    const address = this.#resolve(key);
+    if (address.field !== null) throw fieldExpiry(key);
+    if (expiresAt !== null) checkEnds(address.table, key);
+    if (expiresAt !== null) checkEnd(address.record, expiresAt);
+    const value = this.#read(address);
     if (value === null || value.expiresAt === expiresAt) return;
-    if (hasEnded(expiresAt, this.now)) return this.#remove(record);
-    const touched = this.#touch(record, true);
+    if (hasEnded(expiresAt, this.now)) return this.#remove(address);
+    const touched = this.#touch(address, true);
     const change = composed(touched.change, { kind: "merge", fields: null, expiresAt });
     this.#put(touched, { content: value.content, expiresAt }, change, touched.draft);
   }
 
   /** Removes the key; changes nothing where it is known that there is none. Needs nothing in memory. */
   remove(key: Bytes): void {
-    const { record, field } = this.#resolve(key);
-    if (field === null) return this.#remove(record);
-    const touched = this.#touch(record, false);
+    const address = this.#resolve(key);
+    const { field, table } = address;
+    if (field === null) return this.#remove(address);
+    const touched = this.#touch(address, false);
     const value = touched.value;
     if (value === null || (value !== undefined && !fieldsOf(value.content, key).has(field))) return;
+    checkUnset(table, key, field);
     this.#mergeFields(touched, new Map(), new Set([field]));
   }
 
@@ -215,19 +261,19 @@ export class Workspace {
     this.#eachTouched((touched) => this.#assign(touched, null, null, null));
   }
 
-  #replace(record: Bytes, content: Content, expiresAt: number | null): void {
+  #replace(address: Address, content: Content, expiresAt: number | null): void {
     if (expiresAt !== null) {
-      checkEnd(record, expiresAt);
-      if (expiresAt <= this.now) return this.#remove(record);
+      checkEnd(address.record, expiresAt);
+      if (expiresAt <= this.now) return this.#remove(address);
     }
-    const touched = this.#touch(record, false);
+    const touched = this.#touch(address, false);
     // A row that is in the database although the record has ended or was deleted must go, not be updated.
     const whole: Replace = { kind: "replace", content, expiresAt, afterRemove: touched.value === null };
     this.#put(touched, whole, composed(touched.change, whole), null);
   }
 
-  #remove(record: Bytes): void {
-    const touched = this.#touch(record, false);
+  #remove(address: Address): void {
+    const touched = this.#touch(address, false);
     if (touched.value !== null) this.#put(touched, null, remove, null);
   }
 
@@ -267,22 +313,26 @@ export class Workspace {
     touched.draft = draft;
   }
 
-  #read(record: Bytes): RecordValue | null {
-    const value = this.#touch(record, true).value;
+  #read(address: Address): RecordValue | null {
+    const value = this.#touch(address, true).value;
     if (value !== undefined) return value;
     this.#missing ??= new Set();
-    this.#missing.add(record);
+    this.#missing.add(address.record);
     return null;
   }
 
-  #touch(record: Bytes, reads: boolean): Touched {
+  #touch({ record, table, cacheOnly }: Address, reads: boolean): Touched {
     const first = this.#first;
     if (first !== null && first.record === record) return first;
     const before = this.#more?.get(record);
     if (before !== undefined) return before;
     const found = this.#cleared ? null : this.#lookup(record, reads);
     const value = found === undefined || isLive(found, this.now) ? found : null;
-    const touched: Touched = { record, value, change: null, draft: null };
+    const touched: Touched = { record, table, cacheOnly, value, change: null, draft: null };
+    if (cacheOnly) {
+      this.#anyCacheOnly = true;
+      touched.value ??= null;
+    }
     if (first === null) {
       this.#first = touched;
     } else {
@@ -314,50 +364,4 @@ function merged({ value, change }: Touched, set: Fields, unset: ReadonlySet<Byte
   // Only a string can be here: a hash that this work made has a draft.
   if (change?.kind === "replace") return { ...change, content: set };
   return composed(change, { kind: "merge", fields: { set, unset }, expiresAt: undefined });
-}
-
-function checkFieldCount(key: Bytes, there: Fields, fields: Fields): void {
-  let count = there.size;
-  for (const field of fields.keys()) if (!there.has(field)) count += 1;
-  if (count <= fieldsMax) return;
-  throw new WriteBehindError(
-    "TOO_LARGE",
-    `${JSON.stringify(key)} would have ${count} fields; the most is ${fieldsMax}`,
-    {
-      hint: "spread them over several hashes",
-    },
-  );
-}
-
-function fieldsOf(content: Content, key: Bytes): Fields {
-  if (typeof content === "string") throw wrongType(key, "a string", "a hash");
-  return content;
-}
-
-function wrongType(key: Bytes, is: string, asked: string): WriteBehindError {
-  return new WriteBehindError("WRONG_TYPE", `${JSON.stringify(key)} holds ${is}, the operation needs ${asked}`);
-}
-
-function fieldExpiry(key: Bytes): WriteBehindError {
-  return new WriteBehindError(
-    "BAD_VALUE",
-    `${JSON.stringify(key)} is one field of a record and cannot expire by itself`,
-    {
-      hint: "set the expiry of the whole record",
-    },
-  );
-}
-
-/** A moment beyond 2^53 ms (the year 287396) is not exact, and a database's row with it could not be read. */
-function checkEnd(record: Bytes, expiresAt: number): void {
-  if (expiresAt <= Number.MAX_SAFE_INTEGER) return;
-  throw new WriteBehindError("BAD_VALUE", `${JSON.stringify(record)} would end at ${expiresAt}, beyond 2^53 ms`, {
-    hint: "let it end sooner, or never",
-  });
-}
-
-function changeAfterClear(): WriteBehindError {
-  return new WriteBehindError("BAD_VALUE", "a change cannot follow FLUSHALL or FLUSHDB in one transaction", {
-    hint: "send it after the transaction",
-  });
 }

@@ -5,7 +5,8 @@ import { keyIsRecord, type Resolve } from "../src/address.js";
 import type { Bytes } from "../src/bytes.js";
 import { apply, isLive, type Content, type Fields, type RecordValue } from "../src/change.js";
 import { WriteBehindError } from "../src/errors.js";
-import { fieldsMax, Workspace } from "../src/workspace.js";
+import { Workspace } from "../src/workspace.js";
+import { fieldsMax } from "../src/workspace-checks.js";
 import { nameOf, recordValue } from "./arbitraries.js";
 
 const b = (text: string): Bytes => text as Bytes;

@@ -291,7 +291,8 @@ describe("pause, resume, step, stop", () => {
     expect(world.store.tries).toBe(tries);
     world.store.always = "done";
     writer.resume();
-    await world.advance(2);
+    // Opened anew, looked at, committed: each takes the store a moment.
+    await world.advance(5);
     expect(world.store.value("a")).toBe("1");
     await stop(world, writer);
   });

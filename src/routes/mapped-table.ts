@@ -6,10 +6,7 @@ import type { RouteSpec } from "./route.js";
 import type { TableSchema } from "./table.js";
 
 /** A column that is a field, and its name as a field. */
-export interface FieldColumn {
-  readonly field: Bytes;
-  readonly column: Column;
-}
+export type FieldColumn = readonly [field: Bytes, column: Column];
 
 /** A mapped table. */
 export class MappedTable {
@@ -28,6 +25,10 @@ export class MappedTable {
   /** The fields. Columns of the key, `expiresAt` and marks of deleted rows are none. */
   readonly fields: ReadonlyMap<Bytes, Column>;
   readonly fieldNames: ReadonlyMap<string, Bytes>;
+  /** Fields that a new row must give a value to. */
+  readonly needed: readonly FieldColumn[];
+  /** Fields that the database fills in or works out where a new row leaves them out. */
+  readonly defaulted: readonly Bytes[];
   /** The column that says when a row ends. */
   readonly expiresAt: Column | null;
   /** Columns that mark a row as deleted, and with what; null where rows are deleted. */
@@ -49,6 +50,9 @@ export class MappedTable {
     this.keyOrder = parts.keyColumns.map(({ name }) => parts.pattern.names.indexOf(name));
     this.fields = new Map(parts.fields.map((column) => [bytesOfText(column.name), column]));
     this.fieldNames = new Map(parts.fields.map(({ name }) => [name, bytesOfText(name)]));
+    const filled = ({ hasDefault, generated }: Column): boolean => hasDefault || generated;
+    this.needed = [...this.fields].filter(([, column]) => !column.nullable && !filled(column));
+    this.defaulted = [...this.fields].filter(([, column]) => filled(column)).map(([field]) => field);
     this.expiresAt = parts.expiresAt;
     this.marks = parts.marks;
   }

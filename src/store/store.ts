@@ -8,6 +8,8 @@ import { samePosition, type Position } from "../queue/queue.js";
 import type { RouteSpec } from "../routes/route.js";
 import type { TableSchema } from "../routes/table.js";
 
+export type { RouteSpec, TableSchema };
+
 /** Who opens the store for writing. */
 export interface StoreClaim {
   /** The log id of the queue: a second live queue on the same tables is refused (TABLES_IN_USE). */

@@ -34,21 +34,23 @@ export function sweepBound(at: number, start: ClockReading, now: ClockReading): 
 /** Up to where one writer sweeps. */
 export class Sweeps {
   readonly #clocks: () => ClockReading;
+  readonly #warn: (text: string) => void;
   readonly #start: ClockReading;
   #stopped = false;
 
-  constructor(clocks: () => ClockReading) {
+  constructor(clocks: () => ClockReading, warn: (text: string) => void) {
     this.#clocks = clocks;
+    this.#warn = warn;
     this.#start = clocks();
   }
 
-  /** The bound for a log time, and what an operator must hear: once, that a clock has jumped. */
-  bound(logTime: number): { readonly bound: number | null; readonly warning: string | null } {
+  /** The bound for a log time. That a clock has jumped is said once. */
+  bound(logTime: number): number | null {
     const bound = sweepBound(logTime, this.#start, this.#clocks());
-    const first = bound === null && !this.#stopped;
-    this.#stopped = bound === null;
     const text = "a clock has jumped: the log is more than a day ahead of it, so expired rows are not deleted";
-    return { bound, warning: first ? text : null };
+    if (bound === null && !this.#stopped) this.#warn(text);
+    this.#stopped = bound === null;
+    return bound;
   }
 }
 

@@ -8,7 +8,7 @@ import type { PlainError } from "../errors.js";
 import type { BatchReport } from "../events.js";
 import type { EngineOptions } from "../options.js";
 import type { Position, Waiting } from "../queue/queue.js";
-import type { StoreDescriptor } from "../store/store.js";
+import type { StoreDescriptor, TableSchema } from "../store/store.js";
 
 /** The options that the writer obeys. */
 export type WriterOptions = Pick<
@@ -141,6 +141,8 @@ export type WriterReport =
       readonly place: string;
       readonly parked: ParkedOverlay;
     }
+  /** The tables of the routes, as the store has found them: told before `opened`, each time it was opened. */
+  | { readonly type: "tables"; readonly tables: readonly TableSchema[] }
   /** `parked`: what this commit has parked, null where it was nothing. */
   | {
       readonly type: "committed";

@@ -11,6 +11,7 @@ import type {
   UnparkedReport,
   WriterReport,
 } from "./messages.js";
+import type { TableSchema } from "../store/store.js";
 import type { QueueSide } from "./side-queue.js";
 
 /** What the writer asks of its owner and tells it. Everything is called from the event loop, nothing may throw. */
@@ -21,6 +22,8 @@ export interface WriterReports extends QueueSide {
    * `parked` is everything that is parked there, and takes the place of what was told before.
    */
   opened(position: Position, kind: string, place: string, parked: ParkedOverlay): void;
+  /** The tables of the routes, as the store has found them: told before each `opened`, and where only they differ. */
+  tables?(tables: readonly TableSchema[]): void;
   /** `parked`: what this commit has parked, null where it was nothing. */
   committed(position: Position, report: BatchReport, parked: ParkedReport | null): void;
   /** Some records are parked no longer: their rows are what the database says. */
@@ -76,6 +79,8 @@ export function tell(reports: WriterReports, report: WriterReport): void {
   switch (report.type) {
     case "opened":
       return reports.opened(report.position, report.kind, report.place, report.parked);
+    case "tables":
+      return reports.tables?.(report.tables);
     case "committed":
       return reports.committed(report.position, report.report, report.parked);
     case "unparked":

@@ -47,6 +47,8 @@ export class Writer {
   readonly #runs: Runs;
   readonly #suspects: Suspects;
   #triedLast = false;
+  /** Somebody may have changed the tables: the store is opened anew before anything else. */
+  #lookAfresh = false;
   #hurryUpTo = 0;
   readonly #steps = new Steps();
   readonly #pauses: (() => void)[] = [];
@@ -75,7 +77,8 @@ export class Writer {
       now: () => this.#now(),
       commit: (rows, parking) => this.#commitHere(rows, parking, null),
     });
-    this.#sweeps = new Sweeps(() => this.#clocks());
+    const clocks = (): ClockReading => ({ wall: parts.clock.now(), monotonic: this.#now() });
+    this.#sweeps = new Sweeps(clocks, (text) => parts.report({ type: "warning", text }));
     this.ended = this.#live();
   }
 
@@ -102,8 +105,9 @@ export class Writer {
     return new Promise((resolve) => this.#pauses.push(resolve));
   }
 
-  /** Goes on, at once also where the next try was far away. */
+  /** Goes on, at once also where the next try was far away, and with a fresh look at the store. */
   resume(): void {
+    this.#lookAfresh = this.#paused;
     this.#paused = false;
     this.#troubles.endPause();
     this.#wake.wake();
@@ -144,6 +148,7 @@ export class Writer {
     while (!this.#stopping) {
       let act: Pace["act"] | null = null;
       try {
+        if (this.#lookAfresh) this.#generation = null;
         if (this.#generation === null) await this.#open();
         act = await this.#wait();
         await this.#do(act);
@@ -174,6 +179,8 @@ export class Writer {
     const position = opened.position ?? (await queue.base());
     await queue.check(position);
     if (opened.position === null) await readsFrom(queue, position, store.place);
+    this.#lookAfresh = false;
+    if (opened.tables !== undefined) this.#parts.report({ type: "tables", tables: opened.tables });
     this.#settle(opened, position);
     this.#generation = opened.generation;
     this.#runs.canPark = opened.parked !== undefined;
@@ -223,7 +230,7 @@ export class Writer {
 
   async #wait(): Promise<Pace["act"] | null> {
     for (;;) {
-      if (this.#stopping) return null;
+      if (this.#stopping || this.#lookAfresh) return null;
       this.#looks.throwFailure();
       const next = pace(
         {
@@ -267,7 +274,7 @@ export class Writer {
   async #commit(run: ParkingRun): Promise<BatchReport> {
     const startedAt = this.#now();
     const { to, clear, rows, frames, at } = run;
-    const [parking, sweepUpTo] = [this.#suspects.withTries(run), this.#sweepBound(at)];
+    const [parking, sweepUpTo] = [this.#suspects.withTries(run), this.#sweeps.bound(at)];
     await this.#parts.store.commit({ ...this.#claim(), to, clear, rows, frames, sweepUpTo, parking });
     return this.#reached(run, this.#now() - startedAt);
   }
@@ -320,7 +327,7 @@ export class Writer {
   async #beat(): Promise<void> {
     this.#setState("running");
     const logTime = this.#paused ? null : this.#beats.logTime;
-    await this.#commitHere(new Map(), null, logTime === null ? null : this.#sweepBound(logTime));
+    await this.#commitHere(new Map(), null, logTime === null ? null : this.#sweeps.bound(logTime));
     this.#beats.beaten(this.#now(), this.#paused);
     if (this.#runs.inHand === null) this.#troubles.recovered();
     this.#setState("ready");
@@ -333,13 +340,6 @@ export class Writer {
     await this.#parts.store.commit(batch);
     this.#known = { position: to, expected: to };
     this.#generation = generationAfter(batch);
-  }
-
-  /** Up to where may be swept. That a clock has jumped is said once. */
-  #sweepBound(logTime: number): number | null {
-    const { bound, warning } = this.#sweeps.bound(logTime);
-    if (warning !== null) this.#parts.report({ type: "warning", text: warning });
-    return bound;
   }
 
   // Failure and recovery.
@@ -388,10 +388,6 @@ export class Writer {
 
   #hurried(): boolean {
     return this.#hurryUpTo > (this.#known?.position.sequence ?? 0);
-  }
-
-  #clocks(): ClockReading {
-    return { wall: this.#parts.clock.now(), monotonic: this.#now() };
   }
 
   #now(): number {
