@@ -19,6 +19,8 @@ export type ToReader =
       readonly after: Bytes | null;
       readonly limit: number;
       readonly nowMs: number;
+      /** A mapped table, or null for the own ones. */
+      readonly table: string | null;
     }
   /** Answered by `closed`. */
   | { readonly type: "close"; readonly id: number };

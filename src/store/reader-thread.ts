@@ -31,7 +31,7 @@ async function answer(load: () => Promise<Store>, request: ToReader): Promise<Fr
       case "read":
         return { type: "values", id, values: await store.read(request.records, request.reached) };
       case "scan":
-        return { type: "page", id, page: await store.scan(request.after, request.limit, request.nowMs) };
+        return { type: "page", id, page: await store.scan(request.after, request.limit, request.nowMs, request.table) };
       case "close":
         await store.close();
         return { type: "closed", id };

@@ -5,8 +5,9 @@
 import type { Bytes } from "../bytes.js";
 import type { RecordValue } from "../change.js";
 import { errorOfPlain } from "../errors.js";
-import type { Host, Thread } from "../host/host.js";
+import type { Clock, Host, Thread } from "../host/host.js";
 import type { Position } from "../queue/queue.js";
+import { GatheredReads } from "./gathered-reads.js";
 import { loadStore } from "./load-store.js";
 import type { FromReader, ReaderError, ToReader } from "./reader-messages.js";
 import { StoreError, type Page, type Store, type StoreDescriptor, type StoreReader } from "./store.js";
@@ -14,7 +15,7 @@ import { StoreError, type Page, type Store, type StoreDescriptor, type StoreRead
 /** The reader of a store. Nothing is loaded or started before the first read. */
 export function openReader(store: Store | StoreDescriptor, host: Host): StoreReader {
   if (!("module" in store)) return new SharedReader(store);
-  return store.reads === "thread" ? new ThreadReader(store, host) : new CallerReader(store);
+  return store.reads === "thread" ? new ThreadReader(store, host) : new CallerReader(store, host.clock);
 }
 
 /** Reads a store that somebody else has made, and will close. */
@@ -29,8 +30,8 @@ class SharedReader implements StoreReader {
     return this.#store.read(records, reached);
   }
 
-  scan(after: Bytes | null, limit: number, nowMs: number): Promise<Page> {
-    return this.#store.scan(after, limit, nowMs);
+  scan(after: Bytes | null, limit: number, nowMs: number, table: string | null = null): Promise<Page> {
+    return this.#store.scan(after, limit, nowMs, table);
   }
 
   async close(): Promise<void> {}
@@ -39,18 +40,20 @@ class SharedReader implements StoreReader {
 /** Reads a store of its own on the caller's thread. */
 class CallerReader implements StoreReader {
   readonly #descriptor: StoreDescriptor;
+  readonly #gathering: GatheredReads;
   #store: Promise<Store> | null = null;
 
-  constructor(descriptor: StoreDescriptor) {
+  constructor(descriptor: StoreDescriptor, clock: Clock) {
     this.#descriptor = descriptor;
+    this.#gathering = new GatheredReads(clock, async (...asked) => (await this.#load()).read(...asked));
   }
 
-  async read(records: readonly Bytes[], reached?: Position | null): Promise<readonly (RecordValue | null)[]> {
-    return (await this.#load()).read(records, reached);
+  read(records: readonly Bytes[], reached: Position | null = null): Promise<readonly (RecordValue | null)[]> {
+    return this.#gathering.read(records, reached);
   }
 
-  async scan(after: Bytes | null, limit: number, nowMs: number): Promise<Page> {
-    return (await this.#load()).scan(after, limit, nowMs);
+  async scan(after: Bytes | null, limit: number, nowMs: number, table: string | null = null): Promise<Page> {
+    return (await this.#load()).scan(after, limit, nowMs, table);
   }
 
   async close(): Promise<void> {
@@ -75,38 +78,28 @@ interface Asked {
   readonly reject: (error: Error) => void;
 }
 
-/** A read that waits for the end of this turn of the event loop, to travel together with the others. */
-interface Gathered {
-  readonly records: readonly Bytes[];
-  readonly reached: Position | null;
-  readonly resolve: (values: readonly (RecordValue | null)[]) => void;
-  readonly reject: (error: Error) => void;
-}
-
 /** Reads a store of its own on a thread of its own. A thread that dies is started again by the next question. */
 class ThreadReader implements StoreReader {
   readonly #descriptor: StoreDescriptor;
   readonly #host: Host;
   readonly #asked = new Map<number, Asked>();
+  readonly #gathering: GatheredReads;
   #thread: Thread<ToReader, FromReader> | null = null;
-  #gathered: Gathered[] = [];
   #id = 0;
   #closed = false;
 
   constructor(descriptor: StoreDescriptor, host: Host) {
     this.#descriptor = descriptor;
     this.#host = host;
+    this.#gathering = new GatheredReads(host.clock, (...asked) => this.#readNow(...asked));
   }
 
   read(records: readonly Bytes[], reached: Position | null = null): Promise<readonly (RecordValue | null)[]> {
-    return new Promise((resolve, reject) => {
-      this.#gathered.push({ records, reached, resolve, reject });
-      if (this.#gathered.length === 1) this.#host.clock.soon(() => void this.#send());
-    });
+    return this.#gathering.read(records, reached);
   }
 
-  async scan(after: Bytes | null, limit: number, nowMs: number): Promise<Page> {
-    const answer = await this.#ask((id) => ({ type: "scan", id, after, limit, nowMs }));
+  async scan(after: Bytes | null, limit: number, nowMs: number, table: string | null = null): Promise<Page> {
+    const answer = await this.#ask((id) => ({ type: "scan", id, after, limit, nowMs, table }));
     if (answer.type !== "page") throw strangeAnswer(answer);
     return answer.page;
   }
@@ -134,24 +127,10 @@ class ThreadReader implements StoreReader {
     this.#lost(thread, "the reader is closed");
   }
 
-  /** Sends what was gathered in one turn as one question. */
-  async #send(): Promise<void> {
-    const gathered = this.#gathered;
-    this.#gathered = [];
-    try {
-      const answer = await this.#ask((id) => ({
-        type: "read",
-        id,
-        records: gathered.flatMap(({ records }) => records),
-        // Within one turn the position is the same for all who know it.
-        reached: gathered.find(({ reached }) => reached !== null)?.reached ?? null,
-      }));
-      if (answer.type !== "values") throw strangeAnswer(answer);
-      let from = 0;
-      for (const { records, resolve } of gathered) resolve(answer.values.slice(from, (from += records.length)));
-    } catch (error) {
-      for (const { reject } of gathered) reject(error as Error);
-    }
+  async #readNow(records: readonly Bytes[], reached: Position | null): Promise<readonly (RecordValue | null)[]> {
+    const answer = await this.#ask((id) => ({ type: "read", id, records, reached }));
+    if (answer.type !== "values") throw strangeAnswer(answer);
+    return answer.values;
   }
 
   async #ask(question: (id: number) => ToReader): Promise<FromReader> {
