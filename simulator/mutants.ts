@@ -116,9 +116,9 @@ export const mutants: readonly Mutant[] = [
   {
     name: "log-time-goes-back",
     promise: 2,
-    file: "src/write-behind.js",
-    find: "return Math.max(this.#host.clock.now(), this.#journal.lastAt);",
-    replace: "return this.#host.clock.now();",
+    file: "src/heart/log-time.js",
+    find: "return this.#last;",
+    replace: "return this.#clock.now();",
     seeds: 3000,
   },
   {

@@ -31,6 +31,7 @@ import { cannotOpen, closed, closedBeforeStored, Failing, journalFailed, paused 
 import { Flushes } from "./heart/flushes.js";
 import { Inspector } from "./heart/inspector.js";
 import { Loads } from "./heart/loads.js";
+import { LogTime } from "./heart/log-time.js";
 import type { EngineOptions } from "./options.js";
 import { Marks } from "./heart/marks.js";
 import { ownFolder, type OwnedFolder } from "./heart/owned-folder.js";
@@ -96,6 +97,7 @@ class Engine implements Heart {
   readonly #folder: OwnedFolder;
   readonly #pausing: Pausing;
   readonly #journal: Journal;
+  readonly #time: LogTime;
   readonly #cache: MemoryCache;
   readonly #reader: StoreReader;
   readonly #loads: Loads;
@@ -124,6 +126,7 @@ class Engine implements Heart {
     this.#folder = folder;
     this.#pausing = new Pausing(folder);
     this.#journal = journal;
+    this.#time = new LogTime(parts.host.clock, journal);
     this.#reader = reader;
     this.#cache = new MemoryCache({
       bytesMax: parts.options.cacheBytes,
@@ -138,7 +141,7 @@ class Engine implements Heart {
       clock: parts.host.clock,
       atOnceMax: parts.options.loadsMax,
       heldMs: parts.options.waitMs,
-      now: () => this.#logTime(),
+      now: () => this.#time.now(),
       reached: () => this.#side.reached,
       onMoved: () => this.#side.lookAgain(this.#writer),
     });
@@ -152,7 +155,7 @@ class Engine implements Heart {
     this.#side.onHold = (until) => this.#loads.hold(until);
     this.#marks = new Marks(journal);
     this.#ticks = new Ticks(parts.host.clock, () => {
-      this.#cache.expire(this.#logTime(), expiredPerTickMax);
+      this.#cache.expire(this.#time.now(), expiredPerTickMax);
       this.#side.watch(this.#pausing.on);
     });
     this.#drain = new Drain(parts.host.clock, (done) => this.whenStored(journal.accepted, done));
@@ -212,7 +215,7 @@ class Engine implements Heart {
   /** One try: all in one synchronous step, or nothing and what is missing. */
   #attempt<T>(work: (workspace: Workspace) => T, write: boolean, repeats = false): Executed<T> | NotYet {
     this.#repeats = repeats;
-    this.#now = this.#logTime();
+    this.#now = this.#time.now();
     this.#cache.seen = 0;
     const workspace = new Workspace(this.#resolve, this.#lookup, this.#now);
     let value: T;
@@ -275,7 +278,7 @@ class Engine implements Heart {
   }
 
   watch(key: Bytes): Watch {
-    return this.#cache.watch(this.#resolve(key).record, this.#logTime());
+    return this.#cache.watch(this.#resolve(key).record, this.#time.now());
   }
 
   whenKept(sequence: number, reached: Reached): void {
@@ -333,12 +336,12 @@ class Engine implements Heart {
       paused: this.#pausing.on,
       closing: this.#closing !== null,
       failure: this.#failing.error,
-      now: this.#logTime(),
+      now: this.#time.now(),
     });
   }
 
   async inspect(key: Bytes): Promise<Inspection> {
-    return (this.#inspector as Inspector).inspect(key, this.#side.stored, this.#logTime());
+    return (this.#inspector as Inspector).inspect(key, this.#side.stored, this.#time.now());
   }
 
   async pending(limit: number, after: string | null): Promise<QueuePage> {
@@ -378,11 +381,6 @@ class Engine implements Heart {
     await this.#folder.release();
     // That the journal has failed was said when it failed.
     if (failed !== null && this.#failing.error === null) throw failed.reason;
-  }
-
-  /** Log time never goes back, whatever the wall clock does. */
-  #logTime(): number {
-    return Math.max(this.#host.clock.now(), this.#journal.lastAt);
   }
 
   #assertOpen(): void {
