@@ -4,6 +4,7 @@ import type { WriteBehindError } from "../errors.js";
 import type { Status } from "../heart.js";
 import type { EngineOptions } from "../options.js";
 import type { Journal } from "../queue/journal/journal.js";
+import { withHint } from "./failures.js";
 import type { WriterSide } from "./writer-side.js";
 
 /** What status is made from. */
@@ -48,6 +49,7 @@ export function describeStatus(parts: StatusParts): Status {
 function stateOf({ failure, closing, paused, side }: StatusParts): Pick<Status, "state" | "reason"> {
   if (failure !== null) return { state: "broken", reason: failure.message };
   if (side.health.state === "broken") return { state: "broken", reason: side.health.error?.message ?? "unknown" };
+  if (side.unreadable !== null) return { state: "broken", reason: withHint(side.unreadable) };
   if (closing) return { state: "draining", reason: "stopping: what is pending is being written" };
   const stalled = side.stalled(paused);
   if (stalled !== null) return { state: "stalled", reason: stalled };
