@@ -113,7 +113,7 @@ export const operatorMutants: readonly Mutant[] = [
   {
     name: "says-drained",
     promise: 9,
-    file: "src/write-behind.js",
+    file: "src/heart/closing.js",
     find: "return { drained: changes === 0, pendingChanges: changes,",
     replace: "return { drained: true, pendingChanges: 0,",
     seeds: 300,

@@ -104,6 +104,11 @@ export interface CloseReport {
   readonly leftIn: string | null;
   /** Dead letters: they and what waits behind them are kept in the database, beside the data. */
   readonly deadLetters: number;
+  /**
+   * Whether a call into the database's driver does not return: then the process cannot exit before that does, but may
+   * be killed. Nothing is lost by it.
+   */
+  readonly hangs: boolean;
 }
 
 /** What `GET /api/status`, `wb.status()` and `write-behind status --json` give. Times are milliseconds. */

@@ -63,13 +63,17 @@ export interface WriterHandle {
   discardDeadLetters(ids: LetterIds, behind: boolean): Promise<readonly LetterOutcome[]>;
   /**
    * Finishes the run in hand and closes the store. What has not ended after `deadlineMs` is given up: the position in
-   * the store tells the next start what became of it.
+   * the store tells the next start what became of it. Resolves with false where its thread hangs in the store's driver
+   * and does not end: then the process cannot exit by itself.
    */
-  stop(deadlineMs?: number): Promise<void>;
+  stop(deadlineMs?: number): Promise<boolean>;
 }
 
 /** How long stopping waits for a run in hand unless told otherwise, in milliseconds. */
 export const stopDeadlineMs = 10_000;
+
+/** How long a thread may take to end after that; one that listens takes no time. Milliseconds. */
+export const endMs = 1000;
 
 /** Hands a report to its method. */
 export function tell(reports: WriterReports, report: WriterReport): void {
