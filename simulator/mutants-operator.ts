@@ -121,9 +121,9 @@ export const operatorMutants: readonly Mutant[] = [
   {
     name: "does-not-drain",
     promise: 9,
-    file: "src/write-behind.js",
-    find: "const willDrain = !this.#pausing.on",
-    replace: "const willDrain = false && !this.#pausing.on",
+    file: "src/heart/closing.js",
+    find: "const willDrain = !pausing.on",
+    replace: "const willDrain = false && !pausing.on",
     seeds: 1000,
   },
   {

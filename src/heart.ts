@@ -134,7 +134,11 @@ export interface Status {
     readonly accepted: string;
     readonly durable: string;
     readonly stored: string | null;
-    /** Up to here every commit was a past moment; null: no exception. */
+    /**
+     * Null: the database equals the cache at one past moment (promise 4), that of `stored`. Else something is parked,
+     * and this is the position before the oldest dead letter: up to it nothing is missing in the database, and what
+     * came later is there but for the dead letters and what waits behind them.
+     */
     readonly exactUpTo: string | null;
   };
   readonly writer: {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "@photostructure/sqlite";
 import { describe, expect, test } from "vitest";
 import type { Bytes } from "../src/bytes.js";
+import { statusText } from "../src/cli/status.js";
 import type { Events } from "../src/events.js";
 import type { Host } from "../src/host/host.js";
 import { nodeHost } from "../src/host/node-host.js";
@@ -89,6 +90,32 @@ async function letterOf(receipt: Receipt): Promise<string> {
 const text = expect.any(String) as string;
 
 describe("a change that the database refuses", () => {
+  test("up to where the database is a past moment is shown: before the oldest letter, also after a restart", async () => {
+    const { wb, db, data } = await lab();
+    await wb.set("a", "1");
+    await wb.flush();
+    const exact = (one: WriteBehind): string | null => one.status().queue.exactUpTo;
+    expect(exact(wb)).toBeNull();
+    const first = await letterOf(await wb.set("k", "bad"));
+    await wb.set("b", "2");
+    await letterOf(await wb.set("l", "bad"));
+    await letterOf(await wb.set("k", "bad"));
+    await wb.set("c", "3");
+    await wb.flush();
+    const [logId] = wb.status().queue.accepted.split(":");
+    expect(exact(wb)).toBe(`${logId}:${Number(first) - 1}`);
+    expect(statusText(wb.status())).toContain(`up to ${logId}:1; of what came later`);
+    await wb.close();
+    const next = await start(createStore({ file: db.file }), { data, ...slow }, patient);
+    expect(exact(next)).toBe(`${logId}:1`);
+    await next.discardDeadLetters([first], { behind: true });
+    expect(exact(next)).toBe(`${logId}:3`);
+    db.run(mending);
+    await next.retryDeadLetters("all");
+    expect(exact(next)).toBeNull();
+    expect(statusText(next.status())).not.toContain("exact");
+  });
+
   test("blocks nothing but itself, is read as it was written, and is named to whoever asks", async () => {
     const { wb, db } = await lab();
     await wb.set("k", "old");

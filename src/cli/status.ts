@@ -33,5 +33,7 @@ export function statusText({ state, reason, cache, queue, writer, store, deadLet
       "refused",
       `${counted(deadLetters.count, "dead letter")}, ${counted(deadLetters.waitingBehind, "change")} waiting behind (npx write-behind dead list)`,
     ]);
+  if (queue.exactUpTo !== null)
+    lines.push(["exact", `up to ${queue.exactUpTo}; of what came later the database lacks what it refuses`]);
   return columns(lines);
 }

@@ -39,6 +39,13 @@ export class Parked {
     return this.#records.get(record)?.letter ?? null;
   }
 
+  /** The sequence of the oldest letter; null where nothing is parked. */
+  get oldest(): number | null {
+    let oldest: number | null = null;
+    for (const { letter } of this.#records.values()) oldest = Math.min(oldest ?? Number(letter), Number(letter));
+    return oldest;
+  }
+
   /** Ids of the letters that hold these records or that they wait behind. */
   lettersOf(records: readonly Bytes[]): readonly string[] {
     return [...new Set(records.map((record) => this.letterOf(record)))].filter((id) => id !== null);

@@ -60,6 +60,7 @@ function stateOf({ failure, closing, paused, side }: StatusParts): Pick<Status, 
 function queueStatus({ journal, cache, side, options }: StatusParts): Status["queue"] {
   const waiting = journal.waitingAfter(side.stored);
   const pending = journal.accepted > side.stored;
+  const oldestLetter = side.parked.oldest;
   return {
     pendingChanges: side.pendingChanges,
     pendingRecords: cache.pendingRecords,
@@ -69,6 +70,6 @@ function queueStatus({ journal, cache, side, options }: StatusParts): Status["qu
     accepted: `${journal.logId}:${journal.accepted}`,
     durable: `${journal.logId}:${journal.durable}`,
     stored: side.positionText,
-    exactUpTo: null,
+    exactUpTo: oldestLetter === null ? null : `${journal.logId}:${oldestLetter - 1}`,
   };
 }
