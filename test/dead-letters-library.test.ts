@@ -90,6 +90,20 @@ async function letterOf(receipt: Receipt): Promise<string> {
 const text = expect.any(String) as string;
 
 describe("a change that the database refuses", () => {
+  test("a backup from before a discard: the next cold read finds it, and shows what is parked again", async () => {
+    const { wb, db, data } = await lab();
+    await wb.set("k", "old");
+    const id = await letterOf(await wb.set("k", "bad"));
+    const backup = join(data, "backup.db");
+    db.run(`VACUUM INTO '${backup}'`);
+    await wb.discardDeadLetters([id]);
+    const tables = ["kv", "field", "position", "dead_letters"].map((name) => `write_behind_${name}`);
+    const copies = tables.map((name) => `DELETE FROM ${name}; INSERT INTO ${name} SELECT * FROM backup.${name};`);
+    db.run(`DROP TRIGGER no_delete; ATTACH '${backup}' AS backup; BEGIN IMMEDIATE; ${copies.join("")} COMMIT;`);
+    expect(await wb.get("k")).toBe("bad");
+    expect(wb.status().deadLetters.count).toBe(1);
+  });
+
   test("up to where the database is a past moment is shown: before the oldest letter, also after a restart", async () => {
     const { wb, db, data } = await lab();
     await wb.set("a", "1");

@@ -299,7 +299,10 @@ export class World {
       random: this.dice,
       options: { ...optionsOfTests, ...options },
       paused,
-      report: (report) => this.reports.push(report),
+      report: (report) => {
+        // Told in between wherever the store is claimed: the mark of those who read.
+        if (report.type !== "generation") this.reports.push(report);
+      },
     });
   }
 

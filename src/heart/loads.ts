@@ -9,8 +9,7 @@ import type { InLog, MemoryCache, Place } from "../cache/memory-cache.js";
 import { contentBytes, type RecordValue } from "../change.js";
 import { WriteBehindError } from "../errors.js";
 import type { Clock } from "../host/host.js";
-import type { Position } from "../queue/queue.js";
-import { StoreError, storeErrorKind, type StoreReader } from "../store/store.js";
+import { StoreError, storeErrorKind, type ReachedMark, type StoreReader } from "../store/store.js";
 
 /** So much may be loaded for one command however small the cache is. */
 const commandBytesMin = 1024 * 1024;
@@ -30,8 +29,8 @@ export interface LoadsParts {
   readonly heldMs: number;
   /** Log time. */
   readonly now: () => number;
-  /** The position that the database must have reached for its rows to be true. */
-  readonly reached: () => Position | null;
+  /** What the database must have reached for its rows to be true. */
+  readonly reached: () => ReachedMark | null;
   /**
    * A read has seen that the database is not there any more: the writer is to see for itself, and to hold the loads.
    * False where it is known already that a person has to act.

@@ -10,6 +10,7 @@ import type { Reached } from "../heart.js";
 import type { Clock } from "../host/host.js";
 import type { Journal } from "../queue/journal/journal.js";
 import { positionText, type Position, type Waiting } from "../queue/queue.js";
+import type { ReachedMark } from "../store/store.js";
 import { ChangeCount } from "./change-count.js";
 import { isOfJournal, withHint } from "./failures.js";
 import { Parked } from "./parked.js";
@@ -58,6 +59,7 @@ export class WriterSide implements WriterReports {
   readonly #events: Emitter;
   readonly #waitsStored = new Waits();
   #position: Position | null = null;
+  #generation: number | undefined = undefined;
   /** What the store had when it was furthest: where it has to come again after it went back. */
   #furthest = 0;
   /** Why nothing will be stored any more by this instance. */
@@ -95,10 +97,11 @@ export class WriterSide implements WriterReports {
     return this.#changes.of(this.#journal.accepted - Math.max(this.stored, this.#journal.oldest() - 1));
   }
 
-  /** A position that the database has reached, as far as is known; null before the first commit. */
-  get reached(): Position | null {
+  /** What the database has reached, as far as is known; null before the first commit. */
+  get reached(): ReachedMark | null {
     const position = this.#position;
-    return position === null || position.sequence === this.#journal.base.sequence ? null : position;
+    if (position === null || position.sequence === this.#journal.base.sequence) return null;
+    return { ...position, generation: this.#generation };
   }
 
   get positionText(): string | null {
@@ -236,6 +239,10 @@ export class WriterSide implements WriterReports {
     this.#moveTo(position);
     this.#endBlindness();
     this.#firstOutcome?.(null);
+  }
+
+  generation(generation: number): void {
+    this.#generation = generation;
   }
 
   committed(position: Position, report: BatchReport, parked: ParkedReport | null): void {

@@ -141,6 +141,8 @@ export type WriterReport =
       readonly place: string;
       readonly parked: ParkedOverlay;
     }
+  /** What the store's generation is now. Told after the store was opened, and where parked groups have changed. */
+  | { readonly type: "generation"; readonly generation: number }
   /** `parked`: what this commit has parked, null where it was nothing. */
   | {
       readonly type: "committed";

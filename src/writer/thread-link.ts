@@ -165,6 +165,7 @@ export class WriterOnThread implements WriterHandle {
       case "retry":
       case "broken":
         return tell(this.#reports, { ...message, opening: message.opening && !this.#everOpen });
+      case "generation":
       case "committed":
       case "unparked":
       case "up":

@@ -23,6 +23,8 @@ export interface WriterReports extends QueueSide {
   opened(position: Position, kind: string, place: string, parked: ParkedOverlay): void;
   /** `parked`: what this commit has parked, null where it was nothing. */
   committed(position: Position, report: BatchReport, parked: ParkedReport | null): void;
+  /** The store's generation: one with a lower one has gone back, whatever its position says. */
+  generation?(generation: number): void;
   /** Some records are parked no longer: their rows are what the database says. */
   unparked(report: UnparkedReport): void;
   /** A try failed and will be made again in `delayMs`. `opening`: the store has not been open since the start. */
@@ -82,6 +84,8 @@ export function tell(reports: WriterReports, report: WriterReport): void {
       return reports.opened(report.position, report.kind, report.place, report.parked);
     case "committed":
       return reports.committed(report.position, report.report, report.parked);
+    case "generation":
+      return reports.generation?.(report.generation);
     case "unparked":
       return reports.unparked(report);
     case "retry":
