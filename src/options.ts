@@ -162,7 +162,7 @@ export const optionTable = {
     min: 1,
     max: 10_000,
     scope: "engine",
-    doc: "records that are read from the database at the same time",
+    doc: "records that are read from the database at the same time, fewer where they are large",
   },
   closeMs: { type: "ms", default: 10 * second, min: 0, max: hour, scope: "engine", doc: "how long stopping may drain" },
   store: {

@@ -48,7 +48,7 @@ test("close ends, says what is left and that the process cannot exit; the folder
   const watched: Host["threads"] = {
     start: (url, given) => {
       const thread = real.start<never, never>(url, given);
-      threads.push(thread as Thread<unknown, unknown>);
+      threads.push(thread);
       return thread;
     },
   };
