@@ -47,7 +47,7 @@ export class WriterSide implements WriterReports {
   kind = "unknown";
   place = "";
   health: StoreHealth;
-  readonly parked = new Parked();
+  readonly parked: Parked;
   readonly #changes = new ChangeCount();
   readonly #clock: Clock;
   readonly #journal: Journal;
@@ -78,6 +78,7 @@ export class WriterSide implements WriterReports {
     this.#watchdog = new Watchdog(clock, delayMs);
     this.#journal = journal;
     this.#cache = cache;
+    this.parked = new Parked(cache.bytesMax);
     this.#events = events;
     this.health = { state: "down", since: clock.now(), error: null, nextTryAt: null };
   }
