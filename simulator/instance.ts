@@ -160,7 +160,10 @@ export class Instance {
     this.#world.tell(() => `${invocation.client} gets ${code} for ${describe(invocation.operation)}`);
     // That the journal failed is said below, by whoever listens to it.
     if (code !== "JOURNAL_FAILED") {
-      this.#world.observe((checker) => checker.failed?.(invocation, code, this.#world.nowMs));
+      // For room behind dead letters nobody waits: only a person or a mended database makes some.
+      const atOnce = code === "QUEUE_FULL" && (error as WriteBehindError).message.includes("wait behind dead letter");
+      const told = atOnce ? `${code} at once` : code;
+      this.#world.observe((checker) => checker.failed?.(invocation, told, this.#world.nowMs));
     }
     done();
   }

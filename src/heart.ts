@@ -158,7 +158,16 @@ export interface Status {
     readonly nextTryAt: number | null;
   };
   /** Frames that the database refused, and changes that wait behind them. */
-  readonly deadLetters: { readonly count: number; readonly waitingBehind: number };
+  readonly deadLetters: {
+    readonly count: number;
+    /** Memory that the letters take, estimated. */
+    readonly bytes: number;
+    readonly waitingBehind: number;
+    /** Memory that what waits behind takes, estimated. */
+    readonly behindBytes: number;
+    /** Of each of the two: at so many no more may come behind, and the next letter stops the writer. */
+    readonly bytesMax: number;
+  };
 }
 
 /** What a write does to one record, as JSON. */

@@ -57,7 +57,7 @@ export const optionTable = {
     min: mb,
     max: 1024 * gb,
     scope: "engine",
-    doc: "memory for records; the keys of pending ones may exceed it, as many as `queueRecords` allows",
+    doc: "memory for records; the keys of pending ones may exceed it, as many as `queueRecords` allows; what waits behind dead letters may take as much again",
   },
   queueBytes: {
     type: "bytes",

@@ -245,6 +245,7 @@ class Engine implements Heart {
     if (workspace.hasMissing) return new NotYet(workspace, 0);
     const changes = write ? workspace.changes() : nothing;
     if (this.#store.limits !== undefined) checkSizes(changes, this.#store.limits);
+    this.#side.parked.checkRoom(changes);
     const body = bodyOf(changes, write && workspace.cleared);
     if (body === null) return { value, sequence: this.#cache.seen, frame: 0 };
     const bytes = frameBytes(body);
@@ -359,7 +360,6 @@ class Engine implements Heart {
       paused: this.#pausing.on,
       closing: this.#closing.begun,
       failure: this.#failing.error,
-      now: this.#time.now(),
     });
   }
 

@@ -36,7 +36,7 @@ async function world() {
     journal,
     cache: new MemoryCache({ bytesMax: kb, absentMs: 0, readable: () => 0 }),
     reader: { read: async () => [null], scan: () => Promise.reject(new Error("unused")), close: async () => {} },
-    parked: new Parked(),
+    parked: new Parked(2 ** 20),
     stored: () => stored,
     resolve: keyIsRecord,
   });

@@ -50,7 +50,7 @@ function setup(loadsMax: number, heldMs = 1000, value: RecordValue | null = null
   return { loads, asked };
 }
 
-const nothingParked = { records: new Map(), letters: 0, waitingBehind: 0 };
+const nothingParked = { records: new Map(), letters: 0, letterBytes: 0, waitingBehind: 0, behindBytes: 0 };
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 

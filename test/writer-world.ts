@@ -44,6 +44,7 @@ export const optionsOfTests: WriterOptions = {
   delayMs: 100,
   batchBytes: 1_000_000,
   batchRecords: 1000,
+  cacheBytes: 100_000_000,
   queueBytes: 1_000_000_000,
   retryMinMs: 100,
   retryMaxMs: 30_000,

@@ -16,7 +16,6 @@ export interface StatusParts {
   readonly paused: boolean;
   readonly closing: boolean;
   readonly failure: WriteBehindError | null;
-  readonly now: number;
 }
 
 /** The status of an instance. */
@@ -42,7 +41,7 @@ export function describeStatus(parts: StatusParts): Status {
       error: health.error?.message ?? null,
       nextTryAt: health.nextTryAt,
     },
-    deadLetters: { count: side.parked.count, waitingBehind: side.parked.waitingBehind },
+    deadLetters: deadLettersStatus(side.parked),
   };
 }
 
@@ -55,6 +54,11 @@ function stateOf({ failure, closing, paused, side }: StatusParts): Pick<Status, 
   if (stalled !== null) return { state: "stalled", reason: stalled };
   if (paused) return { state: "paused", reason: "paused by an operator; `resume` goes on" };
   return { state: "running", reason: null };
+}
+
+function deadLettersStatus({ totals, bytesMax }: WriterSide["parked"]): Status["deadLetters"] {
+  const { letters, letterBytes, waitingBehind, behindBytes } = totals;
+  return { count: letters, bytes: letterBytes, waitingBehind, behindBytes, bytesMax };
 }
 
 function queueStatus({ journal, cache, side, options }: StatusParts): Status["queue"] {

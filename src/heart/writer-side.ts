@@ -51,7 +51,7 @@ export class WriterSide implements WriterReports {
   health: StoreHealth;
   /** Why the writer cannot read the journal; null where it can. The database is not at fault then. */
   unreadable: PlainError | null = null;
-  readonly parked = new Parked();
+  readonly parked: Parked;
   readonly #changes = new ChangeCount();
   readonly #clock: Clock;
   readonly #journal: Journal;
@@ -83,6 +83,7 @@ export class WriterSide implements WriterReports {
     this.#watchdog = new Watchdog(clock, delayMs);
     this.#journal = journal;
     this.#cache = cache;
+    this.parked = new Parked(cache.bytesMax);
     this.#events = events;
     this.health = { state: "down", since: clock.now(), error: null, nextTryAt: null };
   }
