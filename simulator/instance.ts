@@ -17,6 +17,8 @@ export interface Surroundings {
   readonly nowMs: number;
   /** Whether nothing fails any more. */
   readonly isCalm: boolean;
+  /** Whether a promise is broken: nothing more is done. */
+  readonly isBroken: boolean;
   /** Asks every checker. */
   observe(look: (checker: Checker) => void): void;
   tell(words: () => string): void;
@@ -107,6 +109,8 @@ export class Instance {
     const { operation } = invocation;
     this.#working = invocation;
     this.#world.observe((checker) => checker.worked?.(invocation));
+    // Where work is begun again and again in no time, only this lets the world come to its end.
+    if (this.#world.isBroken) throw new Error("the world is over");
     invocation.at = workspace.now;
     invocation.outcome = expected(operation, model.newest, workspace.now);
     invocation.shows = Math.max(0, ...recordsOf(operation).map((record) => model.shownBy(record)));

@@ -61,6 +61,9 @@ export async function runWorld(seed: number, telling = false, plan: Plan | null 
 /** How long anything may take once all is calm, in milliseconds of virtual time. */
 const calmLimitMs = 1_000_000;
 
+/** After so many events it is asked whether there will be an end. */
+const askedEvents = 1000;
+
 /** How long the faults go on at the most. */
 const faultsLimitMs = 20_000;
 
@@ -122,6 +125,10 @@ class World implements Surroundings, Town, Fate, Stage {
 
   get engine(): EngineOptions {
     return this.options.engine;
+  }
+
+  get isBroken(): boolean {
+    return this.#failure !== null;
   }
 
   async run(): Promise<Result> {
@@ -341,6 +348,8 @@ class World implements Surroundings, Town, Fate, Stage {
       this.#awaited = null;
       came();
     }
-    return this.#done || this.#failure !== null;
+    const { count, nowMs } = this.machine.loop;
+    if (count % askedEvents === 0) this.observe((checker) => checker.happened?.(count, nowMs));
+    return this.#done || this.isBroken;
   }
 }

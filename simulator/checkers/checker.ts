@@ -86,6 +86,8 @@ export interface Checker {
   paused?(paused: boolean): void;
   closed?(closing: Closing): void;
   looked?(look: Look): void;
+  /** So many events have happened up to now. */
+  happened?(events: number, nowMs: number): void;
   atRest?(rest: Rest): void;
   /** The world is over, and nothing was broken. */
   over?(): void;
