@@ -224,7 +224,7 @@ export const mutants: readonly Mutant[] = [
     file: "src/cache/memory-cache.js",
     find: "#isPinned = (record) => this.#pins.size !== 0 && this.#pins.has(record);",
     replace: "#isPinned = () => false;",
-    seeds: 1000,
+    seeds: 300,
   },
   {
     name: "own-what-is-owned",
@@ -264,7 +264,7 @@ export const mutants: readonly Mutant[] = [
     file: "src/cache/in-place.js",
     find: "new Map(olderSet)",
     replace: "new Map()",
-    seeds: 10_000,
+    seeds: 1000,
   },
   {
     name: "dropped-merges-are-lost",
