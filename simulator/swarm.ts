@@ -24,6 +24,7 @@ export interface IncidentWeights {
   readonly look: number;
   readonly rival: number;
   readonly retryLetters: number;
+  readonly discardLetters: number;
 }
 
 /** How likely each kind of step is against the others, in the order of `stepKinds`. */
@@ -57,6 +58,8 @@ export interface WorldOptions {
   readonly crashes: CrashTemper & { readonly power: number };
   /** A file of the journal is damaged at the end. */
   readonly rots: boolean;
+  /** Who discards dead letters gives up what waits behind them as well. */
+  readonly givesUpBehind: boolean;
   readonly disk: Partial<DiskTemper>;
   readonly database: Partial<DatabaseTemper>;
 }
@@ -85,13 +88,14 @@ export function swarm(dice: Dice): WorldOptions {
     transactions: dice.pick([0, 0.1, 0.5]),
     steps: [5, 5, often(2), often(3), often(3), often(1), ends > 0 ? often(1) : 0, dice.chance(0.1) ? 0.2 : 0],
     incidentMs: dice.pick([5, 20, 100, 100_000]),
-    incidents: incidentWeights(often, fills, keepsAll),
+    incidents: incidentWeights(often, fills, keepsAll, ends === 0),
     crashes: {
       atStep: dice.pick([0, 0.003, 0.02]),
       whileOpening: dice.pick([0, 0, 0.003, 0.02]),
       power: dice.pick([0, 0.5, 1]),
     },
     rots: dice.chance(0.1),
+    givesUpBehind: dice.chance(0.3),
     disk: diskTemper(dice),
     database: databaseTemper(dice),
   };
@@ -119,7 +123,12 @@ function databaseTemper(dice: Dice): Partial<DatabaseTemper> {
 }
 
 /** What befalls a world, each of it in some worlds only. */
-function incidentWeights(often: (weight: number) => number, fills: boolean, keepsAll: boolean): IncidentWeights {
+function incidentWeights(
+  often: (weight: number) => number,
+  fills: boolean,
+  keepsAll: boolean,
+  lasts: boolean,
+): IncidentWeights {
   return {
     kill: often(3),
     losePower: often(3),
@@ -134,6 +143,8 @@ function incidentWeights(often: (weight: number) => number, fills: boolean, keep
     look: often(2),
     rival: often(0.3),
     retryLetters: often(0.5),
+    // The model has one history: a database that goes back behind a discard, or sweeps meanwhile, would need another.
+    discardLetters: lasts && !keepsAll ? often(3) : 0,
   };
 }
 
