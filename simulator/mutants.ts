@@ -264,7 +264,7 @@ export const mutants: readonly Mutant[] = [
     file: "src/cache/in-place.js",
     find: "new Map(olderSet)",
     replace: "new Map()",
-    seeds: 10_000,
+    seeds: 1000,
   },
   {
     name: "dropped-merges-are-lost",

@@ -86,7 +86,7 @@ export function swarm(dice: Dice): WorldOptions {
     refused: dice.pick([0, 0, 0.02, 0.2]),
     ttlMs: dice.pick([10, 100, 5000]),
     transactions: dice.pick([0, 0.1, 0.5]),
-    steps: [5, 5, often(2), often(3), often(3), often(1), ends > 0 ? often(1) : 0, dice.chance(0.1) ? 0.2 : 0],
+    steps: steps(dice, often, ends > 0),
     incidentMs: dice.pick([5, 20, 100, 100_000]),
     incidents: incidentWeights(often, fills, keepsAll, ends === 0),
     crashes: {
@@ -99,6 +99,14 @@ export function swarm(dice: Dice): WorldOptions {
     disk: diskTemper(dice),
     database: databaseTemper(dice),
   };
+}
+
+/** In some worlds hardly anything but hashes: merges on merges, whose base is in the database or only in the journal. */
+function steps(dice: Dice, often: (weight: number) => number, ends: boolean): readonly number[] {
+  const hashes = dice.chance(0.15);
+  const clear = dice.chance(0.1) ? 0.2 : 0;
+  if (hashes) return [5, 0.3, 0.3, 0, 10, often(2), ends ? often(1) : 0, clear];
+  return [5, 5, often(2), often(3), often(3), often(1), ends ? often(1) : 0, clear];
 }
 
 function diskTemper(dice: Dice): Partial<DiskTemper> {
