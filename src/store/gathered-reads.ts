@@ -5,13 +5,13 @@
 import type { Bytes } from "../bytes.js";
 import type { RecordValue } from "../change.js";
 import type { Clock } from "../host/host.js";
-import type { Position } from "../queue/queue.js";
+import type { ReachedMark } from "./store.js";
 
 type Values = readonly (RecordValue | null)[];
 
 interface Gathered {
   readonly records: readonly Bytes[];
-  readonly reached: Position | null;
+  readonly reached: ReachedMark | null;
   readonly resolve: (values: Values) => void;
   readonly reject: (error: Error) => void;
 }
@@ -19,16 +19,16 @@ interface Gathered {
 /** Gathers reads for one store. */
 export class GatheredReads {
   readonly #clock: Clock;
-  readonly #read: (records: readonly Bytes[], reached: Position | null) => Promise<Values>;
+  readonly #read: (records: readonly Bytes[], reached: ReachedMark | null) => Promise<Values>;
   #gathered: Gathered[] = [];
 
-  constructor(clock: Clock, read: (records: readonly Bytes[], reached: Position | null) => Promise<Values>) {
+  constructor(clock: Clock, read: (records: readonly Bytes[], reached: ReachedMark | null) => Promise<Values>) {
     this.#clock = clock;
     this.#read = read;
   }
 
   /** The rows of these records, in the order asked. */
-  read(records: readonly Bytes[], reached: Position | null): Promise<Values> {
+  read(records: readonly Bytes[], reached: ReachedMark | null): Promise<Values> {
     return new Promise((resolve, reject) => {
       this.#gathered.push({ records, reached, resolve, reject });
       if (this.#gathered.length === 1) this.#clock.soon(() => void this.#send());

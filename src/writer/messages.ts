@@ -13,15 +13,26 @@ import type { StoreDescriptor, TableSchema } from "../store/store.js";
 /** The options that the writer obeys. */
 export type WriterOptions = Pick<
   EngineOptions,
-  "delayMs" | "batchBytes" | "batchRecords" | "queueBytes" | "retryMinMs" | "retryMaxMs" | "deadLettersMax"
+  | "delayMs"
+  | "batchBytes"
+  | "batchRecords"
+  | "cacheBytes"
+  | "queueBytes"
+  | "retryMinMs"
+  | "retryMaxMs"
+  | "deadLettersMax"
 >;
 
 /** How much is parked in all. */
 export interface ParkedTotals {
   /** Dead letters: frames that the database has refused. */
   readonly letters: number;
+  /** Memory that they take, estimated. */
+  readonly letterBytes: number;
   /** Changes that wait behind them: one for each frame and parked record in it. */
   readonly waitingBehind: number;
+  /** Memory that those take, composed, estimated. */
+  readonly behindBytes: number;
 }
 
 /** What is parked of one record. */
@@ -143,6 +154,8 @@ export type WriterReport =
     }
   /** The tables of the routes, as the store has found them: told before `opened`, each time it was opened. */
   | { readonly type: "tables"; readonly tables: readonly TableSchema[] }
+  /** What the store's generation is now. Told after the store was opened, and where parked groups have changed. */
+  | { readonly type: "generation"; readonly generation: number }
   /** `parked`: what this commit has parked, null where it was nothing. */
   | {
       readonly type: "committed";

@@ -182,7 +182,7 @@ export class Writer {
     this.#lookAfresh = false;
     if (opened.tables !== undefined) this.#parts.report({ type: "tables", tables: opened.tables });
     this.#settle(opened, position);
-    this.#generation = opened.generation;
+    this.#claimed(opened.generation);
     this.#runs.canPark = opened.parked !== undefined;
     this.#troubles.opened();
     this.#setState("ready");
@@ -335,11 +335,10 @@ export class Writer {
 
   /** A commit that does not move the position. */
   async #commitHere(rows: Batch["rows"], parking: Batch["parking"], sweepUpTo: number | null): Promise<void> {
-    const to = this.#position();
-    const batch: Batch = { ...this.#claim(), to, clear: false, rows, frames: 0, sweepUpTo, parking };
+    const batch: Batch = { ...this.#claim(), to: this.#position(), clear: false, rows, frames: 0, sweepUpTo, parking };
     await this.#parts.store.commit(batch);
-    this.#known = { position: to, expected: to };
-    this.#generation = generationAfter(batch);
+    this.#known = { position: batch.to, expected: batch.to };
+    this.#claimed(generationAfter(batch));
   }
 
   // Failure and recovery.
@@ -374,6 +373,11 @@ export class Writer {
     });
     this.#state = state;
     if (state !== "running") for (const resolve of this.#pauses.splice(0)) resolve();
+  }
+
+  #claimed(generation: number): void {
+    if (generation !== this.#generation) this.#parts.report({ type: "generation", generation });
+    this.#generation = generation;
   }
 
   #claim(): { expected: Position | null; generation: number } {
