@@ -19,6 +19,8 @@ interface Doubt {
   readonly letters: readonly number[];
   /** The process that has heard of it, or that has begun without knowing. */
   heart: Heart | null;
+  /** A record that was written again is clean a little late: when all is stored that was accepted by then. */
+  until: number | null;
 }
 
 /** What was given up in one world, and who may not know it yet. */
@@ -73,7 +75,8 @@ export class GivenUp {
   opened(heart: Heart): void {
     this.#doubts.clear();
     if (heart.status().queue.stored !== null) return;
-    for (const record of this.#records) this.#doubts.set(record, { position: Infinity, letters: [], heart });
+    for (const record of this.#records)
+      this.#doubts.set(record, { position: Infinity, letters: [], heart, until: null });
   }
 
   /** Whether one of the records may be seen as it was before. */
@@ -89,10 +92,13 @@ export class GivenUp {
     return any;
   }
 
-  #isOver({ position, heart: knowing }: Doubt, heart: Heart, record: Bytes): boolean {
+  #isOver(doubt: Doubt, heart: Heart, record: Bytes): boolean {
     // What was committed later was told later.
-    const knows = knowing === heart || heart.stored > position;
-    return knows && heart.status().queue.stored !== null && heart.stored >= this.#model.lastChangeOf(record);
+    const knows = doubt.heart === heart || heart.stored > doubt.position;
+    if (!knows || heart.status().queue.stored === null) return false;
+    if (heart.stored < this.#model.lastChangeOf(record)) doubt.until = null;
+    else doubt.until ??= heart.accepted;
+    return doubt.until !== null && heart.stored >= doubt.until;
   }
 
   #isRetried(group: ParkedGroup, commit: Commit): boolean {
@@ -116,7 +122,7 @@ export class GivenUp {
     const records = recordsOf(group);
     for (const record of records) {
       this.#records.add(record);
-      this.#doubts.set(record, { position, letters: lettersOf(group), heart: null });
+      this.#doubts.set(record, { position, letters: lettersOf(group), heart: null, until: null });
     }
     return records;
   }

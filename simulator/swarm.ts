@@ -103,7 +103,7 @@ export function swarm(dice: Dice): WorldOptions {
   };
 }
 
-/** In some worlds hardly anything but hashes: merges on merges, whose base is in the database or only in the journal. */
+/** In some worlds hardly anything but hashes: merges on merges, whose base the database has or the journal. */
 function steps(dice: Dice, often: (weight: number) => number, ends: boolean, share: number): readonly number[] {
   const hashes = dice.chance(share);
   const clear = dice.chance(0.1) ? 0.2 : 0;
