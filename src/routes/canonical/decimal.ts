@@ -78,9 +78,10 @@ function round(given: DecimalNumber, scale: number): DecimalNumber {
   const kept = given.point + scale;
   const { digits, negative, point } = given;
   if (kept >= digits.length) return given;
-  if (kept < 0) return { negative: false, digits: "", point: 0, scale };
+  const up = kept >= 0 && (digits[kept] ?? "0") >= "5";
+  if (kept < 0 || (kept === 0 && !up)) return { negative: false, digits: "", point: 0, scale };
   const head = digits.slice(0, kept);
-  if ((digits[kept] ?? "0") < "5") return { negative: negative && head !== "", digits: head, point, scale };
+  if (!up) return { negative, digits: head, point, scale };
   let nines = 0;
   while (head[kept - 1 - nines] === "9") nines++;
   if (nines === kept) return { negative, digits: "1", point: point + 1, scale };

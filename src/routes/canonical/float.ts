@@ -33,7 +33,7 @@ function nearestFloat32(text: string): number {
   const double = Number(text);
   const nearest = Math.fround(double);
   const other = double + (double - nearest);
-  if (double === nearest || Math.fround(other) !== other) return nearest;
+  if (double === nearest || !Number.isFinite(other) || Math.fround(other) !== other) return nearest;
   const side = compareMagnitude(text, Math.abs(double));
   if (side === 0) return nearest;
   return Math.abs(nearest) > Math.abs(other) === side > 0 ? nearest : other;

@@ -3,7 +3,7 @@ import type { Bytes } from "../../bytes.js";
 import { WrongValue } from "./wrong-value.js";
 
 const canonicalInteger = /^(?:0|-?[1-9][0-9]*)$/;
-const anyInteger = /^([+-]?)0*([0-9]+)$/;
+const anyInteger = /^[+-]?[0-9]+$/;
 /** That many digits fit whatever they are. */
 const safeDigits = { 16: 4, 32: 9, 64: 18 } as const;
 const largest = { 16: "32767", 32: "2147483647", 64: "9223372036854775807" } as const;
@@ -18,12 +18,14 @@ export function integer(bits: 16 | 32 | 64, value: Bytes): Bytes | WrongValue {
 
 /** The same, or null for what is no integer or does not fit. */
 export function integerWithin(bits: 16 | 32 | 64, value: string): Bytes | null {
-  const parts = anyInteger.exec(value);
-  if (parts === null) return null;
-  const digits = parts[2] ?? "";
-  if (digits === "0") return "0" as Bytes;
-  const bound = parts[1] === "-" ? smallest[bits].slice(1) : largest[bits];
+  if (!anyInteger.test(value)) return null;
+  const negative = value.startsWith("-");
+  let start = negative || value.startsWith("+") ? 1 : 0;
+  while (value[start] === "0") start++;
+  const digits = value.slice(start);
+  if (digits === "") return "0" as Bytes;
+  const bound = negative ? smallest[bits].slice(1) : largest[bits];
   // Digits of the same number are ordered as their numbers are.
   if (digits.length > bound.length || (digits.length === bound.length && digits > bound)) return null;
-  return (parts[1] === "-" ? `-${digits}` : digits) as Bytes;
+  return (negative ? `-${digits}` : digits) as Bytes;
 }

@@ -7,6 +7,10 @@ import { WrongValue } from "./wrong-value.js";
 const depthMax = 1000;
 /** Numbers are written out without exponents: few bytes must not become very many. Doubles end at 1e308 and 5e-324. */
 const exponentMax = 400;
+/** Stays as it is, whatever a number may be. */
+const plainInteger = /^(?:0|-?[1-9][0-9]{0,99})$/;
+const quote = 0x22;
+const backslash = 0x5c;
 const loneSurrogate = /\p{Surrogate}/u;
 
 /**
@@ -42,9 +46,9 @@ function isDeeperThan(limit: number, value: Bytes): boolean {
 /** Behind the closing quote of the string that begins here; the end of the text where there is none. */
 function endOfString(value: Bytes, start: number): number {
   for (let at = start + 1; at < value.length; at++) {
-    const char = value[at];
-    if (char === "\\") at++;
-    else if (char === '"') return at + 1;
+    const code = value.charCodeAt(at);
+    if (code === backslash) at++;
+    else if (code === quote) return at + 1;
   }
   return value.length;
 }
@@ -71,7 +75,7 @@ class Rewriter {
     if (char === "{") return this.#object();
     if (char === "[") return this.#array();
     const token = this.#token();
-    return /^[-0-9]/.test(token) ? this.#number(token) : token;
+    return token === "true" || token === "false" || token === "null" ? token : this.#number(token);
   }
 
   #object(): Bytes {
@@ -84,24 +88,27 @@ class Rewriter {
       members.set(key, this.#value());
     }
     this.#at++;
-    const ordered = [...members].sort(([left], [right]) => (left < right ? -1 : 1));
-    return `{${ordered.map(([key, value]) => `${quoted(key)}:${value}`).join(",")}}` as Bytes;
+    let text = "";
+    for (const key of [...members.keys()].sort())
+      text += `${text === "" ? "{" : ","}${quoted(key)}:${members.get(key)}`;
+    return (text === "" ? "{}" : `${text}}`) as Bytes;
   }
 
   #array(): Bytes {
-    const items: Bytes[] = [];
+    // Put together with +, which copies nothing: joining would copy what is deep inside once for each level.
+    let text = "";
     this.#at++;
     while (this.#next() !== "]") {
       if (this.#next() === ",") this.#skip(",");
-      items.push(this.#value());
+      text += (text === "" ? "[" : ",") + this.#value();
     }
     this.#at++;
-    return `[${items.join(",")}]` as Bytes;
+    return (text === "" ? "[]" : `${text}]`) as Bytes;
   }
 
   /** The next character that is no space. */
   #next(): string | undefined {
-    while (" \t\r\n".includes(this.#source[this.#at] ?? "x")) this.#at++;
+    while (this.#source.charCodeAt(this.#at) <= 0x20) this.#at++;
     return this.#source[this.#at];
   }
 
@@ -125,11 +132,12 @@ class Rewriter {
   /** A number or a word. */
   #token(): Bytes {
     const start = this.#at;
-    while (/[-+.0-9A-Za-z]/.test(this.#source[this.#at] ?? "")) this.#at++;
+    while (isOfToken(this.#source.charCodeAt(this.#at))) this.#at++;
     return this.#source.slice(start, this.#at) as Bytes;
   }
 
   #number(token: Bytes): Bytes {
+    if (plainInteger.test(token)) return token;
     const exponent = Number(/[eE](.*)$/.exec(token)?.[1] ?? 0);
     if (Math.abs(exponent) > exponentMax) {
       this.#wrong ??= new WrongValue(`is JSON with an exponent beyond ${exponentMax}`);
@@ -140,6 +148,11 @@ class Rewriter {
     this.#wrong ??= new WrongValue(`is JSON with a number that ${number.why}`);
     return token;
   }
+}
+
+/** Digits, letters, point and signs: what a number or a word goes on with, and nothing that follows one. */
+function isOfToken(code: number): boolean {
+  return code > 0x2a && code !== 0x2c && code !== 0x5d && code !== 0x7d;
 }
 
 /** A string's content as JSON.stringify writes it. */

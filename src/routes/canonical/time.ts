@@ -9,7 +9,8 @@ import { WrongValue } from "./wrong-value.js";
 
 const datePattern = /^([0-9]{4})-([0-9]{2})-([0-9]{2})$/;
 const timePattern = /^([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:\.([0-9]+))?)?$/;
-const zonePattern = /(?:Z|([+-])([0-9]{2})(?::?([0-9]{2}))?)$/;
+const timestampPattern =
+  /^([0-9]{4})-([0-9]{2})-([0-9]{2})[T ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:\.([0-9]+))?)?(?:(Z)|([+-])([0-9]{2})(?::?([0-9]{2}))?)?$/;
 const wrongDay = "is not a day of the calendar between the years 0001 and 9999";
 const second = 1_000_000;
 const secondsOfADay = 86_400;
@@ -32,30 +33,32 @@ export function time(digits: number, value: Bytes): Bytes | WrongValue {
   const micros = roundTo(digits, microsOf(parts[4]), true);
   const carried = seconds + Math.floor(micros / second);
   if (carried >= secondsOfADay) return new WrongValue("rounds to 24:00:00");
-  return `${new Date(carried * 1000).toISOString().slice(11, 19)}${fractionText(micros % second)}` as Bytes;
+  if (micros === second) return `${new Date(carried * 1000).toISOString().slice(11, 19)}.000` as Bytes;
+  return `${parts[1]}:${parts[2]}:${parts[3] ?? "00"}${fractionText(micros)}` as Bytes;
 }
 
 /** `2026-11-24T21:43:18.120`; with a zone its offset is worked in, and it ends in Z. */
 export function timestamp(zone: boolean, digits: number, value: Bytes): Bytes | WrongValue {
-  const offset = value.length > 10 ? zonePattern.exec(value.slice(10)) : null;
-  const clock = value.slice(11, value.length - (offset?.[0].length ?? 0));
-  const day = datePattern.exec(value.slice(0, 10));
-  const parts = timePattern.exec(clock);
-  const seconds = parts === null ? null : secondsOfDay(Number(parts[1]), Number(parts[2]), Number(parts[3] ?? 0));
-  const between = value[10];
-  if (day === null || parts === null || seconds === null || (between !== "T" && between !== " ")) {
+  const parts = timestampPattern.exec(value);
+  const clock = parts === null ? null : secondsOfDay(Number(parts[4]), Number(parts[5]), Number(parts[6] ?? 0));
+  if (parts === null || clock === null) {
     if (rareTimestamp(zone, digits, value)) return value;
     return new WrongValue(`is not a time such as 2026-11-24T21:43:18.120${zone ? "Z" : ""}`);
   }
-  if (!inCalendar(day)) return new WrongValue(wrongDay);
-  if (zone && offset === null) return new WrongValue("has no zone at its end (Z, or an offset such as +02:00)");
-  if (!zone && offset !== null) return new WrongValue("has a zone at its end, and the column has none");
-  const ahead = offset === null ? 0 : offsetSeconds(offset);
+  if (!inCalendar(parts)) return new WrongValue(wrongDay);
+  const hasZone = parts[8] !== undefined || parts[9] !== undefined;
+  if (zone && !hasZone) return new WrongValue("has no zone at its end (Z, or an offset such as +02:00)");
+  if (!zone && hasZone) return new WrongValue("has a zone at its end, and the column has none");
+  const ahead = offsetSeconds(parts[9], Number(parts[10]), Number(parts[11] ?? 0));
   if (ahead === null) return new WrongValue("has an offset beyond 15:59");
-  const at = secondsSince1970(Number(day[1]), Number(day[2]), Number(day[3])) + seconds - ahead;
-  return timestampText(at, roundTo(digits, microsOf(parts[4]), at >= secondsAt2000), zone);
+  const at = secondsSince1970(Number(parts[1]), Number(parts[2]), Number(parts[3])) + clock - ahead;
+  const micros = roundTo(digits, microsOf(parts[7]), at >= secondsAt2000);
+  if (ahead !== 0 || micros === second) return timestampText(at, micros, zone);
+  const minute = `${parts[1]}-${parts[2]}-${parts[3]}T${parts[4]}:${parts[5]}`;
+  return `${minute}:${parts[6] ?? "00"}${fractionText(micros)}${zone ? "Z" : ""}` as Bytes;
 }
 
+/** The same moment in UTC, after an offset or a rounded second has moved it. */
 function timestampText(seconds: number, micros: number, zone: boolean): Bytes | WrongValue {
   const text = new Date((seconds + Math.floor(micros / second)) * 1000).toISOString();
   // ISO years of other lengths begin with a sign, and there is no year 0 in a database.
@@ -67,12 +70,10 @@ function inCalendar(parts: RegExpExecArray): boolean {
   return parts[1] !== "0000" && isDay(Number(parts[1]), Number(parts[2]), Number(parts[3]));
 }
 
-function offsetSeconds(offset: RegExpExecArray): number | null {
-  if (offset[1] === undefined) return 0;
-  const hours = Number(offset[2]);
-  const minutes = Number(offset[3] ?? 0);
+function offsetSeconds(sign: string | undefined, hours: number, minutes: number): number | null {
+  if (sign === undefined) return 0;
   if (hours > offsetHoursMax || minutes > 59) return null;
-  return (offset[1] === "-" ? -1 : 1) * (hours * 3600 + minutes * 60);
+  return (sign === "-" ? -1 : 1) * (hours * 3600 + minutes * 60);
 }
 
 /** Microseconds of the digits after a second's point; more than six are rounded as PostgreSQL does it: half to even. */
