@@ -14,7 +14,7 @@ export interface KindOfColumn {
 export const labels = ["new", "paid", "sent", "ü x"] as const;
 
 const some = (from: string, minLength: number, maxLength: number): fc.Arbitrary<string> =>
-  fc.string({ unit: fc.constantFrom(...from), minLength, maxLength });
+  fc.string({ unit: fc.constantFrom(...Array.from(from)), minLength, maxLength });
 const row = (...parts: fc.Arbitrary<string>[]): fc.Arbitrary<string> => fc.tuple(...parts).map((each) => each.join(""));
 const maybe = (value: fc.Arbitrary<string>): fc.Arbitrary<string> => fc.oneof(fc.constant(""), value);
 const between = (min: number, max: number, width: number): fc.Arbitrary<string> =>
@@ -48,13 +48,15 @@ const decimals = fc.oneof(
   fc.constantFrom("NaN", "Infinity", "-Infinity", "nan", "inf", "+Infinity"),
 );
 
+/** More than toExponential has by itself; all that most floats have. */
+const digitsOfExact = 100;
 /** What lies halfway between two floats of 32 bits, and next to it. */
 const halves = fc
   .tuple(fc.float({ noNaN: true, noDefaultInfinity: true }), fc.constantFrom("", "1", "000001", "less"))
   .map(([float, end]) => {
     const bits = new Int32Array(Float32Array.of(float).buffer);
     const next = new Float32Array(Int32Array.of((bits[0] ?? 0) + 1).buffer)[0] ?? 0;
-    const [mantissa = "", power = ""] = ((float + next) / 2).toExponential(100).split("e");
+    const [mantissa = "", power = ""] = ((float + next) / 2).toExponential(digitsOfExact).split("e");
     const half = mantissa.replace(/0+$/, "");
     return `${end === "less" ? half.replace(/[1-9]$/, (last) => `${Number(last) - 1}9`) : half + end}e${power}`;
   });

@@ -1,4 +1,7 @@
-/** What a column of SQLite with NUMERIC affinity makes of a text: https://www.sqlite.org/datatype3.html#type_affinity. Pure. */
+/**
+ * What a column of SQLite with NUMERIC affinity makes of a text. Pure.
+ * https://www.sqlite.org/datatype3.html#type_affinity
+ */
 import type { Bytes } from "../../bytes.js";
 import { integerWithin } from "./integer.js";
 import { text } from "./text.js";

@@ -1,4 +1,4 @@
-/** Binary floating point numbers as text: the shortest decimal that means the same number, as JavaScript writes it. Pure. */
+/** Binary floating point numbers: the shortest decimal that means the same number, as JavaScript writes it. Pure. */
 import type { Bytes } from "../../bytes.js";
 import { readDecimal } from "./decimal.js";
 import { WrongValue } from "./wrong-value.js";

@@ -7,10 +7,10 @@ import { rareDate, rareTimestamp } from "./rare-time.js";
 import { isDay, secondsOfDay, secondsSince1970 } from "./calendar.js";
 import { WrongValue } from "./wrong-value.js";
 
-const datePattern = /^([0-9]{4})-([0-9]{2})-([0-9]{2})$/;
-const timePattern = /^([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:\.([0-9]+))?)?$/;
+const datePattern = /^(\d{4})-(\d\d)-(\d\d)$/;
+const timePattern = /^(\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?$/;
 const timestampPattern =
-  /^([0-9]{4})-([0-9]{2})-([0-9]{2})[T ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:\.([0-9]+))?)?(?:(Z)|([+-])([0-9]{2})(?::?([0-9]{2}))?)?$/;
+  /^(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?(?:(Z)|([+-])(\d\d)(?::?(\d\d))?)?$/;
 const wrongDay = "is not a day of the calendar between the years 0001 and 9999";
 const second = 1_000_000;
 const secondsOfADay = 86_400;
