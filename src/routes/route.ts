@@ -71,14 +71,25 @@ export const columnInKey = `{${anyColumn}}`;
 
 const ofTheTable = ["columns", "expiresAt", "cacheTtl", "onDelete", "reload", "warm"] as const;
 
-const text = z.string({ error: "must be a text" }).min(1, { error: "is empty" });
+interface Wrong {
+  readonly wrong: string;
+}
+
+const text = z
+  .string({ error: ({ input }) => (input === undefined || input === null ? "is missing" : "must be a text") })
+  .min(1, { error: "is empty" });
 const flag = z.boolean({ error: "must be true or false" });
 
+/** Left out, or empty in a file: the default. */
+function orElse<Out, Default>(schema: z.ZodType<Out>, value: Default): z.ZodType<Out | Default> {
+  return schema.nullish().transform((given) => given ?? value);
+}
+
 /** A value that a function reads, which says what is wrong as a sentence without its end. */
-function readBy<Out extends object>(read: (given: string) => Out | { readonly wrong: string }): z.ZodType<Out> {
+function readBy<Out extends object>(read: (given: string) => Out | Wrong): z.ZodType<Exclude<Out, Wrong>> {
   return text.transform((given, context) => {
     const made = read(given);
-    if (!("wrong" in made)) return made;
+    if (!("wrong" in made)) return made as Exclude<Out, Wrong>;
     context.issues.push({ code: "custom", message: made.wrong, input: given });
     return z.NEVER;
   });
@@ -106,17 +117,18 @@ const shape = z.strictObject(
       return "wrong" in name ? name : { text: tableText(name) };
     }).nullish(),
     store: z.literal("none", { error: "can only be none" }).nullish(),
-    column: text.nullish(),
-    columns: z.array(text, { error: "must be a list of names" }).nullish(),
-    expiresAt: text.nullish(),
-    cacheTtl: time.nullish(),
-    onDelete: z
-      .union([z.literal("delete"), z.strictObject({ set: marks })], {
+    column: orElse(text, null),
+    columns: orElse(z.array(text, { error: "must be a list of names" }), null),
+    expiresAt: orElse(text, null),
+    cacheTtl: orElse(time, null),
+    onDelete: orElse<OnDelete, "delete">(
+      z.union([z.literal("delete"), z.strictObject({ set: marks })], {
         error: 'must be "delete" or { set: { column: value } }',
-      })
-      .nullish(),
-    reload: flag.nullish(),
-    warm: flag.nullish(),
+      }),
+      "delete",
+    ),
+    reload: orElse(flag, false),
+    warm: orElse(flag, false),
   },
   { error: (issue) => (issue.code === "unrecognized_keys" ? undefined : "must be a map with key and table") },
 );
@@ -126,20 +138,21 @@ const names = Object.keys(shape.shape);
 export function parseRoutes(
   given: unknown,
 ): { readonly routes: readonly RouteSpec[] } | { readonly problems: readonly string[] } {
-  if (!Array.isArray(given)) return { problems: ["they must be a list"] };
+  if (!Array.isArray(given)) return { problems: ["it must be a list of routes"] };
   const problems: string[] = [];
   const routes: RouteSpec[] = [];
+  const patterns: Pattern[] = [];
   const tables = new Set<string>();
   for (const [at, route] of given.entries()) {
-    const read = readRoute(route, at, tables);
-    if ("problems" in read) problems.push(...read.problems);
+    const { key, table, read } = readRoute(route, at, tables);
+    if (Array.isArray(read)) problems.push(...read);
     else routes.push(read);
-  }
-  for (const [at, { pattern }] of routes.entries()) {
-    const other = routes.slice(0, at).find((one) => mayOverlap(one.pattern, pattern));
-    if (other?.pattern.text === pattern.text) problems.push(`two routes have the key ${pattern.text}: take one out`);
-    else if (other !== undefined)
-      problems.push(`a key may match both ${other.pattern.text} and ${pattern.text}: make them differ`);
+    if (table !== null) tables.add(table);
+    if (key === null) continue;
+    const other = patterns.find((pattern) => mayOverlap(pattern, key));
+    if (other?.text === key.text) problems.push(`two routes have the key ${key.text}: take one out`);
+    else if (other !== undefined) problems.push(`a key may match both ${other.text} and ${key.text}: make them differ`);
+    patterns.push(key);
   }
   return problems.length > 0 ? { problems } : { routes };
 }
@@ -153,30 +166,44 @@ export function readRoutes(given: unknown): readonly RouteSpec[] {
   });
 }
 
-/** `tables`: those of the routes before; this one's is added. */
-function readRoute(given: unknown, at: number, tables: Set<string>): RouteSpec | { readonly problems: string[] } {
-  const parsed = shape.safeParse(given);
-  const raw: Readonly<Record<string, unknown>> = typeof given === "object" && given !== null ? { ...given } : {};
-  const who = typeof raw["key"] === "string" && raw["key"] !== "" ? `the route ${raw["key"]}` : `route ${at + 1}`;
+/** A route and what of it concerns others: its pattern and table, where these are right. */
+interface Read {
+  readonly key: Pattern | null;
+  readonly table: string | null;
+  /** The route, or everything that is wrong with it. */
+  readonly read: RouteSpec | string[];
+}
+
+/** `tables`: those of the routes before. */
+function readRoute(given: unknown, at: number, tables: ReadonlySet<string>): Read {
+  const isMap = typeof given === "object" && given !== null && !Array.isArray(given);
+  const raw: Readonly<Record<string, unknown>> = isMap ? { ...given } : {};
+  const key = shape.shape.key.safeParse(raw["key"]).data ?? null;
   const table = shape.shape.table.safeParse(raw["table"]).data?.text ?? null;
+  const parsed = shape.safeParse(given);
   const wrong = [
     ...(parsed.error?.issues ?? []).flatMap(sentencesOf),
-    ...(Object.keys(raw).length === 0 ? [] : contradictions(raw, table !== null && tables.has(table))),
+    ...(isMap ? contradictions(raw, table !== null && tables.has(table)) : []),
   ];
-  if (table !== null) tables.add(table);
-  if (wrong.length > 0 || parsed.data === undefined) return { problems: wrong.map((what) => `${who}: ${what}`) };
-  const { key: pattern, column, columns, expiresAt, cacheTtl, onDelete, reload, warm } = parsed.data;
-  const columnOfKey = table !== null && pattern.names.includes(anyColumn) ? columnInKey : null;
+  if (wrong.length === 0 && parsed.data !== undefined) return { key, table, read: specOf(parsed.data) };
+  const who = typeof raw["key"] === "string" && raw["key"] !== "" ? `the route ${raw["key"]}` : `route ${at + 1}`;
+  return { key, table, read: wrong.map((what) => `${who}: ${what}`) };
+}
+
+function specOf({ key: pattern, column, ...of }: z.infer<typeof shape>): RouteSpec {
+  const table = of.table?.text ?? null;
+  const inKey = table !== null && pattern.names.includes(anyColumn);
+  const { columns, expiresAt, cacheTtl: cacheTtlMs, onDelete, reload, warm } = of;
   return {
     pattern,
     table,
-    column: columnOfKey ?? column ?? null,
-    columns: columns ?? null,
-    expiresAt: expiresAt ?? null,
-    cacheTtlMs: cacheTtl ?? null,
-    onDelete: onDelete ?? "delete",
-    reload: reload ?? false,
-    warm: warm ?? false,
+    column: inKey ? columnInKey : column,
+    columns,
+    expiresAt,
+    cacheTtlMs,
+    onDelete,
+    reload,
+    warm,
   };
 }
 
@@ -196,23 +223,30 @@ function sentencesOf(issue: z.core.$ZodIssue): string[] {
 /** What its parts are to each other; a part that is wrong by itself does not hide it. */
 function contradictions(raw: Readonly<Record<string, unknown>>, isKnown: boolean): string[] {
   const has = (name: string): boolean => raw[name] !== undefined && raw[name] !== null;
-  const pattern = typeof raw["key"] === "string" ? parsePattern(raw["key"]) : null;
-  const placeholders = pattern !== null && "names" in pattern ? pattern.names : null;
   const said = ofTheTable.filter(has);
-  const are = said.length === 1 ? "is" : "are";
-  const wrong: string[] = [];
-  if (!has("table") && !has("store")) wrong.push("it needs a table, or store: none");
-  if (has("table") && has("store")) wrong.push("it has a table and store: none; leave one of them out");
-  if (!has("table") && has("store")) {
+  if (!has("table")) {
+    if (!has("store")) return ["it needs a table, or store: none"];
     const useless = ["column", ...said].filter(has);
-    if (useless.length > 0) wrong.push(`leave ${useless.join(", ")} out: with store: none there is no table`);
+    return useless.length === 0 ? [] : [`leave ${useless.join(", ")} out: with store: none there is no table`];
   }
-  if (has("column") && placeholders?.includes(anyColumn) === true)
-    wrong.push(`it has {${anyColumn}} in its key and a column besides; leave one of them out`);
-  if (has("table") && placeholders?.every((name) => name === anyColumn) === true)
+  const wrong = keyContradictions(raw["key"], raw["column"] ?? null);
+  if (has("store")) wrong.push("it has a table and store: none; leave one of them out");
+  if (isKnown && said.length > 0)
+    wrong.push(
+      `${said.join(", ")} ${said.length === 1 ? "is" : "are"} said by the first route of a table, by no other`,
+    );
+  return wrong;
+}
+
+function keyContradictions(key: unknown, column: unknown): string[] {
+  const pattern = typeof key === "string" ? parsePattern(key) : null;
+  if (pattern === null || "wrong" in pattern) return [];
+  const wrong: string[] = [];
+  if (column === columnInKey) wrong.push(`column cannot be ${columnInKey}: the placeholder belongs into the key`);
+  else if (column !== null && pattern.names.includes(anyColumn))
+    wrong.push(`it has ${columnInKey} in its key and a column besides; leave one of them out`);
+  if (pattern.names.every((name) => name === anyColumn))
     wrong.push("its key has no placeholder for the key of the row, such as {id}");
-  if (has("table") && isKnown && said.length > 0)
-    wrong.push(`${said.join(", ")} ${are} said by the first route of a table, and by no other`);
   return wrong;
 }
 
