@@ -94,10 +94,10 @@ function cascadeWarnings({ schema, route }: TableFacts, facts: readonly TableFac
 }
 
 function cascadeWarning({ name }: TableSchema, { columns, table, onDelete }: Reference, ttlMs: number | null): string {
-  const what = onDelete === "cascade" ? "are deleted" : `get another ${columns.join(", ")}`;
+  const what = onDelete === "cascade" ? "deletes" : `changes ${columns.join(", ")} in`;
   const seen =
     ttlMs === null
       ? `the cache does not see that: set cacheTtl for ${name}, delete the rows of ${name} first, or let the reference refuse`
       : `the cache sees that when cacheTtl (${ttlMs} ms) is over`;
-  return `rows of ${name} ${what} by the database when the row of ${table} goes that they refer to; ${seen}`;
+  return `when a row of ${table} goes, the database ${what} the rows of ${name} that refer to it; ${seen}`;
 }
