@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { planOf, type Checked } from "../src/routes/check.js";
 import { readRoutes, type Route } from "../src/routes/route.js";
 import type { TableSchema } from "../src/routes/table.js";
-import { tableOf } from "./routes-kit.js";
+import { tableOf } from "./found-tables.js";
 
 const user: Route = { key: "user:{id}", table: "users" };
 
@@ -39,6 +39,16 @@ describe("what fits", () => {
     expect(table?.marks).toMatchObject([{ column: { name: "gone" }, value: "now" }]);
     expect(table?.keyColumns.map(({ name }) => name)).toEqual(["id"]);
   });
+
+  test.each([
+    ["until: any?", { expiresAt: "until" }],
+    ["until: integer?", { expiresAt: "until" }],
+    ["gone: integer?", { onDelete: { set: { gone: "now" } } }],
+    ["gone: any?", { onDelete: { set: { gone: "now" } } }],
+    ["gone: date?", { onDelete: { set: { gone: "now" } } }],
+    ["gone: boolean=", { onDelete: { set: { gone: true } } }],
+    ["gone: text?", { onDelete: { set: { gone: "yes" } } }],
+  ])("the column %j for %j", (column, route) => expect(said(checkUsers([column], route))).toEqual(nothing));
 
   test("the fields are those that `columns` lists, in the order of the table", () => {
     const checked = checkUsers(["a: text?", "b: text?", "c: text?"], { columns: ["c", "a"] });
@@ -177,7 +187,7 @@ describe("what does not fit", () => {
     ],
     [
       "marks that are none",
-      checkUsers(["gone: boolean", "at: integer?", "until: integer?", "n: integer?", "t: timestamptz", "p: point?"], {
+      checkUsers(["gone: boolean", "at: smallint?", "until: integer?", "n: integer?", "t: timestamptz", "p: point?"], {
         expiresAt: "until",
         onDelete: { set: { id: 1, nothing: 1, gone: true, at: "now", until: 1, n: "one", t: "now", p: 1 } },
       }),
@@ -185,7 +195,7 @@ describe("what does not fit", () => {
         "the route user:{id}: onDelete: id is in the key of users: name another column",
         "the route user:{id}: onDelete: the table users has no column nothing; it has id, gone, at, until, n, t, p",
         "the route user:{id}: onDelete: gone (boolean) of users must take NULL or have a default, which says that a row is not deleted",
-        "the route user:{id}: onDelete: now needs a column that holds a time, and at (integer) of users does not: give a value that the column takes",
+        "the route user:{id}: onDelete: now needs a column for a time, or an integer of 64 bits (milliseconds since 1970), and at (smallint) of users is neither: give a value that the column takes",
         "the route user:{id}: onDelete: until is named by expiresAt, too: name another column",
         expect.stringContaining('the route user:{id}: onDelete: "one" for n (integer) of users ') as string,
         "the route user:{id}: onDelete: t (timestamptz) of users must take NULL, which says that a row is not deleted",

@@ -10,7 +10,7 @@ import { readRoutes, type Route } from "../src/routes/route.js";
 import type { TableSchema } from "../src/routes/table.js";
 import type { StoreDescriptor } from "../src/store/store.js";
 import { inFolder, run } from "./cli-process.js";
-import { tableOf } from "./routes-kit.js";
+import { tableOf } from "./found-tables.js";
 
 type NamedModule = { readonly place: string; readonly descriptor: StoreDescriptor };
 

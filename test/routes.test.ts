@@ -8,7 +8,7 @@ import { planOf } from "../src/routes/check.js";
 import { fillPattern, matchKey, mayOverlap, parsePattern, type Pattern } from "../src/routes/pattern.js";
 import { fingerprintOf, parseRoutes, parseTableName, readRoutes, type Route } from "../src/routes/route.js";
 import type { Plan } from "../src/routes/plan.js";
-import { tableOf } from "./routes-kit.js";
+import { tableOf } from "./found-tables.js";
 
 function patternOf(text: string): Pattern {
   const pattern = parsePattern(text);
@@ -89,7 +89,7 @@ describe("patterns", () => {
   });
 
   test("two patterns overlap exactly where some key is of both", () => {
-    const segments = ["", ..."ab", "aa", "ab", "ba", "bb", "aaa", "aab", "aba", "abb", "baa", "bab", "bba", "bbb"];
+    const segments = ["", "a", "b", "aa", "ab", "ba", "bb", "aaa", "aab", "aba", "abb", "baa", "bab", "bba", "bbb"];
     const keys = [...segments, ...segments.flatMap((one) => segments.map((two) => `${one}:${two}`))] as Bytes[];
     const small = patternText.filter((text) => !text.includes("é") && text.split(":").length <= 2);
     fc.assert(

@@ -206,6 +206,12 @@ function partProblems({ schema, route }: TableFacts, name: string): string[] {
   return [];
 }
 
+/** Times, also as databases without a type for them have them: numbers, or whatever looks like a time. */
+function holdsTime(type: ColumnType): boolean {
+  if (type.kind === "integer") return type.bits === 64;
+  return ["date", "time", "timestamp", "affinity"].includes(type.kind);
+}
+
 function expiresAtProblems(facts: TableFacts): string[] {
   const { schema, route } = facts;
   if (route.expiresAt === null) return [];
@@ -213,8 +219,12 @@ function expiresAtProblems(facts: TableFacts): string[] {
   const column = columnNamed(schema, route.expiresAt);
   if (problems.length === 0 && column !== null) {
     const { type } = column;
-    const fits = type.kind === "timestamp" ? type.digits >= 3 : type.kind === "integer" && type.bits === 64;
-    if (!fits)
+    if (
+      !holdsTime(type) ||
+      type.kind === "date" ||
+      type.kind === "time" ||
+      (type.kind === "timestamp" && type.digits < 3)
+    )
       problems.push(
         `${shown(column)} of ${schema.name} cannot say when a row ends: make it a timestamp with milliseconds, ` +
           "or an integer of 64 bits (milliseconds since 1970)",
@@ -240,8 +250,11 @@ function markProblems(facts: TableFacts): string[] {
 function markValueProblems(schema: TableSchema, column: Column, value: string | number | boolean): string[] {
   const of = `${shown(column)} of ${schema.name}`;
   if (value === "now") {
-    if (!["date", "time", "timestamp"].includes(column.type.kind))
-      return [`now needs a column that holds a time, and ${of} does not: give a value that the column takes`];
+    if (!holdsTime(column.type))
+      return [
+        `now needs a column for a time, or an integer of 64 bits (milliseconds since 1970), and ${of} is neither: ` +
+          "give a value that the column takes",
+      ];
     return column.nullable ? [] : [`${of} must take NULL, which says that a row is not deleted`];
   }
   if (column.type.kind === "unknown") return [`${of} is of a type that is left alone: name another column`];

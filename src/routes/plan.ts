@@ -99,7 +99,9 @@ function addressIn(route: Planned, table: MappedTable, key: Bytes, values: reado
 }
 
 function fieldNamed(table: MappedTable, key: Bytes, name: Bytes): Bytes {
-  if (table.fields.has(name)) return name;
+  // Not the part of the key: it would keep the whole key in memory.
+  const field = table.fieldNames.get(textOfBytes(name));
+  if (field === name) return field;
   throw new WriteBehindError("BAD_VALUE", `${keyText(key)}: ${table.whyNoField(textOfBytes(name))}`, {
     hint: `fields are ${[...table.fieldNames.keys()].join(", ")}`,
   });
