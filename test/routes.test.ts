@@ -306,6 +306,18 @@ describe("the plan", () => {
     }
   });
 
+  test("a column is found by its name's bytes: what is not UTF-8 is no other way to write it", () => {
+    const made = planOf(
+      readRoutes([{ key: "odd:{id}:{column}", table: "odd" }]),
+      [tableOf("odd", ["id: integer", "\ufffd: text?"])],
+      "store",
+    );
+    if (!("plan" in made)) throw new Error(made.problems.join());
+    const { plan: odd } = made;
+    expect(odd.resolve(bytesOfText("odd:1:\ufffd"))).toMatchObject({ field: bytesOfText("\ufffd") });
+    expect(() => odd.resolve("odd:1:\xff" as Bytes)).toThrow("is no field");
+  });
+
   test("keys of no route are refused where that was asked for", () => {
     const closed = planFor(routes, "refuse");
     expect(() => closed.resolve("else" as Bytes)).toThrow('"else" matches no route');

@@ -31,7 +31,7 @@ export async function checkTables(flags: Flags): Promise<ExitCode> {
   return exitCodes.done;
 }
 
-/** Looks at the tables of these routes. Throws with everything that does not fit, and a StoreError without a database. */
+/** Looks at the tables of these routes. Throws with all that does not fit, and a StoreError without a database. */
 export async function fittingTables(
   { place, descriptor }: Pick<NamedStore, "place" | "descriptor">,
   { routes, unrouted }: Asked,

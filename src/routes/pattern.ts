@@ -78,7 +78,7 @@ export function mayOverlap(a: Pattern, b: Pattern): boolean {
 type Segment = readonly [fixed: string] | readonly [start: string, end: string];
 
 function segmentsOf({ literals }: Pattern): Segment[] {
-  // No byte is this character, so it stands for the placeholders. In bytes: text that is not UTF-8 would be alike there.
+  // No byte is this character, so it stands for the placeholders. In bytes: half a character is no text.
   return literals
     .join(placeholder)
     .split(separator)
