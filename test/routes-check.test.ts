@@ -301,6 +301,11 @@ describe("what works and may surprise", () => {
         "when a row of users goes, the database changes user in the rows of orders that refer to it; the cache sees that when cacheTtl (5000 ms) is over",
       ],
     ],
+    [
+      "types that are left alone, where the fields are listed",
+      checkUsers(["p: point?", "a: text?"], { columns: ["a"] }),
+      [],
+    ],
     ["a reference that refuses", check([user, order], users, orders("refuse")), []],
     ["a reference to a table without a route", check([order], orders("cascade")), []],
     [

@@ -371,6 +371,28 @@ describe("the plan", () => {
     );
   });
 
+  test("what leads to the own tables is the name of no row", () => {
+    const piece = fc.oneof(
+      fc.constantFrom("user", "views", "likes", "order", "o", "session", "of", "x", "{column}", "1", "", ":", ":", ":"),
+      valueInKey,
+    );
+    const anyKey = fc.array(piece, { maxLength: 7 }).map((pieces) => pieces.join("") as Bytes);
+    fc.assert(
+      fc.property(anyKey, (key) => {
+        try {
+          const { record, table, cacheOnly } = plan.resolve(key);
+          if (table !== null || cacheOnly) return;
+          expect(record).toBe(key);
+          expect(plan.rowOf(record)).toBeNull();
+          expect(plan.isCacheOnly(record)).toBe(false);
+        } catch (error) {
+          if (!(error instanceof WriteBehindError)) throw error;
+        }
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
   test("a record leads to its row, and as a key to itself, or to the column that its table's first route names", () => {
     fc.assert(
       fc.property(keys, ({ key, row }) => {

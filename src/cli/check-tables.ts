@@ -103,7 +103,7 @@ function tableLines(
 ): [string, string][] {
   const lines: [string, string][] = of.map(({ pattern, column }) => [pattern.text, namedBy(column)]);
   lines.push(["key", keyColumns.map(shown).join(", ")]);
-  lines.push(["fields", [...fields.values()].map(fieldText).join(", ")]);
+  lines.push(["fields", fields.size === 0 ? "none" : [...fields.values()].map(fieldText).join(", ")]);
   if (expiresAt !== null) lines.push(["ends", `by ${shown(expiresAt)}`]);
   if (route.onDelete !== "delete") lines.push(["deleted", `by ${marksText(route.onDelete)}`]);
   if (route.cacheTtlMs !== null) lines.push(["cached", `for ${route.cacheTtlMs} ms after it was read`]);

@@ -64,7 +64,7 @@ export function tableProblems(facts: TableFacts): readonly string[] {
 export function tableWarnings({ schema, routes, route, fields }: TableFacts): readonly string[] {
   const warnings: string[] = [];
   const alone = schema.columns.filter(({ type }) => type.kind === "unknown").map(shown);
-  if (alone.length > 0)
+  if (alone.length > 0 && route.columns === null)
     warnings.push(`the table ${schema.name}: of a type that is left alone, so no field: ${alone.join(", ")}`);
   const behind = [
     ...(schema.hasTriggers ? ["triggers"] : []),
