@@ -53,7 +53,7 @@ export const errorCodes = {
   },
   ROUTE_MISMATCH: {
     means: "a route does not fit the schema or the pending changes",
-    remedy: "correct the route (this version has none)",
+    remedy: "the message names all that does not fit; `write-behind check --store URL --routes FILE` says it again",
   },
   WRONG_TYPE: {
     means: "the record holds a hash where a string is needed, or the other way round; nothing was changed",

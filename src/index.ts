@@ -24,6 +24,7 @@ export type { JsonHandle } from "./library/json-handle.js";
 export type { DeadLettersOptions, WriteBehind } from "./library/library.js";
 export type { Receipt, SetOptions } from "./library/receipt.js";
 export { writeBehind, type WriteBehindOptions } from "./library/open.js";
+export type { OnDelete, Route } from "./routes/route.js";
 export { sqlite } from "./store/sqlite/index.js";
 export { memoryStore } from "./store/memory/memory-store.js";
 export type { Transaction } from "./library/transaction.js";

@@ -4,7 +4,10 @@
  */
 
 /** How an option is written. `bytes` takes 64mb, `ms` takes 100, 100ms, 5s; both are numbers in here. */
-export type OptionSpec = NumberSpec | ChoiceSpec | TextSpec | FlagSpec;
+export type OptionSpec = ValueSpec | RoutesSpec;
+
+/** An option with one value. */
+export type ValueSpec = NumberSpec | ChoiceSpec | TextSpec | FlagSpec;
 
 /** What every option says about itself. */
 interface AnySpec {
@@ -42,6 +45,12 @@ export interface FlagSpec extends AnySpec {
   readonly default: boolean;
 }
 
+/** Routes: a list in the library and in the file; a flag and a variable name a file with such a list. */
+export interface RoutesSpec extends AnySpec {
+  readonly type: "routes";
+  readonly default: readonly never[];
+}
+
 /** `engine`: library and `serve`. `serve`: the server only. */
 export type Scope = "engine" | "serve";
 
@@ -64,7 +73,7 @@ const bytesIn = {
 const msIn = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /** Checks one given value against its line of the table. Secrets are never repeated in a problem. */
-export function parseOption(spec: OptionSpec, given: unknown): Parsed {
+export function parseOption(spec: ValueSpec, given: unknown): Parsed {
   switch (spec.type) {
     case "text":
       return parseText(given);
@@ -140,9 +149,10 @@ export function formatNumber(type: NumberSpec["type"], value: number): string {
   return type === "ms" ? `${value}ms` : String(value);
 }
 
-/** The value of an option as a person writes it; `none` for null. */
-export function formatOption(spec: OptionSpec, value: number | string | boolean | null): string {
-  if (value === null) return "none";
+/** The default of an option as a person writes it; `none` for null. */
+export function formatDefault(spec: OptionSpec): string {
+  const value = spec.default;
+  if (value === null || spec.type === "routes") return "none";
   return typeof value === "number" && "min" in spec ? formatNumber(spec.type, value) : String(value);
 }
 

@@ -5,6 +5,7 @@
 import { WriteBehindError } from "./errors.js";
 import { formatNumber, nearest, parseOption, type OptionSpec } from "./options-parse.js";
 import { defaultOptions, optionTable, type EngineOptions, type OptionName, type Options } from "./options.js";
+import { parseRoutes } from "./routes/route.js";
 
 /** One place where options are written. `spell` gives an option's name as it is written there. */
 export interface OptionSource {
@@ -61,8 +62,8 @@ export function resolveNames<Name extends OptionName>(
   for (const name of names) {
     const source = sources.find(({ given }) => given[name] !== undefined);
     if (source === undefined) continue;
-    const parsed = parseOption(optionTable[name], source.given[name]);
-    if ("problem" in parsed) problems.push(`${source.spell(name)} ${parsed.problem}`);
+    const parsed = readOption(name, source);
+    if ("problem" in parsed) problems.push(parsed.problem);
     else options[name] = parsed.value;
   }
   if (problems.length > 0) throw configError(problems);
@@ -119,9 +120,9 @@ function resolveFrom(sources: readonly OptionSource[], scope: "engine" | "serve"
         continue;
       }
       const name = key as OptionName;
-      const parsed = parseOption(optionTable[name], value);
+      const parsed = readOption(name, source);
       spelled[name] = source.spell(name);
-      if ("problem" in parsed) problems.push(`${spelled[name]} ${parsed.problem}`);
+      if ("problem" in parsed) problems.push(parsed.problem);
       else options[name] = parsed.value;
     }
   }
@@ -129,6 +130,20 @@ function resolveFrom(sources: readonly OptionSource[], scope: "engine" | "serve"
     problems.push(...crossChecks(options as unknown as Options, (name) => spelled[name] ?? name, scope));
   if (problems.length > 0) throw configError(problems);
   return (scope === "engine" ? engineOnly(options) : options) as unknown as Options;
+}
+
+/** One option from one place, or the whole sentence on what is wrong with it. */
+function readOption(name: OptionName, { given, spell }: OptionSource): { value: unknown } | { problem: string } {
+  const spec: OptionSpec = optionTable[name];
+  if (spec.type === "routes") {
+    const read = parseRoutes(given[name]);
+    if ("routes" in read) return { value: read.routes };
+    const [first = "", ...more] = read.problems;
+    if (more.length === 0) return { problem: `${spell(name)}: ${first}` };
+    return { problem: `${spell(name)}:\n${read.problems.map((problem) => `    - ${problem}`).join("\n")}` };
+  }
+  const parsed = parseOption(spec, given[name]);
+  return "problem" in parsed ? { problem: `${spell(name)} ${parsed.problem}` } : parsed;
 }
 
 function unknown(key: string, source: OptionSource, scope: "engine" | "serve"): string {

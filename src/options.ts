@@ -4,6 +4,7 @@
  * reads one value, options-resolve.ts puts the places together.
  */
 import type { OptionSpec } from "./options-parse.js";
+import type { RouteSpec } from "./routes/route.js";
 
 const kb = 1024;
 const mb = 1024 * kb;
@@ -164,6 +165,14 @@ export const optionTable = {
     scope: "engine",
     doc: "records that are read from the database at the same time, fewer where they are large",
   },
+  routes: { type: "routes", default: [], scope: "engine", doc: "which keys go to which table (docs/guide/tables.md)" },
+  unrouted: {
+    type: "choice",
+    of: ["store", "refuse"],
+    default: "store",
+    scope: "engine",
+    doc: "what is done with keys that match no route: kept in the own tables, or refused",
+  },
   closeMs: { type: "ms", default: 10 * second, min: 0, max: hour, scope: "engine", doc: "how long stopping may drain" },
   store: {
     type: "text",
@@ -216,7 +225,9 @@ type ValueOf<Spec> = Spec extends { type: "choice"; of: readonly (infer Choice)[
       : string
     : Spec extends { type: "flag" }
       ? boolean
-      : number;
+      : Spec extends { type: "routes" }
+        ? readonly RouteSpec[]
+        : number;
 
 /** A name of an option. */
 export type OptionName = keyof Table;

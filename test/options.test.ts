@@ -34,7 +34,8 @@ describe("the table", () => {
     expect(optionEntries().length).toBeLessThanOrEqual(40);
     for (const [name, spec] of optionEntries()) {
       expect(spec.doc.length, name).toBeGreaterThan(10);
-      if (spec.default !== null) expect(parseOption(spec, spec.default), name).toEqual({ value: spec.default });
+      if (spec.default !== null && spec.type !== "routes")
+        expect(parseOption(spec, spec.default), name).toEqual({ value: spec.default });
     }
     expect(resolveOptions([])).toEqual(defaultOptions());
   });
@@ -98,6 +99,7 @@ describe("units", () => {
   test("whatever is given, the result is in the limits or a problem", () => {
     fc.assert(
       fc.property(fc.constantFrom(...optionEntries()), fc.anything(), ([, spec], given) => {
+        if (spec.type === "routes") return;
         const parsed = parseOption(spec, given);
         if ("problem" in parsed) return;
         if ("min" in spec) {
@@ -249,6 +251,34 @@ describe("serve", () => {
   test("one port for two is refused", () => {
     expect(failure(() => resolveOptions([flagSource({ port: 8380 })])).message).toContain("both 8380");
     expect(resolveOptions([flagSource({ port: 0, adminPort: 0 })])).toMatchObject({ port: 0, adminPort: 0 });
+  });
+});
+
+describe("routes", () => {
+  const routes = [{ key: "user:{id}", table: "users", cacheTtl: "60s" }];
+
+  test("are read, in the library and in a file of options", () => {
+    const read = resolveEngineOptions({ routes, unrouted: "refuse" });
+    expect(read).toMatchObject({ unrouted: "refuse", routes: [{ table: "users", column: null, cacheTtlMs: 60_000 }] });
+    expect(resolveOptions([fileSource("wb.yaml", { routes })]).routes).toEqual(read.routes);
+    expect(resolveEngineOptions({})).toMatchObject({ routes: [], unrouted: "store" });
+  });
+
+  test("everything that is wrong with them is said beside what else is wrong", () => {
+    const wrong = [{ key: "a:{id}", tabel: "users" }, { key: "b" }];
+    const { message } = failure(() => resolveEngineOptions({ routes: wrong, delayMs: "soon" }));
+    expect(message.split("\n")).toEqual([
+      "2 options are wrong:",
+      "  - routes:",
+      '    - the route a:{id}: "tabel" is nothing that a route has; did you mean table?',
+      "    - the route a:{id}: it needs a table, or store: none",
+      "    - the route b: it needs a table, or store: none",
+      expect.stringContaining("delayMs is"),
+    ]);
+    expect(failure(() => resolveEngineOptions({ routes: "routes.yaml" })).message).toBe(
+      "routes: it must be a list of routes",
+    );
+    expect(failure(() => resolveEngineOptions({ unrouted: "drop" })).message).toContain("store, refuse");
   });
 });
 

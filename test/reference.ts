@@ -5,7 +5,7 @@ import { replyOfError } from "../src/commands/reply.js";
 import { statusOf } from "../src/dashboard/admin.js";
 import { routes } from "../src/dashboard/routes.js";
 import { errorCodes, WriteBehindError, type ErrorCode } from "../src/errors.js";
-import { formatNumber, formatOption, type OptionSpec } from "../src/options-parse.js";
+import { formatNumber, formatDefault, type OptionSpec } from "../src/options-parse.js";
 import { flagOf, optionEntries, variableOf } from "../src/options-resolve.js";
 
 const made = "<!-- Made from the tables in the code (test/reference.ts). Do not edit. -->";
@@ -13,6 +13,7 @@ const made = "<!-- Made from the tables in the code (test/reference.ts). Do not 
 function limits(spec: OptionSpec): string {
   if ("min" in spec) return `${formatNumber(spec.type, spec.min)} to ${formatNumber(spec.type, spec.max)}`;
   if (spec.type === "choice") return spec.of.map((word) => `\`${word}\``).join(", ");
+  if (spec.type === "routes") return "a list, in a flag and a variable the file with it";
   return spec.type === "flag" ? "true, false" : "text";
 }
 
@@ -23,7 +24,7 @@ function optionRows(scope: OptionSpec["scope"]): string[] {
     "|---|---|---|---|---|---|",
     ...rows.map(([name, spec]) => {
       const flag = spec.alias === undefined ? `\`${flagOf(name)}\`` : `\`${flagOf(name)}\`, \`--${spec.alias}\``;
-      return `| \`${name}\` | ${flag} | \`${variableOf(name)}\` | ${formatOption(spec, spec.default)} | ${limits(spec)} | ${spec.doc} |`;
+      return `| \`${name}\` | ${flag} | \`${variableOf(name)}\` | ${formatDefault(spec)} | ${limits(spec)} | ${spec.doc} |`;
     }),
   ];
 }

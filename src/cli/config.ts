@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { Option, type Command } from "commander";
 import { parse } from "yaml";
 import { WriteBehindError } from "../errors.js";
-import { formatOption, type OptionSpec } from "../options-parse.js";
+import { formatDefault, type OptionSpec } from "../options-parse.js";
 import {
   fileSource,
   flagOf,
@@ -50,43 +50,63 @@ export function addSomeFlags(command: Command, texts: Partial<Record<OptionName,
   return command;
 }
 
+const placeholders: Readonly<Record<string, string>> = { bytes: "size", ms: "time", routes: "file" };
+
 function flagsOf(name: OptionName, spec: OptionSpec): string {
   const flag = spec.alias === undefined ? flagOf(name) : `--${spec.alias}, ${flagOf(name)}`;
   if (spec.type === "flag") return flag;
-  return `${flag} <${spec.type === "bytes" ? "size" : spec.type === "ms" ? "time" : spec.type}>`;
+  return `${flag} <${placeholders[spec.type] ?? spec.type}>`;
 }
 
 function description(spec: OptionSpec): string {
   const choices = spec.type === "choice" ? ` (${spec.of.join(", ")})` : "";
-  return spec.default === null ? spec.doc : `${spec.doc}${choices} (default ${formatOption(spec, spec.default)})`;
+  return spec.default === null || spec.type === "routes"
+    ? spec.doc
+    : `${spec.doc}${choices} (default ${formatDefault(spec)})`;
 }
 
 /** All options of `serve`, resolved and checked. */
 export function serveOptions(flags: Flags): Options {
-  return asUsage(() => resolveOptions(sources(flags)));
+  return asUsage(() => resolveOptions(sources(flags, true)));
 }
 
 /** Some options, for a verb that talks to a server. */
 export function someOptions<Name extends OptionName>(flags: Flags, names: readonly Name[]): Pick<Options, Name> {
-  return asUsage(() => resolveNames(sources(flags), names));
+  return asUsage(() =>
+    resolveNames(
+      sources(
+        flags,
+        names.some((name) => name === "routes"),
+      ),
+      names,
+    ),
+  );
 }
 
-function sources(flags: Flags): OptionSource[] {
+/** `withRoutes`: the file that --routes or its variable names is read, too. */
+function sources(flags: Flags, withRoutes: boolean): OptionSource[] {
   const file = flags["config"] ?? process.env["WRITE_BEHIND_CONFIG"];
   const own = Object.fromEntries(Object.entries(flags).filter(([name]) => !otherFlags.includes(name)));
-  const given = [flagSource(own), variableSource(process.env, otherVariables)];
+  const given = [flagSource(own), variableSource(process.env, otherVariables)].map((source) =>
+    withRoutes ? routesRead(source) : source,
+  );
   return typeof file === "string" ? [...given, fileSource(file, readYaml(file))] : given;
 }
 
-function readYaml(file: string): unknown {
+function routesRead(source: OptionSource): OptionSource {
+  const file = source.given["routes"];
+  if (typeof file !== "string") return source;
+  const routes = readYaml(file, `${source.spell("routes")} names a YAML file with a list of routes`) ?? [];
+  const spell = (name: OptionName): string => (name === "routes" ? `routes in ${file}` : source.spell(name));
+  return { ...source, given: { ...source.given, routes }, spell };
+}
+
+function readYaml(file: string, hint = "--config and WRITE_BEHIND_CONFIG name a YAML file with options"): unknown {
   try {
     return parse(readFileSync(file, "utf8"));
   } catch (error) {
-    throw new CliError(
-      exitCodes.usage,
-      `the file ${file} cannot be read: ${error instanceof Error ? error.message : String(error)}`,
-      "--config and WRITE_BEHIND_CONFIG name a YAML file with options",
-    );
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new CliError(exitCodes.usage, `the file ${file} cannot be read: ${reason}`, hint);
   }
 }
 

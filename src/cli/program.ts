@@ -142,16 +142,21 @@ function addSend(program: Command, end: (code: ExitCode) => void): void {
 function addJournalVerbs(program: Command, end: (code: ExitCode) => void): void {
   const dataFlag = { data: "the folder (default ./write-behind-data)" };
   const storeFlag = { store: "the database: sqlite:FILE (default write-behind.db in the folder)" };
-  addSomeFlags(
-    verb(
-      program,
-      "check",
-      "read a journal from end to end, beside its database, and say what is in it; changes nothing",
-    ),
-    { ...dataFlag, ...storeFlag },
-  ).action(async (flags: Flags) => {
-    const { check } = await import("./check.js");
-    end(await check(flags));
+  const routesFlag = { routes: "YAML file with routes, to be held against the tables of the database" };
+  const checked =
+    "--data DIR: read a journal from end to end, beside its database, and say what is in it; " +
+    "--store URL --routes FILE without --data: hold the routes against the tables; changes nothing";
+  addSomeFlags(verb(program, "check", checked), { ...dataFlag, ...storeFlag, ...routesFlag }).action(
+    async (flags: Flags) => {
+      const isOfTables = flags["data"] === undefined && (flags["store"] ?? flags["routes"]) !== undefined;
+      if (isOfTables) end(await (await import("./check-tables.js")).checkTables(flags));
+      else end(await (await import("./check.js")).check(flags));
+    },
+  );
+  addSomeFlags(verb(program, "sql", "print the statements that make the own tables; runs none of them"), {
+    ...storeFlag,
+  }).action(async (flags: Flags) => {
+    await (await import("./sql.js")).sql(flags);
   });
   const description = "start a folder anew at the database's position, and say what is given up";
   addSomeFlags(verb(program, "adopt", description), { ...dataFlag, ...storeFlag })

@@ -46,5 +46,5 @@ function fileShown(file: string, data: string): string {
 /** The same as one line of JSON, for programs that start a server. */
 export function startJson(started: Started): string {
   const { host, port, adminUrl, data, store, durability } = started;
-  return `${JSON.stringify({ redis: { host, port }, admin: adminUrl, data, store, durability, pid: process.pid })}\n`;
+  return `${JSON.stringify({ redis: { host, port }, admin: adminUrl, data, store: { kind: store.kind, file: store.file }, durability, pid: process.pid })}\n`;
 }

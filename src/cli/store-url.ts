@@ -1,5 +1,7 @@
 /** What `--store` takes: the database as a URL. */
 import { isAbsolute, join, resolve } from "node:path";
+import { sqlite } from "../store/sqlite/index.js";
+import type { StoreDescriptor } from "../store/store.js";
 import { CliError, exitCodes } from "./exit.js";
 
 /** A database that was named. */
@@ -7,11 +9,14 @@ export interface NamedStore {
   readonly kind: "sqlite";
   /** An absolute path. */
   readonly file: string;
+  /** For people: the file. */
+  readonly place: string;
+  readonly descriptor: StoreDescriptor;
 }
 
 /** The database of a `--store` URL; without one, write-behind.db in the data folder. */
 export function namedStore(url: string | null, data: string): NamedStore {
-  if (url === null) return { kind: "sqlite", file: resolve(join(data, "write-behind.db")) };
+  if (url === null) return sqliteIn(resolve(join(data, "write-behind.db")));
   const file = /^sqlite:(?:\/\/(?=\/))?(.+)$/s.exec(url)?.[1];
   if (file === undefined) {
     // Only the kind is repeated: the rest of a URL may hold a password.
@@ -19,5 +24,9 @@ export function namedStore(url: string | null, data: string): NamedStore {
     const what = kind === undefined ? "--store is no URL" : `--store: there is no database of the kind ${kind}`;
     throw new CliError(exitCodes.usage, what, "--store sqlite:FILE, for example --store sqlite:./app.db");
   }
-  return { kind: "sqlite", file: isAbsolute(file) ? file : resolve(file) };
+  return sqliteIn(isAbsolute(file) ? file : resolve(file));
+}
+
+function sqliteIn(file: string): NamedStore {
+  return { kind: "sqlite", file, place: file, descriptor: sqlite({ file }) };
 }

@@ -4,11 +4,14 @@ import { nodeHost } from "../host/node-host.js";
 import { WriteBehind } from "./library.js";
 import type { EngineOptions } from "../options.js";
 import { resolveEngineOptions } from "../options-resolve.js";
+import type { Route } from "../routes/route.js";
 import type { Store, StoreDescriptor } from "../store/store.js";
 import { openHeart } from "../write-behind.js";
 
 /** What `writeBehind` takes: the store, and any of the options (docs/reference/options.md). */
-export interface WriteBehindOptions extends Partial<EngineOptions> {
+export interface WriteBehindOptions extends Partial<Omit<EngineOptions, "routes">> {
+  /** Which keys go to which table. */
+  readonly routes?: readonly Route[];
   /** The database: `sqlite({ file })`, or a store of your own. */
   readonly store: Store | StoreDescriptor;
 }

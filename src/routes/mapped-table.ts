@@ -1,4 +1,4 @@
-/** A table that routes map: what the columns of its rows are to a record. Made by check.ts, which finds what is wrong. */
+/** A table that routes map: what the columns of a row are to a record. Made by check.ts, which finds what is amiss. */
 import { bytesOfText, type Bytes } from "../bytes.js";
 import type { Column } from "./column.js";
 import { fillPattern, type Pattern } from "./pattern.js";

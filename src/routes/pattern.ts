@@ -26,10 +26,7 @@ export function parsePattern(text: string): Pattern | { readonly wrong: string }
   if (names.includes("")) return { wrong: "a placeholder has no name" };
   const twice = names.find((name, at) => names.indexOf(name) !== at);
   if (twice !== undefined) return { wrong: `{${twice}} is in it twice` };
-  const between = literals.slice(1, -1);
-  if (between.some((literal) => !literal.startsWith(separator) && !literal.endsWith(separator)))
-    return { wrong: `between two placeholders there must be a "${separator}"` };
-  if (between.some((literal) => literal === ""))
+  if (literals.slice(1, -1).some((literal) => !literal.includes(separator)))
     return { wrong: `between two placeholders there must be a "${separator}"` };
   return { text, literals: literals.map(bytesOfText), names };
 }
@@ -70,46 +67,47 @@ export function fillPattern({ literals }: Pattern, values: readonly string[]): B
   return key as Bytes;
 }
 
-/**
- * Whether a key may be of both patterns. Exact for patterns whose placeholders fill whole segments; where one shares its
- * segment with text it may say yes where no key is of both, never no where one is.
- */
+/** Whether some key is of both patterns. Exact. */
 export function mayOverlap(a: Pattern, b: Pattern): boolean {
   const left = segmentsOf(a);
   const right = segmentsOf(b);
   return left.length === right.length && left.every((segment, at) => segmentsMeet(segment, right[at] as Segment));
 }
 
-/** What is between two `:`; `start` and `end` surround placeholders, where there are any. */
-interface Segment {
-  readonly start: string;
-  readonly end: string;
-  readonly open: boolean;
+/** What is between two `:`. With a placeholder in it (there is one at the most) it is what surrounds that. */
+type Segment = readonly [fixed: string] | readonly [start: string, end: string];
+
+function segmentsOf({ literals }: Pattern): Segment[] {
+  // No byte is this character, so it stands for the placeholders. In bytes: half a character is no text.
+  return literals
+    .join(placeholder)
+    .split(separator)
+    .map((segment) => segment.split(placeholder) as unknown as Segment);
 }
 
-function segmentsOf({ text }: Pattern): Segment[] {
-  // A name may hold the separator: it is out of the way first.
-  return text
-    .replaceAll(/\{[^{}]*\}/g, "{}")
-    .split(separator)
-    .map((segment) => {
-      const open = segment.includes("{}");
-      return {
-        start: open ? segment.slice(0, segment.indexOf("{}")) : segment,
-        end: open ? segment.slice(segment.lastIndexOf("{}") + 2) : "",
-        open,
-      };
-    });
-}
+const placeholder = "\u0100";
 
 function segmentsMeet(a: Segment, b: Segment): boolean {
-  if (!a.open && !b.open) return a.start === b.start;
-  if (!a.open) return segmentsMeet(b, a);
-  if (!b.open)
-    return b.start.startsWith(a.start) && b.start.endsWith(a.end) && b.start.length > a.start.length + a.end.length;
-  return (
-    (a.start.startsWith(b.start) || b.start.startsWith(a.start)) && (a.end.endsWith(b.end) || b.end.endsWith(a.end))
-  );
+  if (a.length === 1) return b.length === 1 ? a[0] === b[0] : fits(a[0], b);
+  if (b.length === 1) return fits(b[0], a);
+  // The longer start, one byte, the longer end: such a segment is of both.
+  return (a[0].startsWith(b[0]) || b[0].startsWith(a[0])) && (a[1].endsWith(b[1]) || b[1].endsWith(a[1]));
+}
+
+function fits(fixed: string, [start, end]: readonly [string, string]): boolean {
+  return fixed.startsWith(start) && fixed.endsWith(end) && fixed.length > start.length + end.length;
+}
+
+/**
+ * The pattern in which one placeholder stands as it is written: the name of a record whose keys all name one column of
+ * it. Every key of it is of the pattern, too.
+ */
+export function withoutPlaceholder(pattern: Pattern, name: string): Pattern {
+  const at = pattern.names.indexOf(name);
+  if (at === -1) return pattern;
+  const { literals, names } = pattern;
+  const joined = `${literals[at] as string}${bytesOfText(`{${name}}`)}${literals[at + 1] as string}` as Bytes;
+  return { ...pattern, literals: literals.toSpliced(at, 2, joined), names: names.toSpliced(at, 1) };
 }
 
 /** A key for people, in a message. */

@@ -2,8 +2,8 @@
  * Routes and the tables that were found, put together: which key leads where. The side that answers clients and the
  * store make the same plan of the same things, so both know a record's row. Pure.
  */
-import type { Address } from "../address.js";
-import { textOfBytes, type Bytes } from "../bytes.js";
+import { keyIsRecord, type Address } from "../address.js";
+import { bytesOfText, textOfBytes, type Bytes } from "../bytes.js";
 import { WriteBehindError } from "../errors.js";
 import { canonical } from "./canonical.js";
 import type { Column } from "./column.js";
@@ -22,8 +22,15 @@ interface Planned {
   readonly spec: RouteSpec;
   /** Null with `store: none`. */
   readonly table: MappedTable | null;
-  /** The columns of the placeholders; null for `{column}`. */
-  readonly columns: readonly (Column | null)[];
+  /** For each placeholder its column of the key, and the place of that in the record's pattern; null for `{column}`. */
+  readonly parts: readonly (KeyPart | null)[];
+  /** The column that every key of it names; null for the whole row. */
+  readonly column: Bytes | null;
+}
+
+interface KeyPart {
+  readonly column: Column;
+  readonly place: number;
 }
 
 /** Which key leads where. */
@@ -38,10 +45,8 @@ export class Plan {
     const byName = new Map(tables.map((table) => [table.schema.name, table]));
     this.#routes = routes.map((spec) => {
       const table = spec.table === null ? null : (byName.get(spec.table) as MappedTable);
-      const columns = spec.pattern.names.map(
-        (name) => table?.schema.columns.find((column) => column.name === name && spec.column !== `{${name}}`) ?? null,
-      );
-      return { spec, table, columns };
+      const parts = table === null ? [] : spec.pattern.names.map((name) => partOf(table, name));
+      return { spec, table, parts, column: spec.column === null ? null : bytesOfText(spec.column) };
     });
   }
 
@@ -54,7 +59,7 @@ export class Plan {
       return addressIn(route, route.table, key, values);
     }
     if (this.unrouted === "refuse") throw noRoute(key);
-    return { record: key, field: null, table: null, cacheOnly: false };
+    return keyIsRecord(key);
   }
 
   /** The row of a record, or null where it is in the own tables or in none. */
@@ -72,24 +77,32 @@ export class Plan {
   }
 }
 
+function partOf(table: MappedTable, name: string): KeyPart | null {
+  const column = table.keyColumns.find((one) => one.name === name);
+  return column === undefined ? null : { column, place: table.placeOfKey(name) };
+}
+
 function addressIn(route: Planned, table: MappedTable, key: Bytes, values: readonly Bytes[]): Address {
-  let field: Bytes | null = route.spec.column === null ? null : fieldNamed(table, key, route.spec.column);
+  let named = route.column;
   const keyValues: Bytes[] = [];
   for (const [at, value] of values.entries()) {
-    const column = route.columns[at] as Column | null;
-    if (column === null) field = fieldNamed(table, key, textOfBytes(value));
-    else keyValues[table.placeOfKey(column.name)] = checkedKey(key, column, value);
+    const part = route.parts[at] as KeyPart | null;
+    if (part === null) named = value;
+    else keyValues[part.place] = checkedKey(key, part.column, value);
   }
   // The record's pattern has the columns in an order of its own.
   const record = table.recordOf(keyValues);
-  return { record, field, table, cacheOnly: false };
+  // Of a table whose rows no key names whole, the record's own name has the placeholder where others have a column.
+  if (named === null || (named === columnInKey && record === key))
+    return { record, field: null, table, cacheOnly: false };
+  return { record, field: fieldNamed(table, key, named), table, cacheOnly: false };
 }
 
-function fieldNamed(table: MappedTable, key: Bytes, name: string): Bytes | null {
-  if (name === columnInKey) return null;
-  const found = table.fieldNames.get(name);
-  if (found !== undefined) return found;
-  throw new WriteBehindError("BAD_VALUE", `${keyText(key)}: ${table.whyNoField(name)}`, {
+function fieldNamed(table: MappedTable, key: Bytes, name: Bytes): Bytes {
+  // Not the part of the key: it would keep the whole key in memory.
+  const field = table.fieldNames.get(textOfBytes(name));
+  if (field === name) return field;
+  throw new WriteBehindError("BAD_VALUE", `${keyText(key)}: ${table.whyNoField(textOfBytes(name))}`, {
     hint: `fields are ${[...table.fieldNames.keys()].join(", ")}`,
   });
 }

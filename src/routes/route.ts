@@ -2,8 +2,9 @@
  * Routes: which keys go to which table. What a user writes, in a program or in a file, and what is made of it: every
  * mistake that can be seen without a database is found in here. Pure.
  */
+import { z } from "zod";
 import { WriteBehindError } from "../errors.js";
-import { parseOption } from "../options-parse.js";
+import { nearest, parseOption } from "../options-parse.js";
 import { mayOverlap, parsePattern, type Pattern } from "./pattern.js";
 
 /** What `DEL` does to a row: deletes it, or sets columns that then mean that it is not there. */
@@ -69,120 +70,198 @@ export const anyColumn = "column";
 export const columnInKey = `{${anyColumn}}`;
 
 const ofTheTable = ["columns", "expiresAt", "cacheTtl", "onDelete", "reload", "warm"] as const;
-const names = ["key", "table", "store", "column", ...ofTheTable];
 
-/** Reads routes. Throws CONFIG with everything that is wrong. */
-export function readRoutes(given: unknown): readonly RouteSpec[] {
-  if (given === undefined || given === null) return [];
-  const problems: string[] = [];
-  const specs: RouteSpec[] = [];
-  if (!Array.isArray(given)) problems.push("routes must be a list");
-  for (const [at, route] of (Array.isArray(given) ? given : []).entries()) {
-    const read = readRoute(route, `route ${at + 1}`, new Set(specs.map(({ table }) => table)));
-    if ("problems" in read) problems.push(...read.problems);
-    else specs.push(read);
-  }
-  for (const [at, spec] of specs.entries()) {
-    const other = specs.slice(0, at).find(({ pattern }) => mayOverlap(pattern, spec.pattern));
-    if (other !== undefined)
-      problems.push(`a key may match both ${other.pattern.text} and ${spec.pattern.text}: make them differ`);
-  }
-  if (problems.length > 0)
-    throw new WriteBehindError("CONFIG", problems.join("; "), { hint: "docs/guide/tables.md shows routes that work" });
-  return specs;
+interface Wrong {
+  readonly wrong: string;
 }
 
-function readRoute(
+const text = z
+  .string({ error: ({ input }) => (input === undefined || input === null ? "is missing" : "must be a text") })
+  .min(1, { error: "is empty" });
+const flag = z.boolean({ error: "must be true or false" });
+
+/** Left out, or empty in a file: the default. */
+function orElse<Out, Default>(schema: z.ZodType<Out>, value: Default): z.ZodType<Out | Default> {
+  return schema.nullish().transform((given) => given ?? value);
+}
+
+/** A value that a function reads, which says what is wrong as a sentence without its end. */
+function readBy<Out extends object>(read: (given: string) => Out | Wrong): z.ZodType<Exclude<Out, Wrong>> {
+  return text.transform((given, context) => {
+    const made = read(given);
+    if (!("wrong" in made)) return made as Exclude<Out, Wrong>;
+    context.issues.push({ code: "custom", message: made.wrong, input: given });
+    return z.NEVER;
+  });
+}
+
+const time = z.unknown().transform((given, context) => {
+  const parsed = parseOption({ type: "ms", default: 0, min: 1, max: 2 ** 40, scope: "engine", doc: "" }, given);
+  if ("value" in parsed) return parsed.value as number;
+  context.issues.push({ code: "custom", message: `cacheTtl ${parsed.problem}`, input: given });
+  return z.NEVER;
+});
+
+const mark = z.union([z.string(), z.number(), z.boolean()]);
+const marks = z.record(z.string(), mark).refine((set) => Object.keys(set).length > 0);
+
+/** A route as it is written. What its parts are to each other is looked at by `contradictions`. */
+const shape = z.strictObject(
+  {
+    key: readBy((given) => {
+      const pattern = parsePattern(given);
+      return "wrong" in pattern ? { wrong: `its key is no pattern: ${pattern.wrong}` } : pattern;
+    }),
+    table: readBy((given) => {
+      const name = parseTableName(given);
+      return "wrong" in name ? name : { text: tableText(name) };
+    }).nullish(),
+    store: z.literal("none", { error: "can only be none" }).nullish(),
+    column: orElse(text, null),
+    columns: orElse(z.array(text, { error: "must be a list of names" }), null),
+    expiresAt: orElse(text, null),
+    cacheTtl: orElse(time, null),
+    onDelete: orElse<OnDelete, "delete">(
+      z.union([z.literal("delete"), z.strictObject({ set: marks })], {
+        error: 'must be "delete" or { set: { column: value } }',
+      }),
+      "delete",
+    ),
+    reload: orElse(flag, false),
+    warm: orElse(flag, false),
+  },
+  { error: (issue) => (issue.code === "unrecognized_keys" ? undefined : "must be a map with key and table") },
+);
+const names = Object.keys(shape.shape);
+
+/** Reads routes, or says everything that is wrong with them: a sentence each. */
+export function parseRoutes(
   given: unknown,
-  place: string,
-  known: ReadonlySet<string | null>,
-): RouteSpec | { problems: string[] } {
-  if (typeof given !== "object" || given === null || Array.isArray(given))
-    return { problems: [`${place} must be a map with key and table`] };
-  const route = given as Record<string, unknown>;
-  const at = typeof route["key"] === "string" ? `the route ${route["key"]}` : place;
-  const problems = Object.keys(route)
-    .filter((name) => !names.includes(name))
-    .map((name) => `${at} has no ${JSON.stringify(name)}; a route has ${names.join(", ")}`);
-  const wrong = (what: string): void => void problems.push(`${at}: ${what}`);
-  const text = (name: string): string | null => {
-    const value = route[name];
-    if (value === undefined || value === null) return null;
-    if (typeof value === "string" && value !== "") return value;
-    wrong(`${name} must be a text`);
-    return null;
-  };
-  const key = text("key");
-  const pattern = key === null ? { wrong: "it needs a key" } : parsePattern(key);
-  if ("wrong" in pattern) wrong(pattern.wrong);
-  const table = text("table");
-  const store = route["store"] ?? null;
-  if (store !== null && store !== "none") wrong("store can only be none");
-  if (table === null && store === null) wrong("it needs a table, or store: none");
-  if (table !== null && store !== null) wrong("it has a table and store: none");
-  if (table !== null) {
-    const name = parseTableName(table);
-    if ("wrong" in name) wrong(name.wrong);
+): { readonly routes: readonly RouteSpec[] } | { readonly problems: readonly string[] } {
+  if (!Array.isArray(given)) return { problems: ["it must be a list of routes"] };
+  const problems: string[] = [];
+  const routes: RouteSpec[] = [];
+  const patterns: Pattern[] = [];
+  const tables = new Set<string>();
+  for (const [at, route] of given.entries()) {
+    const { key, table, read } = readRoute(route, at, tables);
+    if (Array.isArray(read)) problems.push(...read);
+    else routes.push(read);
+    if (table !== null) tables.add(table);
+    if (key === null) continue;
+    const other = patterns.find((pattern) => mayOverlap(pattern, key));
+    if (other?.text === key.text) problems.push(`two routes have the key ${key.text}: take one out`);
+    else if (other !== undefined) problems.push(`a key may match both ${other.text} and ${key.text}: make them differ`);
+    patterns.push(key);
   }
-  const inKey = "names" in pattern && pattern.names.includes(anyColumn);
-  const column = text("column");
-  if (inKey && column !== null) wrong(`it has {${anyColumn}} in its key and a column besides`);
-  if (store !== null && column !== null) wrong("store: none has no columns");
-  if ("names" in pattern && table !== null && pattern.names.every((name) => name === anyColumn))
-    wrong("it has no placeholder for the key of the row");
-  const said = ofTheTable.filter((name) => route[name] !== undefined && route[name] !== null);
-  if (said.length > 0 && (table === null || known.has(table)))
-    wrong(`${said.join(", ")} ${said.length === 1 ? "is" : "are"} said by the first route of a table, and by no other`);
-  const of = readOfTable(route, wrong, text);
-  if (problems.length > 0 || !("names" in pattern)) return { problems };
-  return { pattern, table, column: inKey ? columnInKey : column, ...of };
+  return problems.length > 0 ? { problems } : { routes };
 }
 
-type OfTable = Pick<RouteSpec, "columns" | "expiresAt" | "cacheTtlMs" | "onDelete" | "reload" | "warm">;
+/** Reads routes; none where none are given. Throws CONFIG with everything that is wrong. */
+export function readRoutes(given: unknown): readonly RouteSpec[] {
+  const read = parseRoutes(given ?? []);
+  if ("routes" in read) return read.routes;
+  throw new WriteBehindError("CONFIG", `routes: ${read.problems.join("; ")}`, {
+    hint: "docs/guide/tables.md shows routes that work",
+  });
+}
 
-function readOfTable(
-  route: Record<string, unknown>,
-  wrong: (what: string) => void,
-  text: (name: string) => string | null,
-): OfTable {
-  const flag = (name: string): boolean => {
-    const value = route[name] ?? false;
-    if (typeof value !== "boolean") wrong(`${name} must be true or false`);
-    return value === true;
-  };
-  const columns = route["columns"] ?? null;
-  if (columns !== null && !(Array.isArray(columns) && columns.every((name) => typeof name === "string")))
-    wrong("columns must be a list of names");
-  const ttl = route["cacheTtl"] ?? null;
-  const parsed =
-    ttl === null ? null : parseOption({ type: "ms", default: 0, min: 1, max: 2 ** 40, scope: "engine", doc: "" }, ttl);
-  if (parsed !== null && "problem" in parsed) wrong(`cacheTtl ${parsed.problem}`);
-  const onDelete = route["onDelete"] ?? "delete";
-  if (!isOnDelete(onDelete)) wrong('onDelete must be "delete" or { set: { column: value } }');
+/** A route and what of it concerns others: its pattern and table, where these are right. */
+interface Read {
+  readonly key: Pattern | null;
+  readonly table: string | null;
+  /** The route, or everything that is wrong with it. */
+  readonly read: RouteSpec | string[];
+}
+
+/** `tables`: those of the routes before. */
+function readRoute(given: unknown, at: number, tables: ReadonlySet<string>): Read {
+  const isMap = typeof given === "object" && given !== null && !Array.isArray(given);
+  const raw: Readonly<Record<string, unknown>> = isMap ? { ...given } : {};
+  const key = shape.shape.key.safeParse(raw["key"]).data ?? null;
+  const table = shape.shape.table.safeParse(raw["table"]).data?.text ?? null;
+  const parsed = shape.safeParse(given);
+  const wrong = [
+    ...(parsed.error?.issues ?? []).flatMap(sentencesOf),
+    ...(isMap ? contradictions(raw, table !== null && tables.has(table)) : []),
+  ];
+  if (wrong.length === 0 && parsed.data !== undefined) return { key, table, read: specOf(parsed.data) };
+  const who = typeof raw["key"] === "string" && raw["key"] !== "" ? `the route ${raw["key"]}` : `route ${at + 1}`;
+  return { key, table, read: wrong.map((what) => `${who}: ${what}`) };
+}
+
+function specOf({ key: pattern, column, ...of }: z.infer<typeof shape>): RouteSpec {
+  const table = of.table?.text ?? null;
+  const inKey = table !== null && pattern.names.includes(anyColumn);
+  const { columns, expiresAt, cacheTtl: cacheTtlMs, onDelete, reload, warm } = of;
   return {
-    columns: columns as readonly string[] | null,
-    expiresAt: text("expiresAt"),
-    cacheTtlMs: parsed !== null && "value" in parsed ? (parsed.value as number) : null,
-    onDelete: onDelete as OnDelete,
-    reload: flag("reload"),
-    warm: flag("warm"),
+    pattern,
+    table,
+    column: inKey ? columnInKey : column,
+    columns,
+    expiresAt,
+    cacheTtlMs,
+    onDelete,
+    reload,
+    warm,
   };
 }
 
-function isOnDelete(value: unknown): value is OnDelete {
-  if (value === "delete") return true;
-  const set = typeof value === "object" && value !== null && "set" in value ? value.set : null;
-  if (typeof set !== "object" || set === null) return false;
-  const values = Object.values(set);
-  return values.length > 0 && values.every((one) => ["string", "number", "boolean"].includes(typeof one));
+function sentencesOf(issue: z.core.$ZodIssue): string[] {
+  if (issue.code === "custom" && issue.path[0] !== "onDelete") return [issue.message];
+  if (issue.code !== "unrecognized_keys" || issue.path.length > 0) {
+    const name = issue.path[0];
+    if (name === "onDelete") return ['onDelete must be "delete" or { set: { column: value } }'];
+    return [name === undefined ? `it ${issue.message}` : `${String(name)} ${issue.message}`];
+  }
+  return issue.keys.map((key) => {
+    const meant = nearest(key, names);
+    return `${JSON.stringify(key)} is nothing that a route has; ${meant === null ? `it has ${names.join(", ")}` : `did you mean ${meant}?`}`;
+  });
+}
+
+/** What its parts are to each other; a part that is wrong by itself does not hide it. */
+function contradictions(raw: Readonly<Record<string, unknown>>, isKnown: boolean): string[] {
+  const has = (name: string): boolean => raw[name] !== undefined && raw[name] !== null;
+  const said = ofTheTable.filter(has);
+  if (!has("table")) {
+    if (!has("store")) return ["it needs a table, or store: none"];
+    const useless = ["column", ...said].filter(has);
+    return useless.length === 0 ? [] : [`leave ${useless.join(", ")} out: with store: none there is no table`];
+  }
+  const wrong = keyContradictions(raw["key"], raw["column"] ?? null);
+  if (has("store")) wrong.push("it has a table and store: none; leave one of them out");
+  if (isKnown && said.length > 0)
+    wrong.push(
+      `${said.join(", ")} ${said.length === 1 ? "is" : "are"} said by the first route of a table, by no other`,
+    );
+  return wrong;
+}
+
+function keyContradictions(key: unknown, column: unknown): string[] {
+  const pattern = typeof key === "string" ? parsePattern(key) : null;
+  if (pattern === null || "wrong" in pattern) return [];
+  const wrong: string[] = [];
+  if (column === columnInKey) wrong.push(`column cannot be ${columnInKey}: the placeholder belongs into the key`);
+  else if (column !== null && pattern.names.includes(anyColumn))
+    wrong.push(`it has ${columnInKey} in its key and a column besides; leave one of them out`);
+  if (pattern.names.every((name) => name === anyColumn))
+    wrong.push("its key has no placeholder for the key of the row, such as {id}");
+  return wrong;
 }
 
 /** Reads the name of a table: `users`, `shop.users`, `"odd.name"`, `shop."odd.name"`. */
 export function parseTableName(text: string): TableName | { readonly wrong: string } {
   const parts = /^(?:("(?:[^"]|"")+"|[^".]+)\.)?("(?:[^"]|"")+"|[^".]+)$/.exec(text);
-  if (parts === null) return { wrong: `${JSON.stringify(text)} is not the name of a table` };
+  if (parts === null || text.includes("\0")) return { wrong: `${JSON.stringify(text)} is not the name of a table` };
   const plain = (part: string): string => (part.startsWith('"') ? part.slice(1, -1).replaceAll('""', '"') : part);
   return { schema: parts[1] === undefined ? null : plain(parts[1]), name: plain(parts[2] as string) };
+}
+
+/** The name as `parseTableName` reads it, in one way of writing it. */
+function tableText({ schema, name }: TableName): string {
+  const part = (one: string): string => (/[".]/.test(one) ? `"${one.replaceAll('"', '""')}"` : one);
+  return schema === null ? part(name) : `${part(schema)}.${part(name)}`;
 }
 
 /**

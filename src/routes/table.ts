@@ -17,7 +17,7 @@ export interface TableSchema {
   /** As the routes name it: `users`, `shop.users`. */
   readonly name: string;
   readonly columns: readonly Column[];
-  /** Columns by which a row is found alone: of the primary key first, then of every plain unique index without NULLs. */
+  /** Columns by which a row is found alone: of the primary key, then of every plain unique index without NULLs. */
   readonly uniqueKeys: readonly (readonly string[])[];
   /** Columns in further unique indexes or constraints, of whatever kind: two rows may be in each other's way. */
   readonly references: readonly Reference[];

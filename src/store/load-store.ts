@@ -4,7 +4,7 @@ import type { Store, StoreDescriptor, StoreModule } from "./store.js";
 
 /** The store that a descriptor describes. Throws DRIVER_MISSING or CONFIG. */
 export async function loadStore(descriptor: StoreDescriptor): Promise<Store> {
-  const loaded = await importModule(descriptor.module);
+  const loaded = await loadStoreModule(descriptor.module);
   if (typeof loaded.createStore !== "function") {
     throw new WriteBehindError("CONFIG", `the store module ${descriptor.module} exports no function createStore`, {
       hint: "a store module has: export function createStore(options) { return … }",
@@ -13,7 +13,8 @@ export async function loadStore(descriptor: StoreDescriptor): Promise<Store> {
   return loaded.createStore(descriptor.options, descriptor.routes);
 }
 
-async function importModule(url: string): Promise<Partial<StoreModule>> {
+/** What a descriptor's module exports. Throws DRIVER_MISSING or CONFIG. */
+export async function loadStoreModule(url: string): Promise<Partial<StoreModule>> {
   try {
     return (await import(url)) as Partial<StoreModule>;
   } catch (error) {
