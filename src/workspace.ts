@@ -102,20 +102,21 @@ export class Workspace {
     const first = this.#first;
     if (this.#more === null)
       return first === null || first.change === null || first.cacheOnly ? [] : [first as Written];
-    return this.#changesWhere(false);
-  }
-
-  /** The changes of records that are in the cache only. */
-  cacheOnlyChanges(): readonly Written[] {
-    return this.#anyCacheOnly ? this.#changesWhere(true) : [];
-  }
-
-  #changesWhere(cacheOnly: boolean): readonly Written[] {
     const changes: Written[] = [];
     this.#eachTouched((touched) => {
-      if (touched.change !== null && touched.cacheOnly === cacheOnly) changes.push(touched as Written);
+      if (touched.change !== null && !touched.cacheOnly) changes.push(touched as Written);
     });
     return changes;
+  }
+
+  /** What records that are in the cache only hold now, where this work has changed them. True in this step only. */
+  cacheOnly(): readonly { readonly record: Bytes; readonly value: RecordValue | null }[] {
+    const kept: { record: Bytes; value: RecordValue | null }[] = [];
+    if (!this.#anyCacheOnly) return kept;
+    this.#eachTouched(({ record, value, change, cacheOnly }) => {
+      if (cacheOnly && change !== null) kept.push({ record, value: value ?? null });
+    });
+    return kept;
   }
 
   /** Remembers this moment: a command of a transaction that fails half way is taken back to it. */

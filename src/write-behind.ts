@@ -71,13 +71,16 @@ export interface HeartParts {
  * QUEUE_MISMATCH, TABLES_IN_USE and what the store finds wrong.
  */
 export async function openHeart(parts: HeartParts): Promise<Heart> {
-  const { host, options, store } = parts;
+  const { host, options } = parts;
+  const store = withRoutes(parts.store, options.routes);
   let folder: OwnedFolder | null = null;
   try {
     folder = await ownFolder(host, options.data, options.ownerWaitMs, parts.signal);
     const journalFolder = `${options.data}/journal`;
     const journal = await Journal.open(host, journalFolder, options);
-    const engine = new Engine(parts, folder, journal, openReader(store, host));
+    const { data, routes, unrouted } = options;
+    const addressing = await Addressing.recall({ disk: host.disk, folder: data, routes, unrouted });
+    const engine = new Engine({ ...parts, store }, folder, journal, addressing);
     await engine.begin(journalFolder, parts.signal);
     return engine;
   } catch (error) {
@@ -98,7 +101,7 @@ class Engine implements Heart {
   readonly #reader: StoreReader;
   readonly #loads: Loads;
   readonly #side: WriterSide;
-  readonly #resolve: Resolve = keyIsRecord;
+  readonly #addressing: Addressing;
   readonly #marks: Marks;
   readonly #ticks: Ticks;
   readonly #flushes: Flushes;
@@ -114,17 +117,20 @@ class Engine implements Heart {
   readonly #lookup: Lookup = (record, reads) =>
     reads && !this.#repeats ? this.#cache.lookup(record, this.#now) : this.#cache.peek(record, this.#now);
 
-  constructor(parts: HeartParts, folder: OwnedFolder, journal: Journal, reader: StoreReader) {
+  constructor(parts: HeartParts, folder: OwnedFolder, journal: Journal, addressing: Addressing) {
     this.#host = parts.host;
     this.#options = parts.options;
     this.#store = parts.store;
     this.#pausing = new Pausing(folder);
     this.#journal = journal;
     this.#time = new LogTime(parts.host.clock, journal);
+    const reader = openReader(parts.store, parts.host);
     this.#reader = reader;
+    this.#addressing = addressing;
     this.#cache = new MemoryCache({
       bytesMax: parts.options.cacheBytes,
       absentMs: parts.options.absentMs,
+      freshMs: (record) => addressing.freshMs(record),
       readable: () => journal.written,
     });
     this.#loads = new Loads({
@@ -147,6 +153,7 @@ class Engine implements Heart {
       return this.#writer as WriterHandle;
     });
     this.#side.onHold = (until) => this.#loads.hold(until);
+    this.#side.onTables = (tables) => void this.#foundTables(tables);
     this.#marks = new Marks(journal);
     this.#ticks = new Ticks(parts.host.clock, () => {
       this.#cache.expire(this.#time.now(), expiredPerTickMax);
@@ -183,6 +190,9 @@ class Engine implements Heart {
         this.#side,
       );
       const from = await abortable(this.#side.firstPosition(this.#journal), signal);
+      const { accepted } = this.#journal;
+      const told = this.#side.positionText !== null;
+      await this.#addressing.begin(accepted - this.#side.stored, this.#side.parked.count, told);
       this.#back = new ReadBack(this.#journal, await frames());
       const log = await frames();
       this.#inspector = new Inspector({
@@ -193,7 +203,7 @@ class Engine implements Heart {
         parked: this.#side.parked,
         // Before the database has told how far it is, what is trimmed counts as stored.
         stored: () => Math.max(this.#side.stored, this.#journal.oldest() - 1),
-        resolve: this.#resolve,
+        addressing: this.#addressing,
       });
       await recover(log.read(from, this.#journal.accepted), this.#cache, this.#side);
       this.#side.begin();
@@ -234,7 +244,7 @@ class Engine implements Heart {
     this.#repeats = repeats;
     this.#now = this.#time.now();
     this.#cache.seen = 0;
-    const workspace = new Workspace(this.#resolve, this.#lookup, this.#now);
+    const workspace = new Workspace(this.#addressing.resolve, this.#lookup, this.#now);
     let value: T;
     try {
       value = work(workspace);
@@ -246,10 +256,13 @@ class Engine implements Heart {
     const changes = write ? workspace.changes() : nothing;
     if (this.#store.limits !== undefined) checkSizes(changes, this.#store.limits);
     this.#side.parked.checkRoom(changes);
+    checkRows(changes);
+    if (workspace.cleared && this.#addressing.mapsTables) throw tablesStay();
     const body = bodyOf(changes, write && workspace.cleared);
+    const bytes = body === null ? 0 : frameBytes(body);
+    if (body !== null && !this.#journal.hasRoom(bytes, body.kind)) return new NotYet(workspace, bytes);
+    if (write) keepInCache(this.#cache, workspace.cacheOnly(), this.#now);
     if (body === null) return { value, sequence: this.#cache.seen, frame: 0 };
-    const bytes = frameBytes(body);
-    if (!this.#journal.hasRoom(bytes, body.kind)) return new NotYet(workspace, bytes);
     const frame = this.#take(body, changes, bytes);
     return { value, sequence: frame, frame };
   }
@@ -283,7 +296,11 @@ class Engine implements Heart {
   #take(body: FrameBody, changes: readonly Written[], bytes: number): number {
     const sequence = this.#journal.append(body, this.#now, bytes);
     if (body.kind === "clear") this.#cleared(sequence);
-    for (const { record, change } of changes) this.#cache.write(record, change, sequence);
+    for (const { record, change, table } of changes) {
+      this.#cache.write(record, change, sequence);
+      // The database may make more of it than it was given: it is read again once it is there.
+      if (table !== null && mayDiffer(table, change)) this.#cache.invalidate(record);
+    }
     this.#side.accepted(sequence, body.kind === "clear" ? 1 : changes.length);
     return sequence;
   }
@@ -301,8 +318,20 @@ class Engine implements Heart {
     await this.#journal.whenRoom(bytes, { waitMs, signal });
   }
 
+  get plan(): Plan | null {
+    return this.#addressing.plan;
+  }
+
+  async #foundTables(tables: readonly TableSchema[]): Promise<void> {
+    try {
+      if (await this.#addressing.found(tables)) this.#cache.forgetClean();
+    } catch (error) {
+      this.events.emit("warning", { text: (error as Error).message });
+    }
+  }
+
   watch(key: Bytes): Watch {
-    return this.#cache.watch(this.#resolve(key).record, this.#time.now());
+    return this.#cache.watch(this.#addressing.resolve(key).record, this.#time.now());
   }
 
   whenKept(sequence: number, reached: Reached): void {
@@ -325,7 +354,7 @@ class Engine implements Heart {
 
   async flush(options: WaitOptions & { readonly keys?: readonly Bytes[] | undefined } = {}): Promise<FlushReport> {
     this.#assertOpen();
-    const records = options.keys?.map((key) => this.#resolve(key).record) ?? null;
+    const records = options.keys?.map((key) => this.#addressing.resolve(key).record) ?? null;
     return this.#flushes.flush(this.#journal.accepted, records, this.#pausing.on, options.signal);
   }
 

@@ -17,8 +17,8 @@ export class Entry {
   sequence = 0;
   /** While pending: the highest sequence there was when it was put into the list. */
   queuedAt = 0;
-  /** When known absence ends. Counts only where `content` is null and nothing is pending. */
-  absentUntil = 0;
+  /** When what is known of it ends: others may write the row. Counts only where nothing is pending. */
+  knownUntil = Number.POSITIVE_INFINITY;
   /** While pending: the sequence of its last whole change; 0 where its base is the row. */
   wholeAt = 0;
   /** While pending: the sequences of the merges since; null where there are none, or nothing will be read back. */

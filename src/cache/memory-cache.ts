@@ -12,6 +12,7 @@ import { costOf, Entry } from "./entry.js";
 import { mergeIntoContent, mergeIntoOverlay } from "./in-place.js";
 import { forgetFrames, inLog, noteChange, PendingSet, takesNote } from "./pending-set.js";
 import { Places, type Place } from "./places.js";
+import { Sweep } from "./sweep.js";
 import { WatchTable, type Watch } from "./watch.js";
 
 export type { InLog } from "./pending-set.js";
@@ -24,6 +25,8 @@ export interface MemoryCacheOptions {
   readonly bytesMax: number;
   /** How long it is remembered that the database has no such record. */
   readonly absentMs: number;
+  /** How long a record may be answered from memory once its row was read or written, in ms; others write it, too. */
+  readonly freshMs?: (record: Bytes) => number;
   /** Up to which sequence the log can be read: what pending records hold may be dropped up to there. */
   readonly readable?: () => number;
 }
@@ -38,6 +41,7 @@ export class MemoryCache {
   readonly #bytesMax: number;
   readonly #absentMs: number;
   readonly #readable: () => number;
+  readonly #freshMs: (record: Bytes) => number;
   readonly #entries = new Map<Bytes, Entry>();
   readonly #clean = new CleanSet();
   readonly #pending = new PendingSet();
@@ -45,7 +49,7 @@ export class MemoryCache {
   readonly #pins = new Map<Bytes, number>();
   readonly #watches = new WatchTable();
   readonly #isPinned = (record: Bytes): boolean => this.#pins.size !== 0 && this.#pins.has(record);
-  #sweep: Iterator<Entry> | null = null;
+  readonly #sweep = new Sweep();
   #now = 0;
   #bytes = 0;
   #latest = 0;
@@ -59,6 +63,7 @@ export class MemoryCache {
     this.#bytesMax = options.bytesMax;
     this.#absentMs = options.absentMs;
     this.#readable = options.readable ?? (() => 0);
+    this.#freshMs = options.freshMs ?? (() => Number.POSITIVE_INFINITY);
   }
 
   get bytesMax(): number {
@@ -159,7 +164,7 @@ export class MemoryCache {
     this.#entries.clear();
     this.#clean.empty();
     this.#pending.empty();
-    this.#sweep = null;
+    this.#sweep.startAnew();
     this.#bytes = 0;
     this.#cleared = sequence;
     this.#latest = sequence;
@@ -219,7 +224,6 @@ export class MemoryCache {
     }
     entry.value = value;
     if (!this.#watches.isEmpty) this.#watches.learn(place.record, value);
-    entry.absentUntil = now + this.#absentMs;
     this.#recost(entry);
     this.#makeClean(entry);
     if (this.#bytes > this.#bytesMax) this.#evict();
@@ -282,21 +286,13 @@ export class MemoryCache {
    */
   expire(now: number, limit: number): number {
     if (now > this.#now) this.#now = now;
-    let forgotten = 0;
-    for (let looked = 0; looked < limit; looked += 1) {
-      this.#sweep ??= this.#entries.values();
-      const next = this.#sweep.next();
-      if (next.done === true) {
-        this.#sweep = null;
-        break;
-      }
-      const entry = next.value;
-      if (entry.content === undefined || this.#pending.has(entry) || this.#isPinned(entry.record)) continue;
-      if (entry.content === null ? entry.absentUntil > now : entry.isLive(now)) continue;
+    const forgotten = this.#sweep.next(this.#entries.values(), limit, (entry) => {
+      if (entry.content === undefined || this.#pending.has(entry) || this.#isPinned(entry.record)) return false;
+      if (entry.knownUntil > now && (entry.content === null || entry.isLive(now))) return false;
       entry.list?.remove(entry);
       this.#forget(entry);
-      forgotten += 1;
-    }
+      return true;
+    });
     if (this.#bytes > this.#bytesMax) this.#evict();
     return forgotten;
   }
@@ -314,13 +310,9 @@ export class MemoryCache {
     }
     if (entry.sequence > this.seen) this.seen = entry.sequence;
     if (entry.content === undefined) return entry.dropped && hasEnded(entry.expiresAt, now) ? null : undefined;
-    if (entry.content === null) return this.#absenceEnded(entry) ? undefined : null;
-    return entry.isLive(now) ? entry.value : null;
-  }
-
-  /** A pending tombstone never ends, and what a command has pinned stays as it was loaded. */
-  #absenceEnded(entry: Entry): boolean {
-    return entry.absentUntil <= this.#now && !this.#pending.has(entry) && !this.#isPinned(entry.record);
+    // What is pending is true however old, and what a command has pinned stays as it was loaded.
+    if (entry.knownUntil <= this.#now && !this.#pending.has(entry) && !this.#isPinned(entry.record)) return undefined;
+    return entry.content !== null && entry.isLive(now) ? entry.value : null;
   }
 
   /** Applies a change. `based`: an absence known here is the base of a merge, because it is pending itself. */
@@ -349,7 +341,6 @@ export class MemoryCache {
     if (!this.#places.isEmpty) this.#places.close(entry.record);
     this.#recost(entry, entry.bytes + forgetFrames(entry, 0));
     if (entry.content === undefined || entry.stale) return this.#forget(entry);
-    if (entry.content === null) entry.absentUntil = this.#now + this.#absentMs;
     this.#makeClean(entry);
   }
 
@@ -373,6 +364,8 @@ export class MemoryCache {
 
   /** An entry that lies in no list may be evicted from now on. One that would push out all others does not stay. */
   #makeClean(entry: Entry): void {
+    const knownMs = this.#freshMs(entry.record);
+    entry.knownUntil = this.#now + (entry.content === null ? Math.min(knownMs, this.#absentMs) : knownMs);
     if (entry.bytes > this.#bytesMax && !this.#isPinned(entry.record)) this.#forget(entry);
     else this.#clean.add(entry);
   }

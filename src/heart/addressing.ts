@@ -4,12 +4,14 @@
  * pending changes were written under others (ROUTE_MISMATCH).
  */
 import { keyIsRecord, type Resolve } from "../address.js";
+import type { Bytes } from "../bytes.js";
 import { WriteBehindError } from "../errors.js";
 import { DiskError, type Disk } from "../host/host.js";
 import { planOf } from "../routes/check.js";
 import type { Plan } from "../routes/plan.js";
 import { fingerprintOf, type RouteSpec, type Unrouted } from "../routes/route.js";
 import type { TableSchema } from "../routes/table.js";
+import type { Store, StoreDescriptor } from "../store/store.js";
 
 const fileName = "routes.json";
 
@@ -30,24 +32,28 @@ export interface AddressingParts {
 
 /** The addresses of one instance. */
 export class Addressing {
+  /** Where a key leads. */
+  resolve: Resolve = keyIsRecord;
+  /** How long a record may be answered from memory, in ms. */
+  freshMs: (record: Bytes) => number = () => Number.POSITIVE_INFINITY;
   readonly #parts: AddressingParts;
   readonly #fingerprint: string;
   #remembered: Remembered;
   #plan: Plan | null = null;
+  /** Whether the store has told of the tables. */
+  #told = false;
 
-  private constructor(parts: AddressingParts, fingerprint: string, remembered: Remembered) {
+  private constructor(parts: AddressingParts, remembered: Remembered) {
     this.#parts = parts;
-    this.#fingerprint = fingerprint;
+    this.#fingerprint = fingerprintOf(parts.routes, parts.unrouted);
     this.#remembered = remembered;
-    // Routes without tables need no store to be known.
-    if (parts.routes.length > 0 && parts.routes.every(({ table }) => table === null)) this.#replan([]);
+    if (parts.unrouted === "refuse" || (parts.routes.length > 0 && !this.mapsTables)) this.#replan([]);
   }
 
   /** With what the folder remembers of the time before; a folder without such a file has never had routes. */
   static async recall(parts: AddressingParts): Promise<Addressing> {
     const none: Remembered = { fingerprint: fingerprintOf([], "store"), tables: [] };
-    const remembered = (await readFile(parts.disk, `${parts.folder}/${fileName}`)) ?? none;
-    return new Addressing(parts, fingerprintOf(parts.routes, parts.unrouted), remembered);
+    return new Addressing(parts, (await readFile(parts.disk, `${parts.folder}/${fileName}`)) ?? none);
   }
 
   /** Null without routes: a key is its own record then. */
@@ -55,64 +61,78 @@ export class Addressing {
     return this.#plan;
   }
 
-  /** Where a key leads. */
-  get resolve(): Resolve {
-    const plan = this.#plan;
-    return plan === null ? keyIsRecord : (key) => plan.resolve(key);
-  }
-
-  /** Whether what is pending was written under other routes. */
-  get haveChanged(): boolean {
-    return this.#remembered.fingerprint !== this.#fingerprint;
-  }
-
-  /** Whether any route maps a table: then FLUSHALL is refused, for it could not empty that. */
+  /** Whether any route maps a table. */
   get mapsTables(): boolean {
     return this.#parts.routes.some(({ table }) => table !== null);
   }
 
-  /** The store is away: the tables are as they were. */
-  assumeTables(): void {
-    if (this.#parts.routes.length > 0) this.#replan(this.#remembered.tables);
+  /**
+   * Before the first client: how many changes and dead letters are pending, and whether the store has told that.
+   * Afterwards the folder knows that changes are queued under these routes. Throws ROUTE_MISMATCH, CONFIG.
+   */
+  async begin(pending: number, parked: number, storeHasTold: boolean): Promise<void> {
+    const { routes, unrouted } = this.#parts;
+    const haveChanged = this.#remembered.fingerprint !== this.#fingerprint;
+    if (haveChanged && pending + parked > 0) throw routesHaveChanged(pending, parked, storeHasTold);
+    if (this.mapsTables && !this.#told) {
+      if (storeHasTold) throw takesNoRoutes();
+      this.#replan(this.#remembered.tables);
+    }
+    if (!haveChanged && routes.length === 0 && unrouted === "store") return;
+    this.#remembered = { ...this.#remembered, fingerprint: this.#fingerprint };
+    await this.#remember();
   }
 
-  /** The store has looked at the tables. Says whether they are others than those that were known. */
-  foundTables(tables: readonly TableSchema[]): boolean {
-    const before = JSON.stringify(this.#remembered.tables);
-    const differ = JSON.stringify(tables) !== before;
+  /** The store has looked at its tables. Says whether they are others than those that were known. */
+  async found(tables: readonly TableSchema[]): Promise<boolean> {
+    const begun = this.#told;
+    const differ = JSON.stringify(tables) !== JSON.stringify(this.#remembered.tables);
     if (differ || this.#plan === null) this.#replan(tables);
+    this.#told = true;
     this.#remembered = { ...this.#remembered, tables };
+    if (begun && differ) await this.#remember();
     return differ;
   }
 
-  /** From now on changes are queued under these routes: the folder knows it before the first one is. */
-  async remember(): Promise<void> {
-    const { disk, folder, routes, unrouted } = this.#parts;
-    const never = routes.length === 0 && unrouted === "store" && !this.haveChanged;
-    if (never) return;
-    this.#remembered = { ...this.#remembered, fingerprint: this.#fingerprint };
+  async #remember(): Promise<void> {
+    const { disk, folder } = this.#parts;
     await replaceFile(disk, folder, fileName, JSON.stringify(this.#remembered));
   }
 
   #replan(tables: readonly TableSchema[]): void {
     const { routes, unrouted } = this.#parts;
     const made = planOf(routes, tables, unrouted);
-    if ("problems" in made) {
-      throw new WriteBehindError("ROUTE_MISMATCH", made.problems.join("; "), {
-        hint: "correct the routes or the tables; `write-behind check` says the same again",
-      });
-    }
-    this.#plan = made.plan;
+    if ("problems" in made) throw new WriteBehindError("ROUTE_MISMATCH", made.problems.join("; "), { hint: checkHint });
+    const { plan } = made;
+    this.#plan = plan;
+    this.resolve = (key) => plan.resolve(key);
+    if (plan.tables.some(({ route }) => route.cacheTtlMs !== null))
+      this.freshMs = (record) => plan.rowOf(record)?.table.route.cacheTtlMs ?? Number.POSITIVE_INFINITY;
   }
 }
 
+const checkHint = "correct the routes or the tables; `write-behind check` says the same again";
+
+/** The store with its routes. Throws CONFIG for a store that cannot be given any. */
+export function withRoutes(store: Store | StoreDescriptor, routes: readonly RouteSpec[]): Store | StoreDescriptor {
+  if (!routes.some(({ table }) => table !== null)) return store;
+  if (!("module" in store)) throw takesNoRoutes();
+  return { ...store, routes };
+}
+
+function takesNoRoutes(): WriteBehindError {
+  return new WriteBehindError("CONFIG", "this store takes no routes to tables", {
+    hint: "pass the descriptor that sqlite(…) or postgres(…) returns, or a module whose createStore takes routes",
+  });
+}
+
 /** Changes that were queued under other routes would go to other rows than was meant. */
-export function routesHaveChanged(pending: number, parked: number, knowsStore: boolean): WriteBehindError {
-  const what = knowsStore
-    ? `${pending} changes ${parked > 0 ? `and ${parked} dead letters ` : ""}are pending that were written under other routes`
+function routesHaveChanged(pending: number, parked: number, storeHasTold: boolean): WriteBehindError {
+  const what = storeHasTold
+    ? `${pending} changes and ${parked} dead letters are pending that were written under other routes`
     : "the database does not answer, and changes may be pending that were written under other routes";
   return new WriteBehindError("ROUTE_MISMATCH", what, {
-    hint: "start with the routes of before, flush (and retry or discard what is dead), stop, then start with the new ones",
+    hint: "start with the routes of before, flush (retry or discard what is dead), stop; then start with the new ones",
   });
 }
 

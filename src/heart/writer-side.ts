@@ -10,7 +10,7 @@ import type { Reached } from "../heart.js";
 import type { Clock } from "../host/host.js";
 import type { Journal } from "../queue/journal/journal.js";
 import { positionText, type Position, type Waiting } from "../queue/queue.js";
-import type { ReachedMark } from "../store/store.js";
+import type { ReachedMark, TableSchema } from "../store/store.js";
 import { ChangeCount } from "./change-count.js";
 import { isOfJournal, withHint } from "./failures.js";
 import { Parked } from "./parked.js";
@@ -71,6 +71,8 @@ export class WriterSide implements WriterReports {
   #away = false;
   readonly #watchdog: Watchdog;
   #sighted: () => void = () => {};
+  /** Called with the tables of the routes, as the store has found them. */
+  onTables: (tables: readonly TableSchema[]) => void = () => {};
   /**
    * Called when rows must not be read for now, with a promise of the end of it: the store went back to an older
    * position and has to come where it was, or it has not told yet what is parked.
@@ -216,6 +218,10 @@ export class WriterSide implements WriterReports {
   }
 
   // Reports of the writer.
+
+  tables(tables: readonly TableSchema[]): void {
+    this.onTables(tables);
+  }
 
   waiting(sequence: number, answer: (waiting: Waiting) => void): void {
     this.#watchdog.nothingTaken();

@@ -69,7 +69,7 @@ export class MappedTable {
 
   /** Whether a record must be read again after its commit: the database may have changed what it was given. */
   get reloads(): boolean {
-    return this.route.reload;
+    return this.route.reload || this.schema.columns.some(({ generated }) => generated);
   }
 
   /** Why a name is not that of a field: the end of a sentence. */

@@ -3,7 +3,7 @@
  * (what is cached is what the database will give back). Pure; own tables take everything.
  */
 import { textOfBytes, type Bytes } from "../bytes.js";
-import type { Change, Fields } from "../change.js";
+import type { Change, Fields, RecordChange } from "../change.js";
 import { WriteBehindError } from "../errors.js";
 import { canonical } from "./canonical.js";
 import type { Column } from "./column.js";
@@ -46,7 +46,18 @@ export function checkEnds(table: MappedTable | null, key: Bytes): void {
 }
 
 /** Throws BAD_VALUE where a new row would lack a column that must have a value. */
-export function checkRow(table: MappedTable, record: Bytes, change: Change): void {
+export function checkRows(changes: readonly (RecordChange & { readonly table: MappedTable | null })[]): void {
+  for (const { table, record, change } of changes) if (table !== null) checkRow(table, record, change);
+}
+
+/** FLUSHALL empties the own tables and no other, so it cannot be had where routes map some. */
+export function tablesStay(): WriteBehindError {
+  return new WriteBehindError("BAD_VALUE", "FLUSHALL and FLUSHDB are refused: routes map tables, which they do not empty", {
+    hint: "delete the records by their keys",
+  });
+}
+
+function checkRow(table: MappedTable, record: Bytes, change: Change): void {
   if (change.kind !== "replace" || typeof change.content === "string") return;
   for (const [field, column] of table.needed)
     if (!change.content.has(field))
@@ -57,8 +68,9 @@ export function checkRow(table: MappedTable, record: Bytes, change: Change): voi
       );
 }
 
-/** Whether the database will fill in columns that a change leaves out. */
-export function leavesDefaults(table: MappedTable, change: Change): boolean {
+/** Whether the row may hold more, or something else, than it was given: defaults, triggers, what is worked out. */
+export function mayDiffer(table: MappedTable, change: Change): boolean {
+  if (table.reloads) return change.kind !== "remove";
   if (change.kind !== "replace" || typeof change.content === "string") return false;
   const { content } = change;
   return table.defaulted.some((field) => !content.has(field));
