@@ -222,7 +222,11 @@ test("uuid: every spelling of one is that one", () => {
       expect(given({ kind: "uuid" }, uuid)).toBe(uuid);
       expect(given({ kind: "uuid" }, loose)).toBe(uuid);
       expect(given({ kind: "uuid" }, `{${loose}}`)).toBe(uuid);
-      expect([given({ kind: "uuid" }, `{${loose}`), given({ kind: "uuid" }, `${loose}}`)]).toEqual([null, null]);
+      expect([`{${loose}`, `${loose}}`, `{${loose}x`].map((each) => given({ kind: "uuid" }, each))).toEqual([
+        null,
+        null,
+        null,
+      ]);
     }),
   );
 });
@@ -398,6 +402,9 @@ test.each<[ColumnType, string, string]>([
   [float32, "1.00000005960464477539062500000000000001", "1.0000001"],
   [affinity, "1e400", "it is a number beyond the range of a float of 64 bits"],
   [affinity, "1_000", "1_000"],
+  [affinity, "9223372036854774784.0", "9223372036854774784"],
+  [affinity, "-9223372036854775808.0", "-9223372036854776000"],
+  [affinity, "-9223372036854775808", "-9223372036854775808"],
   [{ kind: "boolean" }, "oN", "true"],
   [{ kind: "boolean" }, "F", "false"],
   [{ kind: "boolean" }, "2", "it is neither true nor false"],
@@ -417,6 +424,8 @@ test.each<[ColumnType, string, string]>([
   [date, "-infinity", "-infinity"],
   [time, "21:43", "21:43:00.000"],
   [time, "21:43:18.1200007", "21:43:18.120001"],
+  [time, "21:43:18.0000005", "21:43:18.000"],
+  [time, "21:43:18.0000015", "21:43:18.000002"],
   [time, "24:00:00", "it is not a time of day such as 21:43:18.120"],
   [time, "23:59:60", "it is not a time of day such as 21:43:18.120"],
   [timeOfSeconds, "21:59:59.5", "22:00:00.000"],
@@ -436,6 +445,7 @@ test.each<[ColumnType, string, string]>([
   // PostgreSQL counts from 2000 on and rounds ties away from there.
   [localOfSeconds, "2000-01-01 00:00:00.5", "2000-01-01T00:00:01.000"],
   [localOfSeconds, "1999-12-31 23:59:58.5", "1999-12-31T23:59:58.000"],
+  [localOfSeconds, "0044-03-15 12:00:00.5 BC", "it is not a time such as 2026-11-24T21:43:18.120"],
   [{ kind: "unknown" }, "1", "it is of a type that is left alone"],
 ])("%o: %s is %s", (type, text, expected) => expect(said(type, text)).toBe(expected));
 
