@@ -8,6 +8,7 @@ import type { JsonValue } from "./change-json.js";
 import type { WriteBehindError } from "./errors.js";
 import type { BatchReport, Emitter } from "./events.js";
 import type { Durability } from "./queue/queue.js";
+import type { Plan } from "./routes/plan.js";
 import type { Workspace } from "./workspace.js";
 
 export type { JsonValue } from "./change-json.js";
@@ -48,6 +49,8 @@ export interface Heart {
   execute<T>(work: (workspace: Workspace) => T, options?: WaitOptions): Executed<T> | Promise<Executed<T>>;
   /** The same for reading: changes that `work` makes are thrown away. */
   view<T>(work: (workspace: Workspace) => T, options?: WaitOptions): Executed<T> | Promise<Executed<T>>;
+  /** Which key leads to which table; null without routes. */
+  readonly plan: Plan | null;
   /** Notices every change of the record behind a key from now on; for optimistic transactions. */
   watch(key: Bytes): Watch;
   /** Called when the journal could not be written: nothing more will be taken. `serve` ends then. */

@@ -22,6 +22,8 @@ export type {
 } from "./heart.js";
 export type { JsonHandle } from "./library/json-handle.js";
 export type { DeadLettersOptions, WriteBehind } from "./library/library.js";
+export { collection, type Collection, type NewRow, type RowKey, type StandardSchema } from "./library/collection.js";
+export type { CollectionHandle, TransactionCollection } from "./library/collection-handle.js";
 export type { Receipt, SetOptions } from "./library/receipt.js";
 export { writeBehind, type WriteBehindOptions } from "./library/open.js";
 export type { OnDelete, Route } from "./routes/route.js";

@@ -4,7 +4,6 @@
  *
  * It is not the public library (library.ts) and speaks no protocol (server/).
  */
-import { keyIsRecord, type Resolve } from "./address.js";
 import type { Bytes } from "./bytes.js";
 import { MemoryCache } from "./cache/memory-cache.js";
 import type { WriteBehindError } from "./errors.js";
@@ -24,10 +23,11 @@ import type {
   Watch,
 } from "./heart.js";
 import type { Host } from "./host/host.js";
-import { abortable, bodyOf, NotYet, Pins } from "./heart/attempt.js";
+import { Addressing, withRoutes } from "./heart/addressing.js";
+import { abortable } from "./heart/attempt.js";
 import { Closing } from "./heart/closing.js";
 import { DeadLetterDesk } from "./heart/dead-letters.js";
-import { checkSizes } from "./heart/door.js";
+import { Execution } from "./heart/execution.js";
 import { cannotOpen, closed, Failing, journalFailed, paused } from "./heart/failures.js";
 import { Flushes } from "./heart/flushes.js";
 import { Inspector } from "./heart/inspector.js";
@@ -36,25 +36,23 @@ import { LogTime } from "./heart/log-time.js";
 import type { EngineOptions } from "./options.js";
 import { Marks } from "./heart/marks.js";
 import { ownFolder, type OwnedFolder } from "./heart/owned-folder.js";
-import { frameBytes } from "./queue/journal/frame.js";
 import { Journal } from "./queue/journal/journal.js";
 import { JournalReader } from "./queue/journal/reader.js";
-import type { Durability, FrameBody } from "./queue/queue.js";
+import type { Durability } from "./queue/queue.js";
 import { Pausing } from "./heart/pausing.js";
 import { ReadBack } from "./heart/read-back.js";
 import { recover } from "./heart/recover.js";
 import { describeStatus } from "./heart/status.js";
 import { Ticks } from "./heart/ticks.js";
-import type { Store, StoreDescriptor, StoreReader } from "./store/store.js";
+import type { Plan } from "./routes/plan.js";
+import type { Store, StoreDescriptor, StoreReader, TableSchema } from "./store/store.js";
 import { openReader } from "./store/thread-reader.js";
-import { Workspace, type Lookup, type Written } from "./workspace.js";
+import type { Workspace } from "./workspace.js";
 import { WriterSide } from "./heart/writer-side.js";
 import { startWriter, type WriterHandle } from "./writer/writer-link.js";
 
 /** So many records are looked at in one tick for those that have ended: to free memory, they read as absent anyway. */
 const expiredPerTickMax = 2000;
-
-const nothing: readonly Written[] = [];
 
 /** What a heart is made of. */
 export interface HeartParts {
@@ -106,16 +104,12 @@ class Engine implements Heart {
   readonly #ticks: Ticks;
   readonly #flushes: Flushes;
   readonly deadLetters: DeadLetters;
+  readonly #execution: Execution;
   readonly #closing: Closing;
   readonly #failing = new Failing();
   #writer: WriterHandle | null = null;
   #inspector: Inspector | null = null;
   #back: ReadBack | null = null;
-  #now = 0;
-  /** Whether the work that is being tried was tried before: a read is one hit or one miss, not both. */
-  #repeats = false;
-  readonly #lookup: Lookup = (record, reads) =>
-    reads && !this.#repeats ? this.#cache.lookup(record, this.#now) : this.#cache.peek(record, this.#now);
 
   constructor(parts: HeartParts, folder: OwnedFolder, journal: Journal, addressing: Addressing) {
     this.#host = parts.host;
@@ -159,7 +153,33 @@ class Engine implements Heart {
       this.#cache.expire(this.#time.now(), expiredPerTickMax);
       this.#side.watch(this.#pausing.on);
     });
-    this.#closing = new Closing({
+    this.#execution = this.#makeExecution(parts);
+    this.#closing = this.#makeClosing(parts, folder);
+    journal.pendingRecords = () => this.#cache.pendingRecords;
+    journal.onFailed = (error) => this.#fail(error);
+  }
+
+  #makeExecution(parts: HeartParts): Execution {
+    const [addressing, journal] = [this.#addressing, this.#journal];
+    return new Execution({
+      clock: parts.host.clock,
+      waitMs: parts.options.waitMs,
+      limits: parts.store.limits ?? null,
+      addressing,
+      journal,
+      cache: this.#cache,
+      loads: this.#loads,
+      side: this.#side,
+      events: this.events,
+      now: () => this.#time.now(),
+      assertOpen: () => this.#assertOpen(),
+      hurry: () => this.#writer?.hurry(journal.accepted),
+    });
+  }
+
+  #makeClosing(parts: HeartParts, folder: OwnedFolder): Closing {
+    const [journal, reader] = [this.#journal, this.#reader];
+    return new Closing({
       host: parts.host,
       options: parts.options,
       folder,
@@ -174,8 +194,6 @@ class Engine implements Heart {
       whenStored: (sequence, done) => this.whenStored(sequence, done),
       started: () => ({ writer: this.#writer, logs: [this.#inspector, this.#back] }),
     });
-    journal.pendingRecords = () => this.#cache.pendingRecords;
-    journal.onFailed = (error) => this.#fail(error);
   }
 
   /** Starts the writer and takes what is pending into the cache. Then clients may come. */
@@ -229,93 +247,12 @@ class Engine implements Heart {
 
   execute<T>(work: (workspace: Workspace) => T, options: WaitOptions = {}): Executed<T> | Promise<Executed<T>> {
     this.#assertOpen();
-    const done = this.#attempt(work, true);
-    return done instanceof NotYet ? this.#again(work, true, done, options) : done;
+    return this.#execution.run(work, true, options);
   }
 
   view<T>(work: (workspace: Workspace) => T, options: WaitOptions = {}): Executed<T> | Promise<Executed<T>> {
     this.#assertOpen();
-    const done = this.#attempt(work, false);
-    return done instanceof NotYet ? this.#again(work, false, done, options) : done;
-  }
-
-  /** One try: all in one synchronous step, or nothing and what is missing. */
-  #attempt<T>(work: (workspace: Workspace) => T, write: boolean, repeats = false): Executed<T> | NotYet {
-    this.#repeats = repeats;
-    this.#now = this.#time.now();
-    this.#cache.seen = 0;
-    const workspace = new Workspace(this.#addressing.resolve, this.#lookup, this.#now);
-    let value: T;
-    try {
-      value = work(workspace);
-    } catch (error) {
-      if (workspace.hasMissing) return new NotYet(workspace, 0);
-      throw error;
-    }
-    if (workspace.hasMissing) return new NotYet(workspace, 0);
-    const changes = write ? workspace.changes() : nothing;
-    if (this.#store.limits !== undefined) checkSizes(changes, this.#store.limits);
-    this.#side.parked.checkRoom(changes);
-    checkRows(changes);
-    if (workspace.cleared && this.#addressing.mapsTables) throw tablesStay();
-    const body = bodyOf(changes, write && workspace.cleared);
-    const bytes = body === null ? 0 : frameBytes(body);
-    if (body !== null && !this.#journal.hasRoom(bytes, body.kind)) return new NotYet(workspace, bytes);
-    if (write) keepInCache(this.#cache, workspace.cacheOnly(), this.#now);
-    if (body === null) return { value, sequence: this.#cache.seen, frame: 0 };
-    const frame = this.#take(body, changes, bytes);
-    return { value, sequence: frame, frame };
-  }
-
-  /** Loads what was missing, or waits for room, and tries again from the beginning until it is done. */
-  async #again<T>(
-    work: (workspace: Workspace) => T,
-    write: boolean,
-    first: NotYet,
-    options: WaitOptions,
-  ): Promise<Executed<T>> {
-    const pins = new Pins(this.#cache);
-    // One deadline for all waits: where many write, others may take the room that this one was woken for.
-    const deadline = this.#host.clock.monotonic() + this.#options.waitMs;
-    try {
-      for (let notYet = first; ;) {
-        pins.add(notYet.workspace.records);
-        if (notYet.bytes === 0) await abortable(this.#loads.load(notYet.workspace.missing), options.signal);
-        else await this.#whenRoom(notYet.bytes, deadline, options.signal);
-        this.#assertOpen();
-        const done = this.#attempt(work, write, true);
-        if (!(done instanceof NotYet)) return done;
-        notYet = done;
-      }
-    } finally {
-      pins.release();
-    }
-  }
-
-  /** The one place where a change enters: queue and cache, in one synchronous step. */
-  #take(body: FrameBody, changes: readonly Written[], bytes: number): number {
-    const sequence = this.#journal.append(body, this.#now, bytes);
-    if (body.kind === "clear") this.#cleared(sequence);
-    for (const { record, change, table } of changes) {
-      this.#cache.write(record, change, sequence);
-      // The database may make more of it than it was given: it is read again once it is there.
-      if (table !== null && mayDiffer(table, change)) this.#cache.invalidate(record);
-    }
-    this.#side.accepted(sequence, body.kind === "clear" ? 1 : changes.length);
-    return sequence;
-  }
-
-  /** What was pending costs no memory any more: who waits for that is asked again now (promise 8). */
-  #cleared(sequence: number): void {
-    this.#cache.clear(sequence);
-    this.#journal.recordsFreed();
-  }
-
-  async #whenRoom(bytes: number, deadline: number, signal: AbortSignal | undefined): Promise<void> {
-    if (this.events.has("full")) this.events.emit("full", this.#journal.fullness);
-    this.#writer?.hurry(this.#journal.accepted);
-    const waitMs = Math.max(0, deadline - this.#host.clock.monotonic());
-    await this.#journal.whenRoom(bytes, { waitMs, signal });
+    return this.#execution.run(work, false, options);
   }
 
   get plan(): Plan | null {

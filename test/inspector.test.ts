@@ -38,7 +38,7 @@ async function world() {
     reader: { read: async () => [null], scan: () => Promise.reject(new Error("unused")), close: async () => {} },
     parked: new Parked(2 ** 20),
     stored: () => stored,
-    resolve: keyIsRecord,
+    addressing: { plan: null, resolve: keyIsRecord },
   });
   return { disk, inspector };
 }

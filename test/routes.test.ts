@@ -322,8 +322,8 @@ describe("the plan", () => {
     const closed = planFor(routes, "refuse");
     expect(() => closed.resolve("else" as Bytes)).toThrow('"else" matches no route');
     expect(closed.resolve("tmp:x:1" as Bytes)).toMatchObject({ cacheOnly: true });
-    expect(plan.isCacheOnly("tmp:x:1" as Bytes)).toBe(true);
-    expect(plan.isCacheOnly("user:1" as Bytes)).toBe(false);
+    expect(plan.resolve("tmp:x:1" as Bytes).cacheOnly).toBe(true);
+    expect(plan.resolve("user:1" as Bytes).cacheOnly).toBe(false);
     expect(plan.rowOf("else" as Bytes)).toBeNull();
   });
 
@@ -384,7 +384,7 @@ describe("the plan", () => {
           if (table !== null || cacheOnly) return;
           expect(record).toBe(key);
           expect(plan.rowOf(record)).toBeNull();
-          expect(plan.isCacheOnly(record)).toBe(false);
+          expect(plan.resolve(record).cacheOnly).toBe(false);
         } catch (error) {
           if (!(error instanceof WriteBehindError)) throw error;
         }

@@ -1,7 +1,7 @@
 /**
- * Which key leads where, for one instance: the plan of its routes and of the tables as the store has found them last. The
- * folder remembers both: with the tables it can serve while the database is away, and with the routes it sees whether
- * pending changes were written under others (ROUTE_MISMATCH).
+ * Which key leads where, for one instance: the plan of its routes and of the tables as the store has found them last.
+ * The folder remembers both: with the tables it can serve while the database is away, and with the routes it sees
+ * whether pending changes were written under others (ROUTE_MISMATCH).
  */
 import { keyIsRecord, type Resolve } from "../address.js";
 import type { Bytes } from "../bytes.js";

@@ -10,7 +10,8 @@ export function keepInCache(
   now: number,
 ): void {
   for (const { record, value } of records) {
-    const own = value === null || typeof value.content === "string" ? value : { ...value, content: new Map(value.content) };
+    const own =
+      value === null || typeof value.content === "string" ? value : { ...value, content: new Map(value.content) };
     // Whoever watches it must see that it has changed.
     cache.invalidate(record);
     cache.fill(cache.place(record), own, now);

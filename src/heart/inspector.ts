@@ -1,5 +1,4 @@
 /** Looks at one record, or at what is pending, without changing anything: cache, journal and database side by side. */
-import type { Resolve } from "../address.js";
 import { jsonOfBytes, type Bytes } from "../bytes.js";
 import type { MemoryCache } from "../cache/memory-cache.js";
 import { WriteBehindError } from "../errors.js";
@@ -9,6 +8,7 @@ import type { Journal } from "../queue/journal/journal.js";
 import type { JournalReader } from "../queue/journal/reader.js";
 import { positionOfText, type Frame } from "../queue/queue.js";
 import type { StoreReader } from "../store/store.js";
+import type { Addressing } from "./addressing.js";
 import type { Parked } from "./parked.js";
 
 /** Changes of one record that an inspection shows at the most: the newest ones. */
@@ -26,7 +26,7 @@ export interface InspectorParts {
   readonly parked: Parked;
   /** The highest sequence that is in the database. */
   readonly stored: () => number;
-  readonly resolve: Resolve;
+  readonly addressing: Pick<Addressing, "plan" | "resolve">;
 }
 
 /** Reads everything there is about records and about the queue. */
@@ -39,8 +39,8 @@ export class Inspector {
 
   /** One record in the cache, in the queue and in the database itself. */
   async inspect(key: Bytes, now: number): Promise<Inspection> {
-    const { cache, parked, resolve } = this.#parts;
-    const { record, field } = resolve(key);
+    const { cache, parked, addressing } = this.#parts;
+    const { record, field, cacheOnly } = addressing.resolve(key);
     const cached = cache.peek(record, now);
     const letter = parked.letterOf(record);
     const state = cached === undefined ? "unknown" : cached === null ? "absent" : "present";
@@ -48,10 +48,10 @@ export class Inspector {
       key: jsonOfBytes(key),
       record: jsonOfBytes(record),
       field: field === null ? null : jsonOfBytes(field),
-      route: null,
+      route: addressing.plan?.routeOf(key) ?? null,
       cache: { state, value: jsonOfValue(cached ?? null) },
       queue: await this.#changesOf(record),
-      database: await this.#inDatabase(record),
+      database: cacheOnly ? { value: null, error: null } : await this.#inDatabase(record),
       deadLetters: letter === null ? [] : [letter],
     };
   }

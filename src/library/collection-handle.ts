@@ -93,7 +93,7 @@ export class RowWork {
       const column = table.fields.get(field);
       // The door says what is wrong with the name.
       if (value === null) unset.push(field);
-      else set.set(field, column === undefined ? bytesOfText(String(value)) : textOfTyped(column, value));
+      else set.set(field, column === undefined ? ("" as Bytes) : textOfTyped(column, value));
     }
     return { set, unset };
   }

@@ -16,6 +16,8 @@ import {
   type StepReport,
   type WaitOptions,
 } from "../heart.js";
+import type { Collection } from "./collection.js";
+import { CollectionHandle, RowWork } from "./collection-handle.js";
 import { JsonHandle } from "./json-handle.js";
 import { QueuedReceipt, type Receipt, type SetOptions } from "./receipt.js";
 import { runTransaction, type Transaction } from "./transaction.js";
@@ -124,6 +126,14 @@ export class WriteBehind {
   /** A value of any JSON shape at a key. */
   json<T>(key: Key): JsonHandle<T> {
     return new JsonHandle<T>(this, bytesOfKey(key));
+  }
+
+  /**
+   * The rows of a typed collection, which must be among the `routes` that this was opened with. Rejects CONFIG where it is
+   * not.
+   */
+  collection<Pattern extends string, Row, New>(of: Collection<Pattern, Row, New>): CollectionHandle<Pattern, Row, New> {
+    return new CollectionHandle(this, new RowWork(of, () => this.heart.plan));
   }
 
   /**

@@ -1,6 +1,7 @@
 /** The front door of the library. */
 import { WriteBehindError } from "../errors.js";
 import { nodeHost } from "../host/node-host.js";
+import { routesOf, type AnyCollection } from "./collection.js";
 import { WriteBehind } from "./library.js";
 import type { EngineOptions } from "../options.js";
 import { resolveEngineOptions } from "../options-resolve.js";
@@ -11,7 +12,7 @@ import { openHeart } from "../write-behind.js";
 /** What `writeBehind` takes: the store, and any of the options (docs/reference/options.md). */
 export interface WriteBehindOptions extends Partial<Omit<EngineOptions, "routes">> {
   /** Which keys go to which table. */
-  readonly routes?: readonly Route[];
+  readonly routes?: readonly (Route | AnyCollection)[];
   /** The database: `sqlite({ file })`, or a store of your own. */
   readonly store: Store | StoreDescriptor;
 }
@@ -25,5 +26,7 @@ export async function writeBehind(given: WriteBehindOptions): Promise<WriteBehin
   if (typeof store !== "object" || store === null) {
     throw new WriteBehindError("CONFIG", "`store` is missing", { hint: 'pass store: sqlite({ file: "app.db" })' });
   }
-  return new WriteBehind(await openHeart({ host: nodeHost(), store, options: resolveEngineOptions(options) }));
+  const routes = Array.isArray(options.routes) ? routesOf(options.routes) : options.routes;
+  const resolved = resolveEngineOptions({ ...options, routes });
+  return new WriteBehind(await openHeart({ host: nodeHost(), store, options: resolved }));
 }

@@ -2,6 +2,8 @@
 import { textOfBytes, type Bytes } from "../bytes.js";
 import { WriteBehindError } from "../errors.js";
 import { kept, type Executed, type Heart, type WaitOptions, type Watch } from "../heart.js";
+import type { Collection } from "./collection.js";
+import { RowWork, TransactionCollection } from "./collection-handle.js";
 import type { SetOptions } from "./receipt.js";
 import {
   bytesOfKey,
@@ -78,6 +80,17 @@ export class Transaction {
     const number = safeNumber(sum);
     this.#writes.push((workspace) => workspace.updateString(keyBytes, String(number) as Bytes));
     return number;
+  }
+
+  /** The rows of a typed collection, in this transaction. */
+  collection<Pattern extends string, Row, New>(
+    of: Collection<Pattern, Row, New>,
+  ): TransactionCollection<Pattern, Row, New> {
+    const verbs = {
+      read: <T>(key: Bytes, work: (workspace: Workspace) => T) => this.#read(key, work),
+      write: (work: Write) => void this.#writes.push(work),
+    };
+    return new TransactionCollection(verbs, new RowWork(of, () => this.#heart.plan));
   }
 
   /** Applies the writes if nothing that was read has changed since. Rejects Conflict where something has. */

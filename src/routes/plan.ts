@@ -71,9 +71,9 @@ export class Plan {
     return null;
   }
 
-  /** Whether a record is in the cache only. */
-  isCacheOnly(record: Bytes): boolean {
-    return this.#routes.some(({ spec, table }) => table === null && matchKey(spec.pattern, record) !== null);
+  /** The pattern of the route that takes a key, for people; null where none does. */
+  routeOf(key: Bytes): string | null {
+    return this.#routes.find(({ spec }) => matchKey(spec.pattern, key) !== null)?.spec.pattern.text ?? null;
   }
 }
 

@@ -52,9 +52,13 @@ export function checkRows(changes: readonly (RecordChange & { readonly table: Ma
 
 /** FLUSHALL empties the own tables and no other, so it cannot be had where routes map some. */
 export function tablesStay(): WriteBehindError {
-  return new WriteBehindError("BAD_VALUE", "FLUSHALL and FLUSHDB are refused: routes map tables, which they do not empty", {
-    hint: "delete the records by their keys",
-  });
+  return new WriteBehindError(
+    "BAD_VALUE",
+    "FLUSHALL and FLUSHDB are refused: routes map tables, which they do not empty",
+    {
+      hint: "delete the records by their keys",
+    },
+  );
 }
 
 function checkRow(table: MappedTable, record: Bytes, change: Change): void {
