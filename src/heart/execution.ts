@@ -1,6 +1,6 @@
 /**
  * Does work: runs it in one synchronous step on what is in memory, or loads what is missing and begins anew. Its
- * changes become one frame, which queue and cache take in the same step. When that is kept, and answered, others see to.
+ * changes become one frame, which queue and cache take in the same step. When that is kept and answered others see to.
  */
 import type { MemoryCache } from "../cache/memory-cache.js";
 import type { Emitter } from "../events.js";

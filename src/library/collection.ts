@@ -1,6 +1,6 @@
 /**
- * Typed collections: a route to a table of one's own, with the type of its rows. The types are checked by the compiler and
- * gone at run time; what a column takes is checked at the door, whoever writes.
+ * Typed collections: a route to a table of one's own, with the type of its rows. The types are checked by the compiler
+ * and gone at run time; what a column takes is checked at the door, whoever writes.
  */
 import type { Route } from "../routes/route.js";
 
@@ -76,10 +76,12 @@ export function collection<const Pattern extends string, Row extends object>(
   key: Pattern,
   options: TableOptions & { readonly schema: StandardSchema<Row> },
 ): Collection<Pattern, Row>;
+/** The same without a schema: its rows get a type by `typed`. */
 export function collection<const Pattern extends string>(
   key: Pattern,
   options: TableOptions,
 ): UntypedCollection<Pattern>;
+/** The one behind both. */
 export function collection(
   key: string,
   options: TableOptions & { readonly schema?: StandardSchema<unknown> },

@@ -95,7 +95,7 @@ export interface Batch {
   readonly clear: boolean;
   /** One change for each distinct record, in the order of the records' first changes in the run. */
   readonly rows: ReadonlyMap<Bytes, Change>;
-  /** Of how many frames that is; 0 or 1 cannot be cut. A store may refuse more, to be given them one after the other. */
+  /** Of how many frames that is; 0 or 1 cannot be cut. A store may refuse more, to be given them one by one. */
   readonly frames: number;
   /**
    * At the end: rows that expired at or before this log time are deleted, some at a time; null sweeps nothing. Rows of
@@ -236,8 +236,8 @@ export interface StoreDescriptor {
 export interface StoreModule {
   createStore(options: unknown, routes?: readonly RouteSpec[]): Store;
   /**
-   * The tables of these routes as they are, without a claim and without a change. Throws a StoreError where the database
-   * cannot be reached. A module without it takes no routes.
+   * The tables of these routes as they are, without a claim and without a change. Throws a StoreError where the
+   * database cannot be reached. A module without it takes no routes.
    */
   lookAtTables?(options: unknown, routes: readonly RouteSpec[]): Promise<readonly TableSchema[]>;
   /** The statements that make the own tables, for people who make them by hand. */
