@@ -11,14 +11,14 @@ import { mappedEndingCases } from "./store/mapped-ending-cases.js";
 import { mappedNameCases } from "./store/mapped-name-cases.js";
 import { mappedOrderCases } from "./store/mapped-order-cases.js";
 import { mappedRowCases } from "./store/mapped-row-cases.js";
-import type { MappedStoreWorld, TypeSample } from "./store/mapped-world.js";
+import type { MappedStoreWorld } from "./store/mapped-world.js";
 import { parkingCases } from "./store/parking-cases.js";
 import { positionCases } from "./store/position-cases.js";
 import { readingCases } from "./store/reading-cases.js";
 import { rowCases } from "./store/row-cases.js";
 import type { StoreWorld } from "./store/world.js";
 
-export type { MappedStoreWorld, StoreWorld, TypeSample };
+export type { MappedStoreWorld, StoreWorld };
 
 /** One case: a sentence, and what proves it. */
 export interface StoreCase {

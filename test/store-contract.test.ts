@@ -30,7 +30,7 @@ async function sqliteWorld(): Promise<MappedStoreWorld> {
     query: async (sql) =>
       withDatabase(file, (database) => {
         const rows = database.prepare(sql).all() as Record<string, unknown>[];
-        return rows.map((row) => Object.values(row).map((cell) => (cell === null ? null : String(cell))));
+        return rows.map((row) => Object.values(row).map(textOfCell));
       }),
     momentType: "TIMESTAMP",
     bytesType: "BLOB",
@@ -50,6 +50,10 @@ function withDatabase<T>(file: string, work: (database: InstanceType<typeof Data
   } finally {
     database.close();
   }
+}
+
+function textOfCell(cell: unknown): string | null {
+  return typeof cell === "string" ? cell : typeof cell === "number" || typeof cell === "bigint" ? `${cell}` : null;
 }
 
 const sqliteSamples = [

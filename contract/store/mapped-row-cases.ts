@@ -157,18 +157,6 @@ const constraints: readonly MappedCaseBody[] = [
     },
   },
   {
-    name: "a row that is there is replaced although a column that no route maps may not be left out",
-    run: async (world) => {
-      const table = "CREATE TABLE users (id bigint NOT NULL PRIMARY KEY, name text, secret text NOT NULL)";
-      const writer = await openMapped(world, [table], [{ key: "user:{id}", table: "users", columns: ["name"] }]);
-      await world.run("INSERT INTO users VALUES (1, 'Alice', 'kept')");
-      await writer.commit([[one, replace(hash({ name: "Bob" }))]]);
-      assert.deepEqual(await world.query("SELECT name, secret FROM users"), [["Bob", "kept"]]);
-      await rejectsAs("refused", writer.store.commit(writer.batch([[two, replace(hash({ name: "Eve" }))]])));
-      await writer.store.close();
-    },
-  },
-  {
     name: "another unique index never overwrites somebody else's row",
     run: async (world) => {
       const writer = await openMapped(world, [users], routes);

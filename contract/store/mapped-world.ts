@@ -4,7 +4,7 @@ import { bytesOfText, type Bytes } from "../../src/bytes.js";
 import { readRoutes, type Route, type RouteSpec } from "../../src/routes/route.js";
 import type { Page, Store } from "../../src/store/store.js";
 import type { StoreWorld } from "./world.js";
-import { hash, WriterLike } from "./writer-like.js";
+import { WriterLike } from "./writer-like.js";
 
 /** A declared type, and values of it as text: what is written is read again as the same text. */
 export interface TypeSample {
@@ -63,9 +63,6 @@ export async function everyRecord(store: Store, table: string, limit = 2, nowMs 
   } while (after !== null);
   return records;
 }
-
-/** A hash as a row of these columns is read. */
-export const row = hash;
 
 /** Bytes of a text. */
 export const text = bytesOfText;

@@ -222,8 +222,8 @@ export function refuseExpiry(table: MappedTable, record: Bytes): never {
 }
 
 /**
- * The record of a row that was found, by its key; null where no key leads to the row: its values are not written as keys
- * are (others may write what they like), or hold what stands between placeholders.
+ * The record of a row that was found, by its key; null where no key leads to the row: its values are not written as
+ * keys are (others may write what they like), or hold what stands between placeholders.
  */
 export function recordOfRow(plan: Plan, table: MappedTable, key: readonly (Bytes | null)[]): Bytes | null {
   const values: Bytes[] = [];

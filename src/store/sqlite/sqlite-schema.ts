@@ -1,4 +1,4 @@
-/** Finds what the tables of routes are: columns, keys, references. It changes nothing, and says what no route can use. */
+/** Finds what the tables of routes are: columns, keys, references. Changes nothing, and says what no route can have. */
 import type { Column, ColumnType } from "../../routes/column.js";
 import { parseTableName, type RouteSpec } from "../../routes/route.js";
 import type { OnDeleteRule, Reference, TableSchema } from "../../routes/table.js";
@@ -187,7 +187,7 @@ class Look {
     return problems;
   }
 
-  /** Whether a column compares as SQLite does by default. No pragma tells: a union takes the collation of its first part. */
+  /** Whether a column compares as is the default. No pragma tells, but a union compares as its first part does. */
   #comparesBytes(column: string): boolean {
     const first = `SELECT ${quoted(column)} FROM ${quoted(this.#table.name)} WHERE 0`;
     const rows = this.#query(`${first} UNION SELECT 'x' UNION SELECT 'X' UNION SELECT 'x '`);
@@ -216,7 +216,7 @@ const namedTypes: Readonly<Record<string, ColumnType>> = {
   UUID: { kind: "uuid" },
 };
 
-/** What a declared type is. Source of the rules of affinity: https://www.sqlite.org/datatype3.html#determination_of_column_affinity */
+/** What a declared type is. Source of the rules of affinity: https://www.sqlite.org/datatype3.html, section 3.1 */
 function typeOf(declared: string, strict: boolean): ColumnType {
   const name = declared.toUpperCase();
   const named = namedTypes[name.replace(/\(.*/, "").trim()];

@@ -7,7 +7,7 @@ import { recordOfRow } from "../mapped-batch.js";
 import { StoreError, type Page } from "../store.js";
 import type { SqliteConnection, Statement } from "./sqlite-connection.js";
 import { TableSql } from "./sqlite-table-sql.js";
-import { boundKey, momentOfRead, textOfRead, type Bound } from "./sqlite-value.js";
+import { boundKey, momentOfRead, textOfKey, textOfRead, type Bound } from "./sqlite-value.js";
 
 /** Statements of one table that read. */
 interface ReadTable {
@@ -76,7 +76,7 @@ export class SqliteTableReads {
   }
 
   #liveRecord(table: MappedTable, row: readonly unknown[], nowMs: number): Bytes | null {
-    const keys = table.keyColumns.map(({ type }, at) => textOfRead(type, row[at]));
+    const keys = table.keyColumns.map((column, at) => textOfKey(column, row[at]));
     return hasEnded(momentOfRead(row[keys.length]), nowMs) ? null : recordOfRow(this.plan, table, keys);
   }
 

@@ -26,7 +26,6 @@ export class TableSql {
   readonly #keys: readonly string[];
   readonly #isKey: string;
   readonly #isThere: string;
-  readonly #held: readonly string[];
 
   constructor(table: MappedTable) {
     this.#table = table;
@@ -34,7 +33,6 @@ export class TableSql {
     this.#keys = table.keyColumns.map(({ name }) => quoted(name));
     this.#isKey = this.#keys.map((key) => `${key} = ?`).join(" AND ");
     this.#isThere = (table.marks ?? []).map((mark) => ` AND NOT (${isMarked(mark)})`).join("");
-    this.#held = heldColumns(table);
     const keys = this.#keys.join(", ");
     const ends = table.expiresAt === null ? "NULL" : quoted(table.expiresAt.name);
     const fields = [...table.fields.values()].map(({ name }) => quoted(name));
@@ -51,11 +49,6 @@ export class TableSql {
     this.expired = table.expiresAt === null ? null : this.#expired(table.expiresAt);
   }
 
-  /** How often the key is bound once more at the end of `upsert`. */
-  get keysHeld(): number {
-    return this.#held.length;
-  }
-
   /** Some columns of a row that is there. Bound: the columns, the moment where `ends`, the key. */
   update(columns: readonly Column[], ends: boolean): string {
     const set = [...columns, ...this.#ends(ends)].map(({ name }) => `${quoted(name)} = ?`);
@@ -65,20 +58,19 @@ export class TableSql {
   /**
    * A whole row, by its key only: what another unique index finds is somebody else's row (OR ABORT: also where that
    * index was declared with another rule). Columns that are not given get their defaults, which `excluded` has for a
-   * row that is there. Bound: key, columns, the moment where the table has one, the key for each of `keysHeld`.
+   * row that is there. Bound: key, columns, the moment where the table has one.
    */
   upsert(columns: readonly Column[]): string {
     const { fields, marks } = this.#table;
     const ends = this.#ends(true);
     const given = [...this.#keys, ...[...columns, ...ends].map(({ name }) => quoted(name))];
-    const held = this.#held.map((name) => `(SELECT ${name} FROM ${this.#name} WHERE ${this.#isKey})`);
     const anew = [...fields.values(), ...ends, ...(marks ?? []).map(({ column }) => column)].filter(
       ({ generated }) => !generated,
     );
     const set = anew.map(({ name }) => `${quoted(name)} = excluded.${quoted(name)}`);
     return (
-      `INSERT OR ABORT INTO ${this.#name} (${[...given, ...this.#held].join(", ")}) ` +
-      `VALUES (${[...given.map(() => "?"), ...held].join(", ")}) ` +
+      `INSERT OR ABORT INTO ${this.#name} (${given.join(", ")}) ` +
+      `VALUES (${given.map(() => "?").join(", ")}) ` +
       `ON CONFLICT (${this.#keys.join(", ")}) DO ${set.length === 0 ? "NOTHING" : `UPDATE SET ${set.join(", ")}`}`
     );
   }
@@ -106,22 +98,9 @@ export function nameInFile({ schema }: MappedTable): string {
   return "wrong" in name ? schema.name : name.name;
 }
 
-/**
- * Columns that no route maps and that cannot be left out of a row: an upsert gives them what they have, or it would fail
- * although the row is there.
- */
-function heldColumns({ schema, keyColumns, fields, expiresAt, marks }: MappedTable): readonly string[] {
-  const mapped = new Set<Column | null>([...keyColumns, ...fields.values(), expiresAt]);
-  for (const { column } of marks ?? []) mapped.add(column);
-  const names = new Set([...mapped].map((column) => column?.name));
-  return schema.columns
-    .filter((column) => !column.nullable && !column.hasDefault && !column.generated && !names.has(column.name))
-    .map(({ name }) => quoted(name));
-}
-
 type Mark = NonNullable<MappedTable["marks"]>[number];
 
-/** One mark is enough. That of a moment is any moment: others who delete rows have deleted them at another one. */
+/** One mark is enough. That of a moment is any moment: others have deleted rows at other ones. */
 function isMarked({ column, value }: Mark): string {
   return value === "now" ? `${quoted(column.name)} IS NOT NULL` : `${quoted(column.name)} IS ${markLiteral(value)}`;
 }

@@ -18,7 +18,7 @@ import type { SqliteConnection, Statement } from "./sqlite-connection.js";
 import { isConstraint } from "./sqlite-errors.js";
 import { StatementCache } from "./sqlite-statement-cache.js";
 import { nameInFile, TableSql } from "./sqlite-table-sql.js";
-import { boundKey, boundOf, boundOfMoment, textOfRead, type Bound } from "./sqlite-value.js";
+import { boundKey, boundOf, boundOfMoment, textOfKey, type Bound } from "./sqlite-value.js";
 
 /** So many expired rows of a table go with one commit. */
 const sweepRowsMax = 1000;
@@ -104,7 +104,6 @@ export class SqliteTableWrites {
     const statement = this.#statements.get(`${at} upsert ${given.shape}`, () => sql.upsert(given.columns));
     const bound = [...keyBound, ...boundGiven(given)];
     if (table.expiresAt !== null) bound.push(boundOfMoment(table.expiresAt, expiresAt));
-    for (let n = sql.keysHeld; n > 0; n--) bound.push(...keyBound);
     statement.run(...bound);
   }
 
@@ -173,7 +172,7 @@ export class SqliteTableWrites {
     const keys: (readonly Bound[])[] = [];
     const bounds = [boundOfMoment(table.expiresAt, upTo), upTo];
     for (const key of expired.iterate(...bounds) as Iterable<readonly Bound[]>) {
-      const texts = table.keyColumns.map(({ type }, at) => textOfRead(type, key[at]));
+      const texts = table.keyColumns.map((column, at) => textOfKey(column, key[at]));
       const record = recordOfRow(this.#plan, table, texts);
       // What is parked may have prolonged its life.
       if (record !== null && parked.get(cellOfBytes(record)) !== undefined) continue;

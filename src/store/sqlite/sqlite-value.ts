@@ -46,9 +46,23 @@ export function boundKey({ keyColumns }: MappedTable, key: readonly Bytes[]): Bo
 /** The text of a value that was read; null is NULL. Never fails: what is not of the column's type is given as it is. */
 export function textOfRead(type: ColumnType, read: unknown): Bytes | null {
   if (read === null || read === undefined) return null;
-  const plain = type.kind === "boolean" ? textOfBoolean(read) : plainText(read);
+  const plain = type.kind === "boolean" ? textOfBoolean(read) : bytesOfCell(read);
   const text = canonical(type, plain);
   return typeof text === "string" ? text : plain;
+}
+
+/**
+ * The text of a column in a key of a row that was found. Null where no key leads to it: what others have put there is
+ * not what is bound for the same text, so it would be looked for and not be found.
+ */
+export function textOfKey(column: Column, read: unknown): Bytes | null {
+  if (read === null || read === undefined) return null;
+  const text = column.type.kind === "boolean" ? textOfBoolean(read) : bytesOfCell(read);
+  return storageOf(boundOf(column, text)) === storageOf(read) ? text : null;
+}
+
+function storageOf(value: unknown): "number" | "text" | "blob" {
+  return typeof value === "string" ? "text" : value instanceof Uint8Array ? "blob" : "number";
 }
 
 /** More than 64 bits cannot be bound: SQLite makes of such a text what it can. */
@@ -71,15 +85,11 @@ function isBlob(typeName: string): boolean {
 }
 
 function textOfBoolean(read: unknown): Bytes {
-  return read === 1n || read === 1 ? yes : read === 0n || read === 0 ? no : plainText(read);
+  return read === 1n || read === 1 ? yes : read === 0n || read === 0 ? no : bytesOfCell(read);
 }
 
 const yes = bytesOfText("true");
 const no = bytesOfText("false");
-
-function plainText(read: unknown): Bytes {
-  return bytesOfCell(read);
-}
 
 /** The moment in an `expiresAt` column, in milliseconds since 1970; null where there is none, or none is understood. */
 export function momentOfRead(read: unknown): number | null {
@@ -91,9 +101,9 @@ export function momentOfRead(read: unknown): number | null {
   return Number.isNaN(ms) ? null : ms;
 }
 
-/** Whether moments in a column are numbers, milliseconds since 1970; else they are text as SQLite's functions give it. */
+/** Whether moments in a column are numbers, milliseconds since 1970; else they are text as SQLite writes it. */
 export function keepsMomentsAsNumbers({ kind }: ColumnType): boolean {
-  return kind === "integer" || kind === "float";
+  return kind === "integer";
 }
 
 /** What is bound for a moment: in text the form of `datetime()`, UTC with milliseconds, so that the two compare. */
