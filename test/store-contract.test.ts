@@ -61,7 +61,7 @@ const sqliteSamples = [
   { declared: "REAL", values: ["0", "-1", "1.5", "-0.25", "1e+300", "1e-7", "123456789012", "Infinity"] },
   { declared: "NUMERIC(10,2)", values: ["0", "12", "1.5", "x", "", "0x10", "9007199254740993"] },
   { declared: "DATETIME", values: ["2026-11-24 21:43:18", "2026", "now"] },
-  { declared: "JSON", values: ['{"a": 1}', "[]", '"x"', "5", "1.50", "9223372036854775808", "null"] },
+  { declared: "JSON", values: ['{"a":1}', "[]", '"x"', "5", "1.50", "9223372036854775808", "null"] },
   { declared: "UUID", values: ["01234567-89ab-cdef-0123-456789abcdef", "00000000-0000-0000-0000-000000000000"] },
   { declared: "VARCHAR(3)", values: ["longer than three"] },
   { declared: "", values: ["text", "5", "", "\0", "\u00e9"] },

@@ -75,7 +75,7 @@ const keys: readonly MappedCaseBody[] = [
   {
     name: "a key that is not the primary key: the row is found and written by it",
     run: async (world) => {
-      const table = "CREATE TABLE users (id bigint PRIMARY KEY, email text NOT NULL UNIQUE, name text)";
+      const table = "CREATE TABLE users (id bigint DEFAULT 8 PRIMARY KEY, email text NOT NULL UNIQUE, name text)";
       const writer = await openMapped(world, [table], [{ key: "mail:{email}", table: "users", columns: ["name"] }]);
       await world.run("INSERT INTO users VALUES (7, 'a@x', 'Alice')");
       await writer.commit([[text("mail:a@x"), replace(hash({ name: "Bob" }))]]);

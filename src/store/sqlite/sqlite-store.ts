@@ -147,18 +147,19 @@ export class SqliteStore implements Store {
   #commit(connection: SqliteConnection, prepared: Prepared, batch: Batch): void {
     const { mapped } = prepared;
     const divided = mapped === null ? { own: batch.rows, steps: [] } : divideBatch(mapped.plan, batch);
-    let swept = 0;
+    let sweeping = false;
     const attempt = (): void =>
       connection.transaction("BEGIN IMMEDIATE", () => {
         writeBatch(prepared, batch, divided);
         if (batch.sweepUpTo === null) return;
         prepared.rows.sweep(batch.sweepUpTo);
-        swept = mapped?.writes.sweep(batch.sweepUpTo) ?? 0;
+        sweeping = mapped !== null;
+        sweeping = (mapped?.writes.sweep(batch.sweepUpTo) ?? 0) > 0;
       });
     try {
       attempt();
     } catch (error) {
-      if (mapped === null || batch.sweepUpTo === null || swept === 0 || !isConstraint(error)) throw error;
+      if (mapped === null || batch.sweepUpTo === null || !sweeping || !isConstraint(error)) throw error;
       // The batch is not to blame for expired rows that others still refer to.
       mapped.writes.restFromSweeping(batch.sweepUpTo);
       attempt();

@@ -21,11 +21,8 @@ export function boundOf({ type, typeName }: Pick<Column, "type" | "typeName">, v
     case "integer":
       if (!integer.test(value)) return cellOfBytes(value);
       return value.length <= fewDigits ? Number(value) : boundOfLong(value);
-    case "float": {
-      const number = Number(value);
-      // SQLite makes NULL of a number that is none.
-      return value.trim() === "" || Number.isNaN(number) ? cellOfBytes(value) : number;
-    }
+    case "float":
+      return boundOfFloat(value);
     case "boolean":
       return value === "true" ? 1 : value === "false" ? 0 : cellOfBytes(value);
     case "json":
@@ -69,6 +66,16 @@ function storageOf(value: unknown): "number" | "text" | "blob" {
 function boundOfLong(value: Bytes): Bound {
   const number = BigInt(value);
   return BigInt.asIntN(64, number) === number ? number : value;
+}
+
+/**
+ * SQLite reads the text of a number exactly, and the driver does not bind every number exactly: what lies less than
+ * 2^-52 above an integer it takes for one. Of what is no number SQLite would make NULL.
+ */
+function boundOfFloat(value: Bytes): Bound {
+  const number = Number(value);
+  if (Number.isInteger(number) && value !== "") return number;
+  return number - Math.floor(number) >= Number.EPSILON || Math.abs(number) === Infinity ? number : cellOfBytes(value);
 }
 
 /**
