@@ -104,7 +104,7 @@ describe("what is found of a table", () => {
     shell.exec("CREATE UNIQUE INDEX part ON t (d) WHERE a > 0; CREATE UNIQUE INDEX expression ON t (lower(d))");
     const schema = await schemaOf("t", "t:{a}:{b}");
     expect(schema.uniqueKeys[0]).toEqual(["b", "a"]);
-    expect(schema.uniqueKeys.slice(1).toSorted()).toEqual([["d", "e"], ["e"]]);
+    expect(new Set(schema.uniqueKeys.slice(1))).toEqual(new Set([["d", "e"], ["e"]]));
     expect(schema.problems).toEqual([]);
   });
 
@@ -163,9 +163,11 @@ describe("what is found of a table", () => {
 
 describe("what others have written", () => {
   test("a value that is not of its column's type is given as it is", async () => {
-    shell.exec(`CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER, r REAL, s TEXT, b BOOLEAN, j JSON, u UUID, d DATETIME);
+    shell.exec(`CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER, r REAL, s TEXT, b BOOLEAN, j JSON, u UUID,
+        d DATETIME);
       INSERT INTO t VALUES (1, 'many', 'much', x'ff00', 2, '{broken', 5, 1795000000);
-      INSERT INTO t VALUES (2, 9007199254740993, 3, 'x', 1, '[1]', '01234567-89AB-CDEF-0123-456789ABCDEF', '2026-11-24')`);
+      INSERT INTO t VALUES (2, 9007199254740993, 3, 'x', 1, '[1]', '01234567-89AB-CDEF-0123-456789ABCDEF',
+        '2026-11-24')`);
     const writer = await writerWith({ key: "user:{id}", table: "t" });
     expect(await writer.value(one)).toEqual(
       value(
@@ -202,7 +204,8 @@ describe("what others have written", () => {
   test("moments: numbers in a column of integers, texts of SQLite and of ISO 8601 elsewhere", async () => {
     shell.exec(`CREATE TABLE t (id INTEGER PRIMARY KEY, ends INTEGER); INSERT INTO t VALUES (1, 5000), (2, 'soon');
       CREATE TABLE d (id INTEGER PRIMARY KEY, ends DATETIME);
-      INSERT INTO d VALUES (1, '2026-11-24 21:43:18'), (2, '2026-11-24T21:43:18.120Z'), (3, '2026-11-24T22:43:18+01:00'),
+      INSERT INTO d VALUES (1, '2026-11-24 21:43:18'), (2, '2026-11-24T21:43:18.120Z'),
+        (3, '2026-11-24T22:43:18+01:00'),
         (4, '2026-11-24'), (5, 7000), (6, 'soon')`);
     const writer = await writerWith(
       { key: "t:{id}", table: "t", expiresAt: "ends" },
@@ -241,7 +244,8 @@ describe("what SQLite does in its own way", () => {
   });
 
   test("a default in double quotes, or an expression, is what a replace sets", async () => {
-    shell.exec(`CREATE TABLE t (id INTEGER PRIMARY KEY, a text DEFAULT "b", b text DEFAULT 'it''s', c int DEFAULT (1 + 2));
+    shell.exec(`CREATE TABLE t (id INTEGER PRIMARY KEY, a text DEFAULT "b", b text DEFAULT 'it''s',
+        c int DEFAULT (1 + 2));
       INSERT INTO t VALUES (1, 'x', 'y', 9)`);
     const writer = await writerWith({ key: "user:{id}", table: "t" });
     await writer.commit([[one, replace(hash({}))]]);

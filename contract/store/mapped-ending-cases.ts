@@ -13,7 +13,8 @@ const three = text("user:3");
 /** Rows with a mark, and a column that no route maps. */
 async function softWriter(world: MappedStoreWorld): Promise<WriterLike> {
   const table = `CREATE TABLE users (
-    id bigint NOT NULL PRIMARY KEY, name text, secret text, state text DEFAULT 'alive', deleted_at ${world.momentType})`;
+    id bigint NOT NULL PRIMARY KEY, name text, secret text, state text DEFAULT 'alive',
+    deleted_at ${world.momentType})`;
   const route: Route = {
     key: "user:{id}",
     table: "users",

@@ -157,6 +157,39 @@ const constraints: readonly MappedCaseBody[] = [
     },
   },
   {
+    name: "a merge finds its row whatever came before it in the batch: new rows, rows that are there",
+    run: async (world) => {
+      const table =
+        "CREATE TABLE users (id bigint NOT NULL PRIMARY KEY, name text NOT NULL, visits bigint, code bigint DEFAULT 5 UNIQUE)";
+      const writer = await openMapped(world, [table], [{ key: "user:{id}", table: "users" }]);
+      await world.run("INSERT INTO users VALUES (1, 'Alice', 1, 5), (2, 'Bob', 1, 6)");
+      const user = (id: number): ReturnType<typeof text> => text(`user:${id}`);
+      await writer.commit([
+        [user(10), merge({ name: "J", code: "10" })],
+        [user(11), merge({ name: "K", code: "11" })],
+        [user(1), merge({ visits: "2" })],
+        [user(12), merge({ name: "L", code: "12" })],
+        [user(2), merge({ name: "Eve" }, ["visits"])],
+        [user(13), merge({ name: "M", code: "13" })],
+        [user(14), merge({ name: "N", code: "14" })],
+      ]);
+      assert.deepEqual(await world.query("SELECT id, name, visits, code FROM users ORDER BY id"), [
+        ["1", "Alice", "2", "5"],
+        ["2", "Eve", null, "6"],
+        ["10", "J", null, "10"],
+        ["11", "K", null, "11"],
+        ["12", "L", null, "12"],
+        ["13", "M", null, "13"],
+        ["14", "N", null, "14"],
+      ]);
+      for (const bad of [merge({ visits: "1" }), merge({ name: "no code" })]) {
+        const rows = [[user(20), merge({ name: "O", code: "20" })] as const, [user(21), bad] as const];
+        await rejectsAs("refused", writer.store.commit(writer.batch(rows)));
+      }
+      await writer.store.close();
+    },
+  },
+  {
     name: "another unique index never overwrites somebody else's row",
     run: async (world) => {
       const writer = await openMapped(world, [users], routes);

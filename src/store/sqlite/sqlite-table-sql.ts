@@ -62,16 +62,23 @@ export class TableSql {
    */
   upsert(columns: readonly Column[]): string {
     const { fields, marks } = this.#table;
-    const ends = this.#ends(true);
-    const given = [...this.#keys, ...[...columns, ...ends].map(({ name }) => quoted(name))];
-    const anew = [...fields.values(), ...ends, ...(marks ?? []).map(({ column }) => column)].filter(
+    const anew = [...fields.values(), ...this.#ends(true), ...(marks ?? []).map(({ column }) => column)].filter(
       ({ generated }) => !generated,
     );
     const set = anew.map(({ name }) => `${quoted(name)} = excluded.${quoted(name)}`);
+    return `${this.#insert(columns)} DO ${set.length === 0 ? "NOTHING" : `UPDATE SET ${set.join(", ")}`}`;
+  }
+
+  /** A new row where there is none, marked or not. Bound as for `upsert`. */
+  insert(columns: readonly Column[]): string {
+    return `${this.#insert(columns)} DO NOTHING`;
+  }
+
+  #insert(columns: readonly Column[]): string {
+    const given = [...this.#keys, ...[...columns, ...this.#ends(true)].map(({ name }) => quoted(name))];
     return (
-      `INSERT OR ABORT INTO ${this.#name} (${given.join(", ")}) ` +
-      `VALUES (${given.map(() => "?").join(", ")}) ` +
-      `ON CONFLICT (${this.#keys.join(", ")}) DO ${set.length === 0 ? "NOTHING" : `UPDATE SET ${set.join(", ")}`}`
+      `INSERT OR ABORT INTO ${this.#name} (${given.join(", ")}) VALUES (${given.map(() => "?").join(", ")}) ` +
+      `ON CONFLICT (${this.#keys.join(", ")})`
     );
   }
 

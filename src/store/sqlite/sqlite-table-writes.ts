@@ -38,6 +38,8 @@ interface Written {
   readonly endsAreIndexed: boolean;
   /** In log time. */
   sweepNotBefore: number;
+  /** Whether the last row that was merged was a new one. Then the next one is likely to be new as well. */
+  rowsAreNew: boolean;
 }
 
 /** Writes mapped rows through one connection, inside a transaction that the caller has begun. */
@@ -54,7 +56,10 @@ export class SqliteTableWrites {
     this.#tables = new Map(
       plan.tables.map((table, at) => {
         const endsAreIndexed = table.expiresAt !== null && isIndexed(connection, table, table.expiresAt.name);
-        return [table, { at, table, sql: new TableSql(table), endsAreIndexed, sweepNotBefore: -Infinity }];
+        return [
+          table,
+          { at, table, sql: new TableSql(table), endsAreIndexed, sweepNotBefore: -Infinity, rowsAreNew: false },
+        ];
       }),
     );
   }
@@ -93,18 +98,40 @@ export class SqliteTableWrites {
   }
 
   #write(written: Written, { record, key, change }: RowWrite): void {
-    const { at, table, sql } = written;
+    const { table } = written;
     const expiresAt = change.expiresAt ?? null;
     if (expiresAt !== null && table.expiresAt === null) refuseExpiry(table, record);
     const keyBound = boundKey(table, key);
-    if (change.kind === "merge" && this.#update(written, keyBound, change)) return;
-    const fields =
-      change.kind === "replace" ? fieldsOfReplace(table, record, change) : (change.fields?.set ?? noFields);
+    const isMerge = change.kind === "merge";
+    const likelyNew = isMerge && written.rowsAreNew;
+    if (isMerge && !likelyNew && this.#update(written, keyBound, change)) return;
+    const fields = isMerge ? (change.fields?.set ?? noFields) : fieldsOfReplace(table, record, change);
     const given = givenColumns(table, fields);
-    const statement = this.#statements.get(`${at} upsert ${given.shape}`, () => sql.upsert(given.columns));
-    const bound = [...keyBound, ...boundGiven(given)];
-    if (table.expiresAt !== null) bound.push(boundOfMoment(table.expiresAt, expiresAt));
-    statement.run(...bound);
+    const ends = table.expiresAt === null ? [] : [boundOfMoment(table.expiresAt, expiresAt)];
+    const bound = [...keyBound, ...boundGiven(given), ...ends];
+    if (likelyNew) {
+      if (this.#insert(written, given, bound)) return;
+      written.rowsAreNew = false;
+      if (this.#update(written, keyBound, change)) return;
+    }
+    this.#upsert(written, given, bound);
+    // Whom an insert sets off is not known of a row that is there.
+    if (isMerge) written.rowsAreNew = !table.schema.hasTriggers;
+  }
+
+  #upsert({ at, sql }: Written, { shape, columns }: GivenColumns, bound: readonly Bound[]): void {
+    this.#statements.get(`${at} upsert ${shape}`, () => sql.upsert(columns)).run(...bound);
+  }
+
+  /**
+   * A new row: one statement instead of an update in vain before it. False where there is a row, or a new one would be
+   * refused: whether the change is, only the update can tell.
+   */
+  #insert({ at, sql }: Written, { shape, columns }: GivenColumns, bound: readonly Bound[]): boolean {
+    return this.#mayFail(
+      this.#statements.get(`${at} insert ${shape}`, () => sql.insert(columns)),
+      bound,
+    );
   }
 
   /** Changes some columns of a row. False where there is no row, or it is marked as deleted. */
@@ -147,16 +174,17 @@ export class SqliteTableWrites {
     const keys = this.#expiredKeys(written, upTo);
     const statement = this.#removeStatement(written);
     let gone = 0;
-    for (const key of keys) if (this.#mayGo(statement, key)) gone++;
+    for (const key of keys) if (this.#mayFail(statement, key)) gone++;
     if (!written.endsAreIndexed || gone < keys.length) written.sweepNotBefore = upTo + sweepRestMs;
     // There is more: what costs a look at every row is then at least not in vain.
     if (gone === sweepRowsMax) written.sweepNotBefore = -Infinity;
     return gone;
   }
 
-  #mayGo(statement: Statement, key: readonly Bound[]): boolean {
+  /** Whether a statement has changed something. One that is refused has not, and the transaction goes on. */
+  #mayFail(statement: Statement, bound: readonly Bound[]): boolean {
     try {
-      return statement.run(...key).changes > 0;
+      return statement.run(...bound).changes > 0;
     } catch (error) {
       if (!isConstraint(error) || !this.#connection.inTransaction) throw error;
       return false;
