@@ -1,7 +1,11 @@
 /** The SQLite store, for users: `sqlite({ file: "app.db" })`. */
 import { resolve } from "node:path";
 import { WriteBehindError } from "../../errors.js";
+import type { RouteSpec } from "../../routes/route.js";
+import type { TableSchema } from "../../routes/table.js";
 import type { Store, StoreDescriptor } from "../store.js";
+import { lookAtTablesIn } from "./sqlite-mapped.js";
+import { ownTables } from "./sqlite-statements.js";
 import { sqliteLimits, SqliteStore } from "./sqlite-store.js";
 
 /** Where the database is. */
@@ -17,8 +21,18 @@ export function sqlite(options: SqliteOptions): StoreDescriptor {
 }
 
 /** What the threads call: the store that `sqlite(…)` describes. */
-export function createStore(options: unknown): Store {
-  return new SqliteStore(resolve(checkedFile(options)));
+export function createStore(options: unknown, routes: readonly RouteSpec[] = []): Store {
+  return new SqliteStore(resolve(checkedFile(options)), routes);
+}
+
+/** The tables of routes as they are; nothing is changed. Throws a StoreError. */
+export async function lookAtTables(options: unknown, routes: readonly RouteSpec[]): Promise<readonly TableSchema[]> {
+  return lookAtTablesIn(resolve(checkedFile(options)), routes);
+}
+
+/** The statements that make the own tables, for people who make them by hand. */
+export function sqlOfOwnTables(): string {
+  return `${ownTables.replaceAll(/^ {2}/gm, "").trim()}\n`;
 }
 
 function checkedFile(options: unknown): string {

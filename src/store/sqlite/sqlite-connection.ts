@@ -101,6 +101,11 @@ export class SqliteConnection {
     }
   }
 
+  /** Whether a transaction is open: some errors end one. */
+  get inTransaction(): boolean {
+    return this.#database.isTransaction;
+  }
+
   /** Brings what is in the write-ahead log into the database file, as far as no reader needs it. */
   emptyWal(): void {
     this.#database.exec("PRAGMA wal_checkpoint(TRUNCATE)");

@@ -72,6 +72,11 @@ export function isMissingTable(error: unknown): boolean {
   return isDriverError(error) && error.errcode === 1 && error.message.includes("no such table");
 }
 
+/** Whether the driver says that a constraint is in the way. */
+export function isConstraint(error: unknown): boolean {
+  return isDriverError(error) && (error.errcode & 0xff) === 19;
+}
+
 function meaningOf(error: DriverError, file: string): Meaning {
   if (error.errcode === readonlyDbMoved) return { kind: "moved", what: "was moved or deleted" };
   const code = error.errcode & 0xff;

@@ -1,11 +1,15 @@
 /**
  * The store in an SQLite file. The driver is synchronous: the store belongs on the writer's thread, and cold reads on
- * one of their own (`reads: "thread"`), each with its own SqliteStore. Everything about rows is in sqlite-rows.ts,
- * about position and claim in sqlite-position.ts, about dead letters in sqlite-parked.ts, about result codes in
- * sqlite-errors.ts.
+ * one of their own (`reads: "thread"`), each with its own SqliteStore. Everything about rows is in sqlite-rows.ts, about
+ * rows of mapped tables in sqlite-table-writes.ts and sqlite-table-reads.ts, about position and claim in
+ * sqlite-position.ts, about dead letters in sqlite-parked.ts, about result codes in sqlite-errors.ts.
  */
 import type { Bytes } from "../../bytes.js";
 import type { RecordValue } from "../../change.js";
+import type { Plan } from "../../routes/plan.js";
+import type { RouteSpec } from "../../routes/route.js";
+import type { TableSchema } from "../../routes/table.js";
+import { divideBatch, type DividedBatch } from "../mapped-batch.js";
 import {
   generationAfter,
   hasReached,
@@ -19,24 +23,35 @@ import {
   type StoreOpened,
 } from "../store.js";
 import { SqliteConnection } from "./sqlite-connection.js";
-import { isCannotOpen, isMissingTable, spoilsConnection, storeErrorOf } from "./sqlite-errors.js";
+import { isCannotOpen, isConstraint, isMissingTable, spoilsConnection, storeErrorOf } from "./sqlite-errors.js";
+import { mappingIn } from "./sqlite-mapped.js";
 import { SqliteParked } from "./sqlite-parked.js";
 import { SqlitePosition } from "./sqlite-position.js";
 import { SqliteReads } from "./sqlite-reads.js";
 import { SqliteRows } from "./sqlite-rows.js";
 import { ownTables, rowTables, rowTablesFound } from "./sqlite-statements.js";
+import { SqliteTableReads } from "./sqlite-table-reads.js";
+import { SqliteTableWrites } from "./sqlite-table-writes.js";
 
 /** What commits are made with. */
 interface Prepared {
   readonly position: SqlitePosition;
   readonly rows: SqliteRows;
   readonly parked: SqliteParked;
+  /** Null where no route maps a table. */
+  readonly mapped: {
+    readonly plan: Plan;
+    readonly tables: readonly TableSchema[];
+    readonly writes: SqliteTableWrites;
+  } | null;
 }
 
 /** A connection that reads. */
 interface Reading {
   readonly connection: SqliteConnection;
   readonly reads: SqliteReads;
+  /** Made when it is needed, and anew after a failure: somebody may have mended a table. */
+  mapped: SqliteTableReads | null;
 }
 
 /** SQLite itself ends at a thousand million bytes; a longer key would make every page of its index one of overflow. */
@@ -48,13 +63,15 @@ export class SqliteStore implements Store {
   readonly place: string;
   readonly limits = sqliteLimits;
   readonly #file: string;
+  readonly #routes: readonly RouteSpec[];
   #writing: SqliteConnection | null = null;
   #prepared: Prepared | null = null;
   #reading: Reading | null = null;
   #claim: { readonly logId: string; readonly generation: number } | null = null;
 
-  constructor(file: string) {
+  constructor(file: string, routes: readonly RouteSpec[] = []) {
     this.#file = file;
+    this.#routes = routes.filter(({ table }) => table !== null);
     this.place = file;
   }
 
@@ -66,10 +83,10 @@ export class SqliteStore implements Store {
       const opened = connection.transaction("BEGIN IMMEDIATE", () => {
         const gone = missingRowTables(connection);
         connection.exec(ownTables);
-        const { position, parked } = (this.#prepared = this.#prepare(connection));
+        const { position, parked, mapped } = (this.#prepared = this.#prepare(connection));
         // Made anew they would be empty: rows that the queue has written would be gone without a word (promise 4).
         if (gone.length > 0 && position.isSet()) throw tablesGone(this.#file, gone);
-        return { ...position.claim(claim), parked: parked.all() };
+        return { ...position.claim(claim), parked: parked.all(), tables: mapped?.tables ?? [] };
       });
       this.#claim = { logId: claim.logId, generation: opened.generation };
       return opened;
@@ -84,33 +101,35 @@ export class SqliteStore implements Store {
       }
       // The claim is in the database, not in the connection: after a failure a new connection goes on with it.
       const connection = (this.#writing ??= SqliteConnection.forWriting(this.#file, false));
-      const { position, rows, parked } = (this.#prepared ??= this.#prepare(connection));
-      connection.transaction("BEGIN IMMEDIATE", () => {
-        position.move(batch);
-        if (batch.clear) {
-          rows.clear();
-          parked.clear();
-        }
-        rows.writeAll(batch.rows);
-        if (batch.parking !== null) parked.change(batch.parking);
-        if (batch.sweepUpTo !== null) rows.sweep(batch.sweepUpTo);
-      });
+      const prepared = (this.#prepared ??= this.#prepare(connection));
+      this.#commit(connection, prepared, batch);
       this.#claim = { logId: batch.to.logId, generation: generationAfter(batch) };
     });
   }
 
   async read(records: readonly Bytes[], reached: ReachedMark | null = null): Promise<readonly (RecordValue | null)[]> {
-    return this.#read(reached, (reads) => {
+    return this.#read(reached, (reading) => {
+      const { reads } = reading;
       if (reached !== null && !hasReached(reads.position(), reached)) {
         const message = `the database ${this.#file} is not where it was: it was restored or exchanged`;
         throw new StoreError("moved", message);
       }
-      return records.map((record) => reads.value(record));
+      const mapped = this.#mappedReads(reading);
+      if (mapped === null) return records.map((record) => reads.value(record));
+      return records.map((record) => {
+        const address = mapped.plan.rowOf(record);
+        return address === null ? reads.value(record) : this.#inTable(() => mapped.value(address));
+      });
     });
   }
 
-  async scan(after: Bytes | null, limit: number, nowMs: number): Promise<Page> {
-    return this.#read(null, (reads) => reads.page(after, limit, nowMs));
+  async scan(after: Bytes | null, limit: number, nowMs: number, table: string | null = null): Promise<Page> {
+    return this.#read(null, (reading) => {
+      if (table === null) return reading.reads.page(after, limit, nowMs);
+      const mapped = this.#mappedReads(reading);
+      if (mapped === null) throw new StoreError("broken", `no route maps a table ${table}`);
+      return this.#inTable(() => mapped.page(table, after, limit, nowMs));
+    });
   }
 
   async close(): Promise<void> {
@@ -125,11 +144,35 @@ export class SqliteStore implements Store {
     }
   }
 
+  #commit(connection: SqliteConnection, prepared: Prepared, batch: Batch): void {
+    const { mapped } = prepared;
+    const divided = mapped === null ? { own: batch.rows, steps: [] } : divideBatch(mapped.plan, batch);
+    let sweeping = false;
+    const attempt = (): void =>
+      connection.transaction("BEGIN IMMEDIATE", () => {
+        writeBatch(prepared, batch, divided);
+        if (batch.sweepUpTo === null) return;
+        prepared.rows.sweep(batch.sweepUpTo);
+        sweeping = mapped !== null;
+        sweeping = (mapped?.writes.sweep(batch.sweepUpTo) ?? 0) > 0;
+      });
+    try {
+      attempt();
+    } catch (error) {
+      if (mapped === null || batch.sweepUpTo === null || !sweeping || !isConstraint(error)) throw error;
+      // The batch is not to blame for expired rows that others still refer to.
+      mapped.writes.restFromSweeping(batch.sweepUpTo);
+      attempt();
+    }
+  }
+
   #prepare(connection: SqliteConnection): Prepared {
+    const mapping = mappingIn(connection, this.#routes, this.#file);
     return {
       position: new SqlitePosition(connection, this.#file),
       rows: new SqliteRows(connection),
       parked: new SqliteParked(connection, this.#file),
+      mapped: mapping === null ? null : { ...mapping, writes: new SqliteTableWrites(connection, mapping.plan) },
     };
   }
 
@@ -152,13 +195,31 @@ export class SqliteStore implements Store {
     }
   }
 
+  #mappedReads(reading: Reading): SqliteTableReads | null {
+    if (reading.mapped !== null) return reading.mapped;
+    const mapping = mappingIn(reading.connection, this.#routes, this.#file);
+    return mapping === null ? null : (reading.mapped = new SqliteTableReads(reading.connection, mapping.plan));
+  }
+
+  /** A mapped table that has gone is not one that is yet to be made. */
+  #inTable<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      throw isMissingTable(error)
+        ? new StoreError("broken", `a mapped table in ${this.#file} is gone (${(error as Error).message})`, error)
+        : error;
+    }
+  }
+
   /** Runs work in one short read transaction: what it sees is one moment. */
-  #read<T>(reached: ReachedMark | null, work: (reads: SqliteReads) => T): T {
+  #read<T>(reached: ReachedMark | null, work: (reading: Reading) => T): T {
     if (this.#reading?.connection.isCurrent() === false) this.#leaveReading();
     try {
-      const { connection, reads } = (this.#reading ??= this.#connectForReading());
-      return connection.transaction("BEGIN", () => work(reads));
+      const reading = (this.#reading ??= this.#connectForReading());
+      return reading.connection.transaction("BEGIN", () => work(reading));
     } catch (error) {
+      if (this.#reading !== null) this.#reading.mapped = null;
       if (spoilsConnection(error)) this.#leaveReading();
       // Not "absent": the writer has not been here yet, or the disk is not mounted and the rows are on it.
       if (isCannotOpen(error) || isMissingTable(error)) {
@@ -172,7 +233,7 @@ export class SqliteStore implements Store {
   #connectForReading(): Reading {
     const connection = SqliteConnection.forReading(this.#file);
     try {
-      return { connection, reads: new SqliteReads(connection) };
+      return { connection, reads: new SqliteReads(connection), mapped: null };
     } catch (error) {
       connection.close();
       throw error;
@@ -189,6 +250,18 @@ export class SqliteStore implements Store {
     this.#reading?.connection.close();
     this.#reading = null;
   }
+}
+
+/** Everything that a batch brings, after the position: whoever has lost the claim writes nothing. */
+function writeBatch({ position, rows, parked, mapped }: Prepared, batch: Batch, { own, steps }: DividedBatch): void {
+  position.move(batch);
+  if (batch.clear) {
+    rows.clear();
+    parked.clear();
+  }
+  rows.writeAll(own);
+  mapped?.writes.write(steps);
+  if (batch.parking !== null) parked.change(batch.parking);
 }
 
 /** Tables of users' rows that are not there: none has been made yet, or somebody has dropped them. */
