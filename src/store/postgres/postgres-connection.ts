@@ -14,8 +14,6 @@ interface Driver {
   readonly Pool: new (config: PoolConfig) => Pool;
 }
 
-/** How long an answer may take beyond what the server gives a statement. */
-const answerSlackMs = 10_000;
 /** How long a goodbye may take. */
 export const goodbyeMs = 1000;
 
@@ -60,12 +58,15 @@ export class PostgresConnection {
   readonly #statements: Statements;
   readonly #timeouts: Timeouts;
   readonly #prepared: Set<string> | null;
+  /** What the server gives a statement, and what the network may take. */
+  readonly #answerMs: number;
   #isLost = false;
 
   private constructor(client: Client, statements: Statements, { prepare, timeouts }: PostgresPlace) {
     this.#client = client;
     this.#statements = statements;
     this.#timeouts = timeouts;
+    this.#answerMs = timeouts.statementMs + timeouts.connectMs;
     this.#prepared = prepare ? new Set() : null;
     // A connection that breaks while nobody uses it says so here only.
     client.on("error", () => (this.#isLost = true));
@@ -110,7 +111,7 @@ export class PostgresConnection {
 
   /** A text of several statements, in the transaction that has begun. */
   async exec(text: string): Promise<void> {
-    await this.#inTime(this.#timeouts.statementMs + answerSlackMs, () => this.#client.query(text));
+    await this.#inTime(this.#answerMs, () => this.#client.query(text));
   }
 
   /** Says goodbye, or hangs up where that takes long. */
@@ -136,7 +137,7 @@ export class PostgresConnection {
         });
         this.#client.query(pipeline as unknown as Submittable);
       });
-    return isLong ? send() : this.#inTime(this.#timeouts.statementMs + answerSlackMs, send);
+    return isLong ? send() : this.#inTime(this.#answerMs, send);
   }
 
   /** After an error: no transaction is open, and no statement is taken for prepared that is not. */
@@ -144,7 +145,7 @@ export class PostgresConnection {
     if (this.#isLost) return;
     const text = this.#prepared === null ? "ROLLBACK" : "ROLLBACK; DEALLOCATE ALL";
     try {
-      await this.#inTime(answerSlackMs, () => this.#client.query(text));
+      await this.#inTime(this.#timeouts.connectMs, () => this.#client.query(text));
       this.#prepared?.clear();
     } catch {
       this.#hangUp();

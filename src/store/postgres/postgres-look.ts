@@ -1,8 +1,8 @@
 /** Looks at the position of a database from outside: for `check`, which changes nothing. */
-import { StoreError } from "../store.js";
+import { StoreError, type LookedPosition } from "../store.js";
 import { PostgresConnection } from "./postgres-connection.js";
 import { isMissingTable, storeErrorOf } from "./postgres-errors.js";
-import { PostgresPosition, type LookedPosition } from "./postgres-position.js";
+import { PostgresPosition } from "./postgres-position.js";
 import { statementsFor } from "./postgres-statements.js";
 import { placeOf } from "./postgres-url.js";
 

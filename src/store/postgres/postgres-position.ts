@@ -1,19 +1,18 @@
 /** Position and claim: one row, compared and set as the first statement of every commit. */
 import { WriteBehindError } from "../../errors.js";
 import { positionText, type Position } from "../../queue/queue.js";
-import { claimStaleMs, generationAfter, StoreError, type Batch, type StoreClaim, type StoreOpened } from "../store.js";
+import {
+  claimStaleMs,
+  generationAfter,
+  StoreError,
+  type Batch,
+  type LookedPosition,
+  type StoreClaim,
+  type StoreOpened,
+} from "../store.js";
 import { numberOfCell, type Cell, type Parameter } from "./postgres-cell.js";
 import type { Step } from "./postgres-pipeline.js";
 import type { Statement, Statements } from "./postgres-statements.js";
-
-/** Where a database is, and which queue was there when. */
-export interface LookedPosition {
-  readonly position: Position | null;
-  /** The queue that has claimed it; null where it was given back. */
-  readonly owner: string | null;
-  /** Milliseconds since the owner was last seen, by the database's clock. */
-  readonly ageMs: number;
-}
 
 /** The row. */
 interface Found extends LookedPosition {

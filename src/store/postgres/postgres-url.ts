@@ -87,6 +87,11 @@ function urlOf(url: unknown): URL {
   return new URL(url);
 }
 
+/** A URL for people: without user, password and parameters. Throws CONFIG. */
+export function shownUrl(url: string): string {
+  return shownOf(urlOf(url));
+}
+
 function shownOf({ hostname, port, pathname, searchParams }: URL): string {
   const host = searchParams.get("host") ?? (hostname === "" ? "localhost" : hostname);
   return `postgres://${host}:${port === "" ? "5432" : port}${pathname === "/" ? "" : pathname}`;

@@ -4,6 +4,8 @@ import { WriteBehindError } from "../../errors.js";
 import type { Store, StoreDescriptor } from "../store.js";
 import { sqliteLimits, SqliteStore } from "./sqlite-store.js";
 
+export { ownTablesSql } from "./sqlite-statements.js";
+
 /** Where the database is. */
 export interface SqliteOptions {
   /** The database file, relative to the working folder. Made where it is missing; its folder is not. */
