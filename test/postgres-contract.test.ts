@@ -6,6 +6,9 @@ import { placeOf } from "../src/store/postgres/postgres-url.js";
 import type { PostgresServer } from "./postgres-server.js";
 import { describePostgres, postgresVersions } from "./with-postgres.js";
 
+/** Cases that say something of how statements travel, and not of what they do. */
+const travelling = /random|moved|20,000|beside a commit|fails in the middle/;
+
 /** A database for each case would take most of the time: a schema is as empty. */
 function worldIn(server: PostgresServer, schema: string, query = ""): StoreWorld {
   const place = placeOf({ url: `${server.url()}${query}`, ownSchema: schema });
@@ -16,9 +19,8 @@ function worldIn(server: PostgresServer, schema: string, query = ""): StoreWorld
         `UPDATE ${schema}.write_behind_position SET heartbeat_at = heartbeat_at - ${ms} * interval '1 ms'`,
       );
     },
-    end: async () => {
-      await server.sql(`DROP SCHEMA IF EXISTS ${schema} CASCADE`);
-    },
+    // It goes with the server.
+    end: async () => {},
   };
 }
 
@@ -33,6 +35,6 @@ for (const programs of [first, ...others]) {
 
 describePostgres("the postgres store without prepared statements", first === undefined ? [] : [first], (server) => {
   let count = 0;
-  for (const { name, run } of storeContract(async () => worldIn(server(), `case_${count++}`, "?prepare=false")))
-    test(name, run);
+  const cases = storeContract(async () => worldIn(server(), `case_${count++}`, "?prepare=false"));
+  for (const { name, run } of cases.filter((each) => travelling.test(each.name))) test(name, run);
 });

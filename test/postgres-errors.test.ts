@@ -95,12 +95,7 @@ describePostgres("PostgreSQL fails", postgresVersions(), (server) => {
     ["23P01", "ALTER TABLE write_behind_kv ADD EXCLUDE (value WITH =)", /exclusion constraint/],
     ["22003", trigger("PERFORM length(new.value) * 1000000000"), /out of range/],
     ["22P02", trigger("PERFORM convert_from(new.value, 'UTF8')::int"), /invalid input syntax/],
-    [
-      "22021",
-      trigger("PERFORM convert_from(new.value, 'UTF8')"),
-      /invalid byte sequence/,
-      replace("\xff" as never),
-    ],
+    ["22021", trigger("PERFORM convert_from(new.value, 'UTF8')"), /invalid byte sequence/, replace("\xff" as never)],
     ["22001", "CREATE TABLE copies (name varchar(3)); " + trigger("INSERT INTO copies VALUES (new.type)"), /too long/],
     ["54000", "CREATE INDEX long ON write_behind_kv (value)", /too large/, replace(random(9000))],
     ["P0001", trigger("RAISE EXCEPTION 'not on Sundays'"), /not on Sundays/],
@@ -165,8 +160,12 @@ describePostgres("PostgreSQL fails", postgresVersions(), (server) => {
     await other.query("SET deadlock_timeout = '10s'; BEGIN; SELECT * FROM write_behind_kv FOR UPDATE");
     await sql(`ALTER DATABASE ${database} SET deadlock_timeout = '20ms'`);
     await sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE '%writer'");
-    await expect.poll(() => sql("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE '%writer'")).toEqual(["0"]);
-    await expect.poll(() => writer.store.open({ logId: logA }).then((opened) => (writer.generation = opened.generation))).toBeGreaterThan(0);
+    await expect
+      .poll(() => sql("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE '%writer'"))
+      .toEqual(["0"]);
+    await expect
+      .poll(() => writer.store.open({ logId: logA }).then((opened) => (writer.generation = opened.generation)))
+      .toBeGreaterThan(0);
     const commit = failure(writer.store.commit(writer.batch([[key, bob]])));
     await expect.poll(() => sql("SELECT count(*) FROM pg_locks WHERE NOT granted")).toEqual(["1"]);
     const waits = other.query("UPDATE write_behind_position SET tag = tag");
@@ -209,7 +208,9 @@ describePostgres("PostgreSQL fails", postgresVersions(), (server) => {
     const writer = await writerOn();
     await writer.commit([[key, alice]]);
     await sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'write-behind%'");
-    await expect.poll(() => sql("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'write-behind%'")).toEqual(["0"]);
+    await expect
+      .poll(() => sql("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'write-behind%'"))
+      .toEqual(["0"]);
     // Both connections have seen the end of the other side before a read comes through on a new one.
     await expect.poll(() => writer.value(key).catch(() => null)).toEqual({ content: "Alice", expiresAt: null });
     await wellAgain(writer);
@@ -227,7 +228,9 @@ describePostgres("PostgreSQL fails", postgresVersions(), (server) => {
   });
 
   test("42P01, 42703, 42501: a table, a column, a right is missing: broken, and well again without a restart", async () => {
-    await sql("CREATE ROLE app LOGIN; GRANT ALL ON SCHEMA public TO app").catch(() => sql("GRANT ALL ON SCHEMA public TO app"));
+    await sql("CREATE ROLE app LOGIN; GRANT ALL ON SCHEMA public TO app").catch(() =>
+      sql("GRANT ALL ON SCHEMA public TO app"),
+    );
     const writer = await writerOn("", {}, server().url(database).replace("postgres@", "app@"));
     await sql("ALTER TABLE write_behind_kv RENAME TO hidden");
     const commit = (): Promise<void> => writer.store.commit(writer.batch([[key, alice]]));
@@ -236,7 +239,9 @@ describePostgres("PostgreSQL fails", postgresVersions(), (server) => {
     expect((await failure(writer.store.read([key], { logId: logA, sequence: 1, tag: 1 }))).kind).toBe("moved");
     await sql("ALTER TABLE hidden RENAME TO write_behind_kv; ALTER TABLE write_behind_kv RENAME value TO content");
     await fails(commit(), { kind: "broken", says: /without a column.*"value"/ });
-    await sql("ALTER TABLE write_behind_kv RENAME content TO value; REVOKE ALL ON write_behind_kv FROM app; ALTER TABLE write_behind_kv OWNER TO postgres");
+    await sql(
+      "ALTER TABLE write_behind_kv RENAME content TO value; REVOKE ALL ON write_behind_kv FROM app; ALTER TABLE write_behind_kv OWNER TO postgres",
+    );
     await fails(commit(), { kind: "broken", says: /a right that is needed.*permission denied/ });
     await sql("GRANT ALL ON write_behind_kv TO app");
     await wellAgain(writer);
@@ -245,7 +250,9 @@ describePostgres("PostgreSQL fails", postgresVersions(), (server) => {
   test("a table of that name has other columns: broken when it is opened", async () => {
     await sql("CREATE TABLE write_behind_kv (id int PRIMARY KEY, name text)");
     await fails(storeOn().open({ logId: logA }), { kind: "broken", says: /column/ });
-    await sql("DROP TABLE write_behind_kv; CREATE TABLE write_behind_kv (key text PRIMARY KEY, type text, value text, expires_at bigint)");
+    await sql(
+      "DROP TABLE write_behind_kv; CREATE TABLE write_behind_kv (key text PRIMARY KEY, type text, value text, expires_at bigint)",
+    );
     await fails(storeOn().open({ logId: logA }), { kind: "broken", says: /does not understand/ });
   });
 
@@ -255,9 +262,14 @@ describePostgres("PostgreSQL fails", postgresVersions(), (server) => {
     const lines = "host all guarded all scram-sha-256\nhost all stranger all reject\nhost all all all trust";
     await sql(`COPY (SELECT unnest(string_to_array(${literal(lines)}, E'\\n'))) TO '${hba}'; SELECT pg_reload_conf()`);
     const as = (user: string, name = database): string => server().url(name).replace("postgres@", `${user}@`);
-    await expect.poll(async () => (await failure(storeOn("", {}, as("guarded:wrong-secret")).open({ logId: logA }))).message).toMatch(/does not let this user in.*password authentication failed/);
+    await expect
+      .poll(async () => (await failure(storeOn("", {}, as("guarded:wrong-secret")).open({ logId: logA }))).message)
+      .toMatch(/does not let this user in.*password authentication failed/);
     expect(states).toContain("28P01");
-    await fails(storeOn("", {}, as("stranger")).open({ logId: logA }), { kind: "broken", says: /does not let this user in/ });
+    await fails(storeOn("", {}, as("stranger")).open({ logId: logA }), {
+      kind: "broken",
+      says: /does not let this user in/,
+    });
     expect(states).toContain("28000");
     const missing = storeOn("", {}, as("postgres", "nowhere"));
     await fails(missing.open({ logId: logA }), { kind: "broken", says: /does not exist/ });
@@ -284,14 +296,24 @@ describePostgres("PostgreSQL fails", postgresVersions(), (server) => {
     const refused = storeOn("", {}, `postgres://postgres@127.0.0.1:${port}/postgres`);
     await fails(refused.open({ logId: logA }), { kind: "retryable", says: /nobody listens there/ });
     await fails(refused.read([key]), { kind: "retryable", says: /nobody listens there/ });
-    const unknown = await failure(storeOn("", {}, "postgres://postgres@no-such-host.invalid/postgres").open({ logId: logA }));
+    const unknown = await failure(
+      storeOn("", {}, "postgres://postgres@no-such-host.invalid/postgres").open({ logId: logA }),
+    );
     expect(unknown.message).toMatch(/cannot be reached/);
-    expect(unknown.kind === "broken" ? unknown.away : unknown.kind).toBe(unknown.kind === "broken" ? true : "retryable");
-    await fails(storeOn("?sslmode=verify-full").open({ logId: logA }), { kind: "broken", says: /as the URL says.*SSL/ });
+    expect(unknown.kind === "broken" ? unknown.away : unknown.kind).toBe(
+      unknown.kind === "broken" ? true : "retryable",
+    );
+    await fails(storeOn("?sslmode=verify-full").open({ logId: logA }), {
+      kind: "broken",
+      says: /as the URL says.*SSL/,
+    });
   });
 
   // Situations that cannot be made here on purpose: the server is told to say so.
-  const told = Object.entries(meanings).map(([state, meaning]) => ({ state: state.padEnd(5, "0").replace(/^(..)000$/, "$1000"), meaning }));
+  const told = Object.entries(meanings).map(([state, meaning]) => ({
+    state: state.padEnd(5, "0").replace(/^(..)000$/, "$1000"),
+    meaning,
+  }));
   for (const { state, meaning } of told.filter(({ state }) => state !== "P0000")) {
     test(`${state}, as the server says it: ${meaning.kind}`, async () => {
       const writer = await writerOn();

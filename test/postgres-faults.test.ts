@@ -215,7 +215,9 @@ describePostgres("PostgreSQL behind a bad network", postgresVersions(), (server)
     };
     await expect.poll(() => swallowing, eventually).toBe(true);
     const open = "SELECT count(*) FROM pg_stat_activity WHERE state LIKE '%transaction%' OR state = 'active'";
-    await expect.poll(() => sql(`${open} AND pid <> pg_backend_pid() AND datname = '${database}'`), eventually).toEqual(["0"]);
+    await expect
+      .poll(() => sql(`${open} AND pid <> pg_backend_pid() AND datname = '${database}'`), eventually)
+      .toEqual(["0"]);
     proxy.heal();
     await moreBatches(wb, 1);
     await allIsRight(wb, load);
@@ -259,7 +261,9 @@ describePostgres("PostgreSQL behind a bad network", postgresVersions(), (server)
     await wb.flush();
     const rows = await sql("SELECT key || '=' || value FROM write_behind_kv_text ORDER BY 1");
     expect(rows).toEqual([...load.answered].map(([key, value]) => `${key}=${value}`).toSorted());
-    expect(await sql("SELECT key FROM history WHERE key <> 'meanwhile' GROUP BY key, value HAVING count(*) > 1")).toEqual([]);
+    expect(
+      await sql("SELECT key FROM history WHERE key <> 'meanwhile' GROUP BY key, value HAVING count(*) > 1"),
+    ).toEqual([]);
   });
 
   test("it starts while the database is away, serves what the journal has, and stores it when it is there", async () => {

@@ -134,13 +134,7 @@ class Server implements PostgresServer {
   #process: ChildProcess | null = null;
   #log = "";
 
-  constructor(
-    programs: PostgresPrograms,
-    root: string,
-    data: string,
-    port: number,
-    settings: readonly string[],
-  ) {
+  constructor(programs: PostgresPrograms, root: string, data: string, port: number, settings: readonly string[]) {
     this.#programs = programs;
     this.version = programs.version;
     this.#root = root;

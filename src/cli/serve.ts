@@ -105,7 +105,13 @@ async function started(
   return null;
 }
 
-async function start(host: Host, options: Options, store: StoreDescriptor, log: Log, signal: AbortSignal): Promise<Running> {
+async function start(
+  host: Host,
+  options: Options,
+  store: StoreDescriptor,
+  log: Log,
+  signal: AbortSignal,
+): Promise<Running> {
   const heart = await openHeart({ host, store, options: engineOptions(options), signal });
   try {
     const server = await startServer({

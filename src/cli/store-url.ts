@@ -38,7 +38,11 @@ export function namedStore(url: string | null, data: string): NamedStore {
   // Only the kind is repeated: the rest of a URL may hold a password.
   const name = /^([a-z]+):/i.exec(url)?.[1];
   const what = name === undefined ? "--store is no URL" : `--store: there is no database of the kind ${name}`;
-  throw new CliError(exitCodes.usage, what, "--store sqlite:./app.db, or --store postgres://user:password@host/database");
+  throw new CliError(
+    exitCodes.usage,
+    what,
+    "--store sqlite:./app.db, or --store postgres://user:password@host/database",
+  );
 }
 
 function sqliteIn(path: string): NamedStore {

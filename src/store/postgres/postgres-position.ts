@@ -95,7 +95,14 @@ function parametersOf({ logId, sequence, tag }: Position): Parameter[] {
   return [logId, String(sequence), String(tag)];
 }
 
-function foundOf([logId = null, sequence = null, tag = null, generation = null, owner = null, age = null]: readonly Cell[]): Found {
+function foundOf([
+  logId = null,
+  sequence = null,
+  tag = null,
+  generation = null,
+  owner = null,
+  age = null,
+]: readonly Cell[]): Found {
   const position = logId === null ? null : { logId, sequence: numberOfCell(sequence), tag: numberOfCell(tag) };
   return { position, generation: numberOfCell(generation), owner, ageMs: numberOfCell(age) };
 }
