@@ -145,8 +145,8 @@ describePostgres("PostgreSQL fails", postgresVersions(), (server) => {
   });
 
   test("57014: a statement takes too long: retryable, may be the batch's fault, and well again afterwards", async () => {
-    const writer = await writerOn("?statement_timeout=200");
-    await sql(trigger("PERFORM pg_sleep(5)"));
+    const writer = await writerOn("?statement_timeout=1000");
+    await sql(trigger("PERFORM pg_sleep(30)"));
     const expected: Expected = { kind: "retryable", says: /took too long/, blames: true };
     await fails(writer.store.commit(writer.batch([[key, alice]])), expected);
     await sql("DROP TRIGGER own ON write_behind_kv");

@@ -43,11 +43,11 @@ describePostgres("PostgreSQL behind a bad network", postgresVersions(), (server)
 
   const sql = (text: string): Promise<string[]> => server().sql(text, database);
 
-  function url(query = ""): string {
-    return `postgres://postgres@127.0.0.1:${proxy.port}/${database}?statement_timeout=2000&connect_timeout=1${query}`;
+  function url(query = "statement_timeout=2000"): string {
+    return `postgres://postgres@127.0.0.1:${proxy.port}/${database}?connect_timeout=1&${query}`;
   }
 
-  async function engine(query = "", data = folder()): Promise<WriteBehind> {
+  async function engine(query?: string, data = folder()): Promise<WriteBehind> {
     const wb = await start(postgres(url(query)), { data, ...quick });
     await sql(history);
     return wb;
@@ -200,7 +200,7 @@ describePostgres("PostgreSQL behind a bad network", postgresVersions(), (server)
   });
 
   test("everything is swallowed: the writer hangs up in time, and the row that it held is free", async () => {
-    const wb = await engine("&idle_in_transaction_session_timeout=300&lock_timeout=300");
+    const wb = await engine("statement_timeout=2000&idle_in_transaction_session_timeout=300&lock_timeout=300");
     const load = new Load(wb);
     await moreBatches(wb, 3);
     // The compare-and-set gets through and the rest does not: the server has a transaction that goes no further.
@@ -221,6 +221,31 @@ describePostgres("PostgreSQL behind a bad network", postgresVersions(), (server)
     proxy.heal();
     await moreBatches(wb, 1);
     await allIsRight(wb, load);
+  });
+
+  test("stopped while it sends a large batch: the server waits, and the position's row is free", async () => {
+    const wb = await engine("idle_in_transaction_session_timeout=60000");
+    await wb.set("warm", 1);
+    await wb.flush();
+    let held = false;
+    proxy.onData = (side, data, way) => {
+      if (side === "client" && data.includes(sync) && data.length > 300) {
+        held = true;
+        way.server.write(data.subarray(0, data.length - 200));
+        return false;
+      }
+      return !held || side === "server";
+    };
+    await Promise.all(Array.from({ length: 3000 }, (_, n) => wb.set(`large:${n}`, 7)));
+    await expect.poll(() => held, eventually).toBe(true);
+    const open = "FROM pg_stat_activity WHERE application_name LIKE '%writer'";
+    const inTransaction = `SELECT count(*) ${open} AND xact_start IS NOT NULL AND datname = '${database}'`;
+    await expect.poll(() => sql(inTransaction), eventually).toEqual(["1"]);
+    expect(await sql("SELECT sequence FROM write_behind_position FOR UPDATE NOWAIT")).toHaveLength(1);
+    expect(await sql(inTransaction)).toEqual(["1"]);
+    proxy.heal();
+    await wb.flush();
+    expect(await sql("SELECT count(*) FROM history")).toEqual(["3001"]);
   });
 
   test("slow: 3 ms each way, and a commit is one round trip", async () => {
@@ -268,7 +293,7 @@ describePostgres("PostgreSQL behind a bad network", postgresVersions(), (server)
 
   test("it starts while the database is away, serves what the journal has, and stores it when it is there", async () => {
     const data = folder();
-    const first = await engine("", data);
+    const first = await engine(undefined, data);
     await first.set("a", 1);
     await first.flush();
     proxy.refuse();

@@ -242,10 +242,10 @@ describePostgres("the PostgreSQL store by itself", postgresVersions(), (server) 
   });
 
   test("FLUSHALL may take longer than a statement may", async () => {
-    const writer = await writerOn({}, logA, `${server().url(database)}?statement_timeout=100`);
+    const writer = await writerOn({}, logA, `${server().url(database)}?statement_timeout=1000`);
     await writer.commit([[key, alice]]);
     await sql(
-      "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.3); RETURN old; END $$; " +
+      "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(1.5); RETURN old; END $$; " +
         "CREATE TRIGGER slow BEFORE DELETE ON write_behind_kv FOR EACH ROW EXECUTE FUNCTION slow()",
     );
     expect(await failure(writer.commit([[key, { kind: "remove" }]]))).toMatchObject({ blamesBatch: true });

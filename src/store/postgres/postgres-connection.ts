@@ -89,7 +89,8 @@ export class PostgresConnection {
   /** Does steps in one transaction and one round trip. `isLong`: however long a statement takes. */
   async transaction(steps: readonly Step[], { isLong = false } = {}): Promise<void> {
     try {
-      await this.#send([...this.#begin(isLong), ...steps, { statement: this.#statements.commit }], isLong);
+      const begin = this.#begin(isLong);
+      await this.#send([...begin, ...steps, { statement: this.#statements.commit }], begin.length, isLong);
     } catch (error) {
       await this.#rollBack();
       throw error;
@@ -99,9 +100,10 @@ export class PostgresConnection {
   /** Does work in one transaction, for work that looks at answers before it goes on. */
   async conversation<T>(work: (run: (steps: readonly Step[]) => Promise<void>) => Promise<T>): Promise<T> {
     try {
-      await this.#send(this.#begin(false), false);
-      const result = await work((steps) => this.#send(steps, false));
-      await this.#send([{ statement: this.#statements.commit }], false);
+      const send = (steps: readonly Step[]): Promise<void> => this.#send(steps, steps.length, false);
+      await send(this.#begin(false));
+      const result = await work(send);
+      await send([{ statement: this.#statements.commit }]);
       return result;
     } catch (error) {
       await this.#rollBack();
@@ -124,14 +126,15 @@ export class PostgresConnection {
 
   #begin(isLong: boolean): Step[] {
     const { statementMs, lockMs, idleInTransactionMs } = this.#timeouts;
-    const parameters = [isLong ? "0" : String(statementMs), String(lockMs), String(idleInTransactionMs)];
+    const [statement, whole] = isLong ? [0, 0] : [statementMs, this.#answerMs];
+    const parameters = [statement, lockMs, idleInTransactionMs, whole].map(String);
     return [{ statement: this.#statements.begin }, { statement: this.#statements.settings, parameters }];
   }
 
-  #send(steps: readonly Step[], isLong: boolean): Promise<void> {
+  #send(steps: readonly Step[], head: number, isLong: boolean): Promise<void> {
     const send = (): Promise<void> =>
       new Promise((resolve, reject) => {
-        const pipeline = new PostgresPipeline(steps, this.#prepared, (error) => {
+        const pipeline = new PostgresPipeline(steps, head, this.#prepared, (error) => {
           if (error === null) resolve();
           else reject(new PipelineError(error, pipeline.failedAt));
         });
@@ -152,7 +155,7 @@ export class PostgresConnection {
     }
   }
 
-  /** Hangs up where there is no answer in time: a network that swallows everything must not hold the writer for hours. */
+  /** Hangs up where no answer comes in time: a network that swallows everything must not hold the writer for hours. */
   async #inTime<T>(ms: number, ask: () => Promise<T>): Promise<T> {
     const timer = setTimeout(() => this.#hangUp(), ms);
     try {

@@ -14,12 +14,19 @@ export interface Step {
   readonly onRow?: (row: readonly Cell[]) => void;
 }
 
+/** A statement with its parameters, on the server. */
+interface Portal {
+  readonly portal: string;
+  readonly statement: string;
+  readonly values: readonly Parameter[];
+}
+
 /** The driver's connection, as far as it is needed. */
 interface Wire {
   readonly stream: { cork(): void; uncork(): void };
   parse(statement: { readonly name: string; readonly text: string }): void;
-  bind(portal: { readonly statement: string; readonly values: readonly Parameter[] }): void;
-  execute(): void;
+  bind(portal: Portal): void;
+  execute(portal: Pick<Portal, "portal">): void;
   sync(): void;
 }
 
@@ -28,32 +35,42 @@ export class PostgresPipeline {
   /** The step that failed, or that was not answered yet when the connection was lost. */
   failedAt: Step | null = null;
   readonly #steps: readonly Step[];
+  readonly #head: number;
   readonly #prepared: Set<string> | null;
   readonly #done: (error: unknown) => void;
   #answered = 0;
   #ended = false;
 
   /**
-   * `prepared`: the names of the statements that the connection knows already, to which those of the steps are added;
+   * The first `head` steps are done as they arrive, the others when the parameters of all of them are there: a process
+   * that is stopped while it sends a large batch holds no lock. `prepared`: the names of the statements that the connection knows already, to which those of the steps are added;
    * null where nothing is to be prepared. `done` is called once, with null or with what went wrong.
    */
-  constructor(steps: readonly Step[], prepared: Set<string> | null, done: (error: unknown) => void) {
+  constructor(steps: readonly Step[], head: number, prepared: Set<string> | null, done: (error: unknown) => void) {
     this.#steps = steps;
+    this.#head = head;
     this.#prepared = prepared;
     this.#done = done;
   }
 
   submit(wire: Wire): void {
     wire.stream.cork();
-    for (const { statement, parameters = [] } of this.#steps) {
-      const name = this.#prepared === null ? "" : statement.name;
-      if (name === "" || this.#prepared?.has(name) !== true) wire.parse({ name, text: statement.text });
-      this.#prepared?.add(name);
-      wire.bind({ statement: name, values: parameters });
-      wire.execute();
+    for (const step of this.#steps.slice(0, this.#head)) {
+      this.#bind(wire, step, "");
+      wire.execute({ portal: "" });
     }
+    const rest = this.#steps.slice(this.#head);
+    for (const [index, step] of rest.entries()) this.#bind(wire, step, portalOf(index));
+    for (const index of rest.keys()) wire.execute({ portal: portalOf(index) });
     wire.sync();
     wire.stream.uncork();
+  }
+
+  #bind(wire: Wire, { statement, parameters = [] }: Step, portal: string): void {
+    const name = this.#prepared === null ? "" : statement.name;
+    if (this.#prepared?.has(name) !== true) wire.parse({ name, text: statement.text });
+    this.#prepared?.add(name);
+    wire.bind({ portal, statement: name, values: parameters });
   }
 
   handleDataRow({ fields }: { readonly fields: readonly Cell[] }): void {
@@ -85,4 +102,8 @@ export class PostgresPipeline {
     if (error !== null) this.failedAt = this.#steps[this.#answered] ?? null;
     this.#done(error);
   }
+}
+
+function portalOf(index: number): string {
+  return `write_behind_${index}`;
 }

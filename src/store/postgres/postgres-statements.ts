@@ -1,4 +1,4 @@
-/** Every statement of the PostgreSQL store: its own tables, and what is done to them. Text only; nothing runs in here. */
+/** Every statement of the PostgreSQL store: its own tables, and what is done to them. Text only; nothing runs here. */
 
 /** A statement with constant text: prepared once per connection under its name. */
 export interface Statement {
@@ -124,6 +124,8 @@ const frame = {
   begin: "BEGIN",
   settings: `SELECT set_config('statement_timeout', $1, true), set_config('lock_timeout', $2, true),
     set_config('idle_in_transaction_session_timeout', $3, true), set_config('tcp_user_timeout', $3, true),
+    CASE WHEN current_setting('server_version_num')::int >= 170000
+      THEN set_config('transaction_timeout', $4, true) END,
     set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true),
     set_config('synchronous_commit', CASE current_setting('synchronous_commit')
       WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, true)`,
@@ -228,8 +230,8 @@ function parkedTexts(letters: string) {
 }
 
 /**
- * Reading: the position and everything that is asked in one statement, which sees one moment. OFFSET 0 keeps the planner
- * from making joins of it, for which it would read whole tables that have not been analyzed yet.
+ * Reading: the position and everything that is asked in one statement, which sees one moment. OFFSET 0 keeps the
+ * planner from making joins of it, for which it would read whole tables that have not been analyzed yet.
  */
 function readTexts(kv: string, field: string, position: string) {
   const live = (n: number): string => `(expires_at IS NULL OR expires_at > $${n})`;
