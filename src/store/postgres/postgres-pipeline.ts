@@ -43,8 +43,9 @@ export class PostgresPipeline {
 
   /**
    * The first `head` steps are done as they arrive, the others when the parameters of all of them are there: a process
-   * that is stopped while it sends a large batch holds no lock. `prepared`: the names of the statements that the connection knows already, to which those of the steps are added;
-   * null where nothing is to be prepared. `done` is called once, with null or with what went wrong.
+   * that is stopped while it sends a large batch holds no lock. `prepared`: the names of the statements that the
+   * connection knows already, to which those of the steps are added; null where nothing is to be prepared. `done` is
+   * called once, with null or with what went wrong.
    */
   constructor(steps: readonly Step[], head: number, prepared: Set<string> | null, done: (error: unknown) => void) {
     this.#steps = steps;
