@@ -154,21 +154,20 @@ describePostgres("PostgreSQL fails", postgresVersions(), (server) => {
   });
 
   test("40P01: a deadlock: retryable", async () => {
+    // Who waits last finds the deadlock, after a while of its own: the writer.
+    await sql(`ALTER DATABASE ${database} SET deadlock_timeout = '20ms'`);
     const writer = await writerOn();
     await writer.commit([[key, alice]]);
-    const other = await session();
-    await other.query("SET deadlock_timeout = '10s'; BEGIN; SELECT * FROM write_behind_kv FOR UPDATE");
-    await sql(`ALTER DATABASE ${database} SET deadlock_timeout = '20ms'`);
-    await sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE '%writer'");
-    await expect
-      .poll(() => sql("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE '%writer'"))
-      .toEqual(["0"]);
-    await expect
-      .poll(() => writer.store.open({ logId: logA }).then((opened) => (writer.generation = opened.generation)))
-      .toBeGreaterThan(0);
+    await sql(trigger("PERFORM pg_advisory_xact_lock(7)"));
+    const [gate, other] = [await session(), await session()];
+    const waiting = (): Promise<string[]> => sql("SELECT count(*) FROM pg_locks WHERE NOT granted");
+    await gate.query("SELECT pg_advisory_lock(7)");
+    await other.query("SET deadlock_timeout = '60s'; BEGIN; SELECT * FROM write_behind_kv FOR UPDATE");
     const commit = failure(writer.store.commit(writer.batch([[key, bob]])));
-    await expect.poll(() => sql("SELECT count(*) FROM pg_locks WHERE NOT granted")).toEqual(["1"]);
+    await expect.poll(waiting).toEqual(["1"]);
     const waits = other.query("UPDATE write_behind_position SET tag = tag");
+    await expect.poll(waiting).toEqual(["2"]);
+    await gate.query("SELECT pg_advisory_unlock(7)");
     const { kind, message } = await commit;
     expect([kind, message]).toEqual(["retryable", expect.stringContaining("a deadlock")]);
     await waits;
