@@ -11,6 +11,7 @@ import { StoreError, type StoreErrorKind } from "../src/store/store.js";
 import { freePort } from "./servers.js";
 import { describePostgres, postgresVersions } from "./with-postgres.js";
 
+const eventually = { timeout: 20_000, interval: 5 };
 const key = bytesOfText("user:1:name");
 const alice = replace(bytesOfText("Alice"));
 const bob = replace(bytesOfText("Bob"));
@@ -164,9 +165,9 @@ describePostgres("PostgreSQL fails", postgresVersions(), (server) => {
     await gate.query("SELECT pg_advisory_lock(7)");
     await other.query("SET deadlock_timeout = '60s'; BEGIN; SELECT * FROM write_behind_kv FOR UPDATE");
     const commit = failure(writer.store.commit(writer.batch([[key, bob]])));
-    await expect.poll(waiting).toEqual(["1"]);
+    await expect.poll(waiting, eventually).toEqual(["1"]);
     const waits = other.query("UPDATE write_behind_position SET tag = tag");
-    await expect.poll(waiting).toEqual(["2"]);
+    await expect.poll(waiting, eventually).toEqual(["2"]);
     await gate.query("SELECT pg_advisory_unlock(7)");
     const { kind, message } = await commit;
     expect([kind, message]).toEqual(["retryable", expect.stringContaining("a deadlock")]);
@@ -181,7 +182,7 @@ describePostgres("PostgreSQL fails", postgresVersions(), (server) => {
     const other = await session();
     await other.query("BEGIN; UPDATE write_behind_position SET heartbeat_at = now()");
     const commit = failure(writer.store.commit(writer.batch([[key, alice]])));
-    await expect.poll(() => sql("SELECT count(*) FROM pg_locks WHERE NOT granted")).toEqual(["1"]);
+    await expect.poll(() => sql("SELECT count(*) FROM pg_locks WHERE NOT granted"), eventually).toEqual(["1"]);
     await other.query("COMMIT");
     const { kind, message } = await commit;
     expect([kind, message]).toEqual(["retryable", expect.stringContaining("another one changed the same rows")]);
@@ -193,7 +194,7 @@ describePostgres("PostgreSQL fails", postgresVersions(), (server) => {
     await sql(trigger("PERFORM pg_sleep(20)"));
     const commit = failure(writer.store.commit(writer.batch([[key, alice]])));
     const pid = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
-    await expect.poll(async () => (await sql(pid)).length).toBe(1);
+    await expect.poll(async () => (await sql(pid)).length, eventually).toBe(1);
     await sql(`SELECT pg_terminate_backend(pid) FROM (${pid}) AS found`);
     const { kind, blamesBatch } = await commit;
     expect([kind, blamesBatch, states.has("57P01")]).toEqual(["retryable", true, true]);
@@ -208,10 +209,12 @@ describePostgres("PostgreSQL fails", postgresVersions(), (server) => {
     await writer.commit([[key, alice]]);
     await sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'write-behind%'");
     await expect
-      .poll(() => sql("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'write-behind%'"))
+      .poll(() => sql("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'write-behind%'"), eventually)
       .toEqual(["0"]);
     // Both connections have seen the end of the other side before a read comes through on a new one.
-    await expect.poll(() => writer.value(key).catch(() => null)).toEqual({ content: "Alice", expiresAt: null });
+    await expect
+      .poll(() => writer.value(key).catch(() => null), eventually)
+      .toEqual({ content: "Alice", expiresAt: null });
     await wellAgain(writer);
   });
 
@@ -220,7 +223,7 @@ describePostgres("PostgreSQL fails", postgresVersions(), (server) => {
     await sql(`ALTER DATABASE ${database} SET default_transaction_read_only = on`);
     await sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'write-behind%'");
     await expect
-      .poll(async () => (await failure(writer.store.commit(writer.batch([[key, alice]])))).message)
+      .poll(async () => (await failure(writer.store.commit(writer.batch([[key, alice]])))).message, eventually)
       .toMatch(/takes no writes/);
     await server().sql(`ALTER DATABASE ${database} RESET default_transaction_read_only`);
     await wellAgain(writer);
@@ -262,7 +265,10 @@ describePostgres("PostgreSQL fails", postgresVersions(), (server) => {
     await sql(`COPY (SELECT unnest(string_to_array(${literal(lines)}, E'\\n'))) TO '${hba}'; SELECT pg_reload_conf()`);
     const as = (user: string, name = database): string => server().url(name).replace("postgres@", `${user}@`);
     await expect
-      .poll(async () => (await failure(storeOn("", {}, as("guarded:wrong-secret")).open({ logId: logA }))).message)
+      .poll(
+        async () => (await failure(storeOn("", {}, as("guarded:wrong-secret")).open({ logId: logA }))).message,
+        eventually,
+      )
       .toMatch(/does not let this user in.*password authentication failed/);
     expect(states).toContain("28P01");
     await fails(storeOn("", {}, as("stranger")).open({ logId: logA }), {

@@ -291,6 +291,24 @@ describePostgres("PostgreSQL behind a bad network", postgresVersions(), (server)
     ).toEqual([]);
   });
 
+  test("a row that kills its connection whenever it is written is found, and set aside", async () => {
+    const wb = await engine();
+    await sql(`
+      CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        IF new.key = 'bad' THEN PERFORM pg_terminate_backend(pg_backend_pid()); END IF;
+        RETURN new;
+      END $$;
+      CREATE TRIGGER die BEFORE INSERT ON write_behind_kv FOR EACH ROW EXECUTE FUNCTION die();
+    `);
+    await Promise.all(["a", "b", "bad", "c", "d"].map((key) => wb.set(key, 1)));
+    await wb.flush();
+    expect(wb.status().deadLetters.count).toBe(1);
+    const { items } = await wb.deadLetters();
+    expect(items[0]?.reason).toMatch(/ended the connection|broke off the connection/);
+    expect(await sql("SELECT key FROM write_behind_kv_text ORDER BY 1")).toEqual(["a", "b", "c", "d"]);
+    expect(await wb.get("bad")).toBe("1");
+  });
+
   test("it starts while the database is away, serves what the journal has, and stores it when it is there", async () => {
     const data = folder();
     const first = await engine(undefined, data);

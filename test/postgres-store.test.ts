@@ -19,6 +19,7 @@ import { placeOf, type PostgresOptions } from "../src/store/postgres/postgres-ur
 import { ownTablesSql as sqliteTablesSql } from "../src/store/sqlite/index.js";
 import { describePostgres, postgresVersions } from "./with-postgres.js";
 
+const eventually = { timeout: 20_000, interval: 5 };
 const key = bytesOfText("user:1:name");
 const alice = replace(bytesOfText("Alice"));
 
@@ -195,7 +196,7 @@ describePostgres("the PostgreSQL store by itself", postgresVersions(), (server) 
     await other.connect();
     await other.query("BEGIN; SELECT * FROM write_behind_position FOR UPDATE");
     const commit = writer.commit([[key, replace(bytesOfText("Bob"))]]);
-    await expect.poll(() => sql("SELECT count(*) FROM pg_locks WHERE NOT granted")).toEqual(["1"]);
+    await expect.poll(() => sql("SELECT count(*) FROM pg_locks WHERE NOT granted"), eventually).toEqual(["1"]);
     expect(await writer.value(key)).toEqual(value(bytesOfText("Alice")));
     await other.query("ROLLBACK");
     await other.end();
