@@ -77,7 +77,12 @@ export class PostgresConnection {
     const { Client } = await importDriver();
     const client = new Client(configOf(place, "write-behind writer"));
     const connection = new PostgresConnection(client, statements, place);
-    await client.connect();
+    try {
+      await client.connect();
+    } catch (error) {
+      connection.#hangUp();
+      throw error;
+    }
     return connection;
   }
 
