@@ -51,10 +51,17 @@ async function settle(stage: Stage): Promise<void> {
 /** The database has no objection any more. */
 async function retryLetters(stage: Stage, heart: Heart): Promise<void> {
   let retried = false;
-  heart.deadLetters.retry("all").then(
-    () => (retried = true),
-    (error: unknown) => stage.fail(error),
-  );
+  const retry = (): void => {
+    heart.deadLetters.retry("all").then(
+      () => (retried = true),
+      (error: unknown) => {
+        // A call that has hung since before the calm is told to whoever asks: he asks again.
+        if ((error as { code?: string }).code === "STORE_DOWN") retry();
+        else stage.fail(error);
+      },
+    );
+  };
+  retry();
   await stage.until(() => retried && heart.status().deadLetters.count === 0, "dead letters are retried");
 }
 

@@ -124,6 +124,11 @@ export class SimulatedDatabase {
     return this.#inner.rows();
   }
 
+  /** The sequences of the letters that are parked in it. */
+  get letters(): readonly number[] {
+    return this.#inner.parked().flatMap(({ letters }) => letters.map(({ position }) => position.sequence));
+  }
+
   /** Goes back by some commits, but not before the first one. */
   async goBack(commits: number): Promise<void> {
     const kept = this.#history.slice(0, Math.max(1, this.#history.length - commits));

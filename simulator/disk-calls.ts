@@ -84,9 +84,11 @@ function scenario(dice: Dice): WorldOptions {
       look: 1,
       rival: 0,
       retryLetters: 0,
+      discardLetters: 0,
     },
     crashes: { atStep: 0, whileOpening: 0, power: 0 },
     rots: false,
+    givesUpBehind: false,
     disk: { latencyMs: dice.pick([0.05, 0.5]), writeBack: dice.pick([0, 0.1]) },
     database: { latencyMs: dice.pick([0.1, 2]) },
   };

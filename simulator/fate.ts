@@ -2,6 +2,7 @@
 import type { EngineOptions } from "../src/options.js";
 import type { Checker } from "./checkers/checker.js";
 import type { SimulatedDatabase } from "./database.js";
+import type { GivenUp } from "./given-up.js";
 import type { Dice } from "./host/random.js";
 import type { Instance } from "./instance.js";
 import type { Machine } from "./machine.js";
@@ -14,6 +15,7 @@ export interface Fate {
   /** Processes that live, oldest first. */
   readonly instances: readonly Instance[];
   readonly engine: EngineOptions;
+  readonly givenUp: GivenUp | null;
   readonly nowMs: number;
   serving(): Instance | null;
   start(): void;

@@ -107,6 +107,40 @@ const retryLetters: Incident = (world) => {
   if (heart !== null && heart.status().deadLetters.count > 0) ignore(world, heart.deadLetters.retry("all"));
 };
 
+/** An operator gives dead letters up; now and then with the writer paused, so that much is pending then. */
+const discardLetters: Incident = (world) => {
+  const heart = world.serving()?.heart ?? null;
+  if (heart === null || world.database.letters.length === 0) return;
+  if (world.dice.chance(0.5)) return giveUp(world);
+  world.tell(() => "an operator pauses the writer");
+  setPaused(world, heart.pause(), true);
+  world.later(world.dice.number() * 100, () => {
+    giveUp(world);
+    world.later(world.dice.number() * 50, () => {
+      const now = world.serving()?.heart ?? null;
+      if (now !== null) setPaused(world, now.resume(), false);
+    });
+  });
+};
+
+/** One of the letters or all, as they are at this moment. */
+function giveUp(world: Fate): void {
+  const { givenUp, database, dice } = world;
+  const heart = world.serving()?.heart ?? null;
+  const letters = database.letters;
+  if (givenUp === null || heart === null || letters.length === 0) return;
+  const chosen = dice.chance(0.5) ? letters : [dice.pick(letters)];
+  world.tell(() => `an operator discards ${chosen.join(" ")}${givenUp.behind ? " and what waits behind" : ""}`);
+  givenUp.asked(chosen);
+  const { behind } = givenUp;
+  const told = heart.deadLetters.discard(chosen.map(String), { behind }).then(({ items }) => {
+    const discarded = items.filter(({ became }) => became === "discarded").map(({ id }) => Number(id));
+    world.tell(() => `an operator is told that ${discarded.join(" ")} is discarded`);
+    world.observe((checker) => checker.toldDiscarded?.(discarded));
+  });
+  ignore(world, told);
+}
+
 /** What an operator asks for may be refused; but only with an error of ours. */
 function ignore(world: Fate, promise: Promise<unknown>): void {
   promise.catch((error: unknown) => {
@@ -129,4 +163,5 @@ export const incidents = {
   look,
   rival: letRivalTry,
   retryLetters,
+  discardLetters,
 };

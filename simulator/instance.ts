@@ -6,23 +6,40 @@ import type { Store } from "../src/store/store.js";
 import type { Workspace } from "../src/workspace.js";
 import { openHeart } from "../src/write-behind.js";
 import { Violation, type Checker, type Invocation } from "./checkers/checker.js";
+import { apply, type RecordChange } from "../src/change.js";
+import type { GivenUp } from "./given-up.js";
 import type { Process } from "./machine.js";
 import type { Model } from "./model.js";
-import { describe, expected, isReading, perform, recordsOf, withoutFilling, type Operation } from "./operation.js";
+import {
+  describe,
+  expected,
+  isReading,
+  perform,
+  recordsOf,
+  withoutFilling,
+  type Operation,
+  type Outcome,
+} from "./operation.js";
 
 /** What an instance needs of its world. */
 export interface Surroundings {
   readonly model: Model;
   readonly engine: EngineOptions;
+  /** What an operator gives up; null where he never does. */
+  readonly givenUp: GivenUp | null;
   readonly nowMs: number;
   /** Whether nothing fails any more. */
   readonly isCalm: boolean;
+  /** Whether a promise is broken: nothing more is done. */
+  readonly isBroken: boolean;
   /** Asks every checker. */
   observe(look: (checker: Checker) => void): void;
   tell(words: () => string): void;
   /** Something happened that must never happen. */
   fail(error: unknown): void;
   opened(instance: Instance): void;
+  /** There is a new dead letter. */
+  parked(): void;
   /** Whether a process may fail to open for this reason, as things are. */
   mayRefuse(error: unknown, code: string | null): boolean;
   /** The instance is of no more use: its process should end. */
@@ -31,6 +48,9 @@ export interface Surroundings {
 
 /** What an engine may say while its surroundings are failing. */
 const excuses: ReadonlySet<string> = new Set(["STORE_DOWN", "QUEUE_FULL", "DISK_FULL", "CLOSED"]);
+
+/** Nothing comes of it. */
+const nothing: Outcome = { reply: "", effects: new Map(), clears: false };
 
 /** A process with a heart. */
 export class Instance {
@@ -65,7 +85,9 @@ export class Instance {
       client,
       operation,
       askedMs: this.#world.nowMs,
-      outcome: { reply: "", effects: new Map(), clears: false },
+      outcome: nothing,
+      changes: [],
+      inDoubt: false,
       at: 0,
       shows: 0,
       frame: 0,
@@ -107,10 +129,26 @@ export class Instance {
     const { operation } = invocation;
     this.#working = invocation;
     this.#world.observe((checker) => checker.worked?.(invocation));
+    // Where work is begun again and again in no time, only this lets the world come to its end.
+    if (this.#world.isBroken) throw new Error("the world is over");
     invocation.at = workspace.now;
-    invocation.outcome = expected(operation, model.newest, workspace.now);
-    invocation.shows = Math.max(0, ...recordsOf(operation).map((record) => model.shownBy(record)));
-    return perform(operation, workspace);
+    const records = recordsOf(operation);
+    invocation.inDoubt = this.#world.givenUp?.anyInDoubt(this.heart as Heart, records) ?? false;
+    invocation.outcome = invocation.inDoubt ? nothing : expected(operation, model.newest, workspace.now);
+    invocation.shows = Math.max(0, ...records.map((record) => model.shownBy(record)));
+    const reply = perform(operation, workspace);
+    if (this.#world.givenUp === null || workspace.hasMissing) return reply;
+    // The cache goes on with the hashes that are in them.
+    invocation.changes = structuredClone(workspace.changes());
+    if (invocation.inDoubt) invocation.outcome = this.#done(invocation.changes, reply);
+    return reply;
+  }
+
+  /** What an operation has done to records of which it is not known what it saw. */
+  #done(changes: readonly RecordChange[], reply: string): Outcome {
+    const { model } = this.#world;
+    const effects = new Map(changes.map(({ record, change }) => [record, apply(model.newest(record), change)]));
+    return { reply, effects, clears: false };
   }
 
   #accepted(sequence: number): void {
@@ -121,7 +159,7 @@ export class Instance {
     }
     invocation.frame = sequence;
     invocation.shows = sequence;
-    const frame = model.accept(sequence, invocation.at, invocation.outcome);
+    const frame = model.accept(sequence, invocation.at, invocation.outcome, invocation.changes);
     this.#world.tell(() => `frame ${sequence}: ${invocation.client}: ${describe(invocation.operation)}`);
     this.#world.observe((checker) => checker.accepted?.(frame, invocation));
   }
@@ -160,7 +198,10 @@ export class Instance {
     this.#world.tell(() => `${invocation.client} gets ${code} for ${describe(invocation.operation)}`);
     // That the journal failed is said below, by whoever listens to it.
     if (code !== "JOURNAL_FAILED") {
-      this.#world.observe((checker) => checker.failed?.(invocation, code, this.#world.nowMs));
+      // For room behind dead letters nobody waits: only a person or a mended database makes some.
+      const atOnce = code === "QUEUE_FULL" && (error as WriteBehindError).message.includes("wait behind dead letter");
+      const told = atOnce ? `${code} at once` : code;
+      this.#world.observe((checker) => checker.failed?.(invocation, told, this.#world.nowMs));
     }
     done();
   }
@@ -170,6 +211,10 @@ export class Instance {
     this.process.opening = false;
     this.openedMs = this.#world.nowMs;
     heart.events.on("accepted", ({ sequence }) => this.#accepted(sequence));
+    heart.events.on("deadLetter", () => this.#world.parked());
+    heart.events.on("deadLetterEnded", ({ ids, how }) => {
+      if (how === "discarded") this.#world.givenUp?.heard(heart, ids.map(Number));
+    });
     heart.events.on("stalled", ({ reason }) => this.#world.tell(() => `${this.process.name} is stalled: ${reason}`));
     heart.onFailed((error) => {
       this.#world.tell(() => `${this.process.name}: the journal has failed: ${error.message}`);

@@ -1,9 +1,11 @@
 /**
  * What is true in a world: every frame that was accepted, what each record was after it, and what a crash has taken
- * away again. Plain maps and lists, no engine in here: this is what the engine is measured against.
+ * away again. Plain maps and lists, no engine in here: this is what the engine is measured against. Only where an
+ * operator gives frames up is the truth made anew of what the queue was given (and of the laws of changes, which have
+ * tests of their own).
  */
 import type { Bytes } from "../src/bytes.js";
-import type { RecordValue } from "../src/change.js";
+import { apply, type RecordChange, type RecordValue } from "../src/change.js";
 import type { Outcome } from "./operation.js";
 
 /** An accepted frame and its effect: what each record that it touched was afterwards. */
@@ -12,6 +14,14 @@ export interface ModelFrame {
   /** Log time of the work. */
   readonly at: number;
   readonly effects: ReadonlyMap<Bytes, RecordValue | null>;
+}
+
+interface Frame extends ModelFrame {
+  readonly effects: Map<Bytes, RecordValue | null>;
+  readonly clears: boolean;
+  /** What the queue was given, and for which of it that was given up. */
+  readonly changes: readonly RecordChange[];
+  readonly givenUp: Set<Bytes>;
 }
 
 interface Version {
@@ -23,7 +33,7 @@ interface Version {
 
 /** The truth. */
 export class Model {
-  readonly #frames: ModelFrame[] = [];
+  readonly #frames: Frame[] = [];
   readonly #versions = new Map<Bytes, Version[]>();
 
   /** The sequence of the last frame; 0 where there is none. */
@@ -36,26 +46,45 @@ export class Model {
     return this.#versions.keys();
   }
 
-  /** A frame was accepted. */
-  accept(sequence: number, at: number, outcome: Outcome): ModelFrame {
+  /** A frame was accepted. `changes`: what the queue was given, where frames may be given up. */
+  accept(sequence: number, at: number, outcome: Outcome, changes: readonly RecordChange[] = []): ModelFrame {
     const effects = new Map(outcome.effects);
     if (outcome.clears) for (const record of this.#versions.keys()) effects.set(record, null);
-    const frame: ModelFrame = { sequence, at, effects };
+    const frame: Frame = { sequence, at, effects, clears: outcome.clears, changes, givenUp: new Set() };
     this.#frames.push(frame);
-    for (const [record, value] of effects) {
-      const versions = this.#versions.get(record) ?? [];
-      this.#versions.set(record, versions);
-      const before = versions.at(-1)?.value ?? null;
-      if (isSame(value, before)) continue;
-      versions.push({ sequence, value, shows: isLive(value, at) || isLive(before, at) });
-    }
+    for (const [record, value] of effects) this.#put(frame, record, value);
     return frame;
+  }
+
+  /** These frames are given up, as far as they change this record: it is as if they had not done it. */
+  giveUp(record: Bytes, sequences: readonly number[]): void {
+    for (const sequence of sequences) this.#frames[sequence - 1]?.givenUp.add(record);
+    this.#versions.set(record, []);
+    let value: RecordValue | null = null;
+    for (const frame of this.#frames) {
+      const change = changeOf(frame, record);
+      if (frame.clears) value = null;
+      else if (change !== undefined && !frame.givenUp.has(record)) value = apply(value, change);
+      if (frame.effects.has(record)) frame.effects.set(record, value);
+      this.#put(frame, record, value);
+    }
+  }
+
+  /** The sequences of the frames that change a record. */
+  changesOf(record: Bytes): number[] {
+    const changing = this.#frames.filter((frame) => frame.clears || changeOf(frame, record) !== undefined);
+    return changing.map(({ sequence }) => sequence);
+  }
+
+  /** The last of them; 0 where there is none. */
+  lastChangeOf(record: Bytes): number {
+    return this.changesOf(record).at(-1) ?? 0;
   }
 
   /** Frames after this sequence were lost. */
   truncate(sequence: number): void {
     while (this.#frames.length > sequence) {
-      const frame = this.#frames.pop() as ModelFrame;
+      const frame = this.#frames.pop() as Frame;
       for (const record of frame.effects.keys()) {
         const versions = this.#versions.get(record);
         if (versions?.at(-1)?.sequence === frame.sequence) versions.pop();
@@ -90,6 +119,18 @@ export class Model {
   versions(record: Bytes): readonly Version[] {
     return this.#versions.get(record) ?? [];
   }
+
+  #put({ sequence, at }: Frame, record: Bytes, value: RecordValue | null): void {
+    const versions = this.#versions.get(record) ?? [];
+    this.#versions.set(record, versions);
+    const before = versions.at(-1)?.value ?? null;
+    if (isSame(value, before)) return;
+    versions.push({ sequence, value, shows: isLive(value, at) || isLive(before, at) });
+  }
+}
+
+function changeOf({ changes }: Frame, record: Bytes): RecordChange["change"] | undefined {
+  return changes.find((one) => one.record === record)?.change;
 }
 
 function isLive(value: RecordValue | null, now: number): boolean {

@@ -116,9 +116,9 @@ export const mutants: readonly Mutant[] = [
   {
     name: "log-time-goes-back",
     promise: 2,
-    file: "src/write-behind.js",
-    find: "return Math.max(this.#host.clock.now(), this.#journal.lastAt);",
-    replace: "return this.#host.clock.now();",
+    file: "src/heart/log-time.js",
+    find: "return this.#last;",
+    replace: "return this.#clock.now();",
     seeds: 3000,
   },
   {
@@ -224,7 +224,7 @@ export const mutants: readonly Mutant[] = [
     file: "src/cache/memory-cache.js",
     find: "#isPinned = (record) => this.#pins.size !== 0 && this.#pins.has(record);",
     replace: "#isPinned = () => false;",
-    seeds: 1000,
+    seeds: 300,
   },
   {
     name: "own-what-is-owned",
@@ -264,7 +264,7 @@ export const mutants: readonly Mutant[] = [
     file: "src/cache/in-place.js",
     find: "new Map(olderSet)",
     replace: "new Map()",
-    seeds: 10_000,
+    seeds: 1000,
   },
   {
     name: "dropped-merges-are-lost",

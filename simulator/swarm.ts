@@ -24,6 +24,7 @@ export interface IncidentWeights {
   readonly look: number;
   readonly rival: number;
   readonly retryLetters: number;
+  readonly discardLetters: number;
 }
 
 /** How likely each kind of step is against the others, in the order of `stepKinds`. */
@@ -57,6 +58,8 @@ export interface WorldOptions {
   readonly crashes: CrashTemper & { readonly power: number };
   /** A file of the journal is damaged at the end. */
   readonly rots: boolean;
+  /** Who discards dead letters gives up what waits behind them as well. */
+  readonly givesUpBehind: boolean;
   readonly disk: Partial<DiskTemper>;
   readonly database: Partial<DatabaseTemper>;
 }
@@ -70,6 +73,8 @@ export function swarm(dice: Dice): WorldOptions {
   // Only what the queue has kept can heal a database that went back, and a full disk makes it give that up.
   const fills = dice.chance(0.2);
   const keepsAll = !fills && engine.retainBytes > 500_000 && engine.retainMs > 1_000_000 && valueBytes <= 400;
+  // The model has one history: a database that goes back behind a discard, or sweeps meanwhile, would need another.
+  const discards = ends === 0 && !keepsAll && dice.chance(0.5);
   return {
     engine,
     operations: dice.between(20, 300),
@@ -80,21 +85,30 @@ export function swarm(dice: Dice): WorldOptions {
     valueBytes,
     sameLength: dice.chance(0.3),
     ends,
-    refused: dice.pick([0, 0, 0.02, 0.2]),
+    refused: dice.pick(discards ? [0.02, 0.2] : [0, 0, 0.02, 0.2]),
     ttlMs: dice.pick([10, 100, 5000]),
     transactions: dice.pick([0, 0.1, 0.5]),
-    steps: [5, 5, often(2), often(3), often(3), often(1), ends > 0 ? often(1) : 0, dice.chance(0.1) ? 0.2 : 0],
+    steps: steps(dice, often, ends > 0, discards ? 0.5 : 0.15),
     incidentMs: dice.pick([5, 20, 100, 100_000]),
-    incidents: incidentWeights(often, fills, keepsAll),
+    incidents: { ...incidentWeights(often, fills, keepsAll), discardLetters: discards ? 3 : 0 },
     crashes: {
       atStep: dice.pick([0, 0.003, 0.02]),
       whileOpening: dice.pick([0, 0, 0.003, 0.02]),
       power: dice.pick([0, 0.5, 1]),
     },
     rots: dice.chance(0.1),
+    givesUpBehind: dice.chance(0.3),
     disk: diskTemper(dice),
     database: databaseTemper(dice),
   };
+}
+
+/** In some worlds hardly anything but hashes: merges on merges, whose base the database has or the journal. */
+function steps(dice: Dice, often: (weight: number) => number, ends: boolean, share: number): readonly number[] {
+  const hashes = dice.chance(share);
+  const clear = dice.chance(0.1) ? 0.2 : 0;
+  if (hashes) return [5, 0.3, 0.3, 0, 10, often(2), ends ? often(1) : 0, clear];
+  return [5, 5, often(2), often(3), often(3), often(1), ends ? often(1) : 0, clear];
 }
 
 function diskTemper(dice: Dice): Partial<DiskTemper> {
@@ -119,7 +133,11 @@ function databaseTemper(dice: Dice): Partial<DatabaseTemper> {
 }
 
 /** What befalls a world, each of it in some worlds only. */
-function incidentWeights(often: (weight: number) => number, fills: boolean, keepsAll: boolean): IncidentWeights {
+function incidentWeights(
+  often: (weight: number) => number,
+  fills: boolean,
+  keepsAll: boolean,
+): Omit<IncidentWeights, "discardLetters"> {
   return {
     kill: often(3),
     losePower: often(3),

@@ -14,6 +14,7 @@ import { SimulatedDatabase, type Commit } from "./database.js";
 import type { FaultOf } from "./host/faults.js";
 import { Dice } from "./host/random.js";
 import type { Fate } from "./fate.js";
+import { GivenUp } from "./given-up.js";
 import { incidents } from "./incidents.js";
 import { Instance, type Surroundings } from "./instance.js";
 import { Machine, type Process } from "./machine.js";
@@ -61,6 +62,9 @@ export async function runWorld(seed: number, telling = false, plan: Plan | null 
 /** How long anything may take once all is calm, in milliseconds of virtual time. */
 const calmLimitMs = 1_000_000;
 
+/** After so many events it is asked whether there will be an end. */
+const askedEvents = 1000;
+
 /** How long the faults go on at the most. */
 const faultsLimitMs = 20_000;
 
@@ -77,6 +81,7 @@ class World implements Surroundings, Town, Fate, Stage {
   readonly model = new Model();
   /** Processes that live, oldest first. */
   instances: Instance[] = [];
+  readonly givenUp: GivenUp | null;
   readonly rotten = { present: false, refused: false };
   isCalm = false;
   readonly #checkers: readonly Checker[];
@@ -102,6 +107,8 @@ class World implements Surroundings, Town, Fate, Stage {
     this.database = new SimulatedDatabase(this.machine);
     const diskMs = this.options.disk.latencyMs ?? 1;
     this.#checkers = allCheckers({ model: this.model, engine: this.options.engine, diskMs });
+    const { incidents: weights, givesUpBehind } = this.options;
+    this.givenUp = weights.discardLetters > 0 ? new GivenUp(this.model, givesUpBehind) : null;
     this.#left = this.options.operations;
     this.database.onCommit = (commit) => this.#committed(commit);
     this.database.onWentBack = (sequence) => this.observe((checker) => checker.wentBack?.(sequence));
@@ -122,6 +129,10 @@ class World implements Surroundings, Town, Fate, Stage {
 
   get engine(): EngineOptions {
     return this.options.engine;
+  }
+
+  get isBroken(): boolean {
+    return this.#failure !== null;
   }
 
   async run(): Promise<Result> {
@@ -267,8 +278,17 @@ class World implements Surroundings, Town, Fate, Stage {
     this.observe((checker) => checker.opened?.(recovered, ending, heart.status()));
     this.#ending = "close";
     this.model.truncate(recovered);
+    this.givenUp?.opened(heart);
     this.observe((checker) => checker.resumed?.(recovered));
     for (const call of this.#idle.splice(0)) this.later(this.dice.number(), call);
+  }
+
+  /** An operator who discards letters hears of them, and looks into it a while. */
+  parked(): void {
+    if (this.givenUp === null || this.isCalm || !this.dice.chance(0.5)) return;
+    this.later(this.dice.number() * this.dice.pick([1, 50]), () => {
+      if (!this.isCalm) incidents.discardLetters(this);
+    });
   }
 
   /** What a process may say instead of serving: that its surroundings are failing, or that a file is damaged. */
@@ -316,6 +336,9 @@ class World implements Surroundings, Town, Fate, Stage {
   }
 
   #committed(commit: Commit): void {
+    const records = this.givenUp?.committed(commit) ?? [];
+    if (records.length > 0) this.tell(() => `given up: ${records.join(" ")}`);
+    if (records.length > 0) this.observe((checker) => checker.givenUp?.(records));
     this.observe((checker) => checker.committed?.(commit));
   }
 
@@ -341,6 +364,8 @@ class World implements Surroundings, Town, Fate, Stage {
       this.#awaited = null;
       came();
     }
-    return this.#done || this.#failure !== null;
+    const { count, nowMs } = this.machine.loop;
+    if (count % askedEvents === 0) this.observe((checker) => checker.happened?.(count, nowMs));
+    return this.#done || this.isBroken;
   }
 }

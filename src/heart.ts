@@ -104,6 +104,11 @@ export interface CloseReport {
   readonly leftIn: string | null;
   /** Dead letters: they and what waits behind them are kept in the database, beside the data. */
   readonly deadLetters: number;
+  /**
+   * Whether a call into the database's driver does not return: then the process cannot exit before that does, but may
+   * be killed. Nothing is lost by it.
+   */
+  readonly hangs: boolean;
 }
 
 /** What `GET /api/status`, `wb.status()` and `write-behind status --json` give. Times are milliseconds. */
@@ -129,7 +134,11 @@ export interface Status {
     readonly accepted: string;
     readonly durable: string;
     readonly stored: string | null;
-    /** Up to here every commit was a past moment; null: no exception. */
+    /**
+     * Null: the database equals the cache at one past moment (promise 4), that of `stored`. Else something is parked,
+     * and this is the position before the oldest dead letter: up to it nothing is missing in the database, and what
+     * came later is there but for the dead letters and what waits behind them.
+     */
     readonly exactUpTo: string | null;
   };
   readonly writer: {
@@ -149,7 +158,16 @@ export interface Status {
     readonly nextTryAt: number | null;
   };
   /** Frames that the database refused, and changes that wait behind them. */
-  readonly deadLetters: { readonly count: number; readonly waitingBehind: number };
+  readonly deadLetters: {
+    readonly count: number;
+    /** Memory that the letters take, estimated. */
+    readonly bytes: number;
+    readonly waitingBehind: number;
+    /** Memory that what waits behind takes, estimated. */
+    readonly behindBytes: number;
+    /** Of each of the two: at so many no more may come behind, and the next letter stops the writer. */
+    readonly bytesMax: number;
+  };
 }
 
 /** What a write does to one record, as JSON. */

@@ -57,7 +57,7 @@ export const optionTable = {
     min: mb,
     max: 1024 * gb,
     scope: "engine",
-    doc: "memory for records; the keys of pending ones may exceed it, as many as `queueRecords` allows",
+    doc: "memory for records; the keys of pending ones may exceed it, as many as `queueRecords` allows; what waits behind dead letters may take as much again",
   },
   queueBytes: {
     type: "bytes",
@@ -162,7 +162,7 @@ export const optionTable = {
     min: 1,
     max: 10_000,
     scope: "engine",
-    doc: "records that are read from the database at the same time",
+    doc: "records that are read from the database at the same time, fewer where they are large",
   },
   closeMs: { type: "ms", default: 10 * second, min: 0, max: hour, scope: "engine", doc: "how long stopping may drain" },
   store: {

@@ -25,12 +25,14 @@ import type {
 } from "./heart.js";
 import type { Host } from "./host/host.js";
 import { abortable, bodyOf, NotYet, Pins } from "./heart/attempt.js";
+import { Closing } from "./heart/closing.js";
 import { DeadLetterDesk } from "./heart/dead-letters.js";
 import { checkSizes } from "./heart/door.js";
-import { cannotOpen, closed, closedBeforeStored, Failing, journalFailed, paused } from "./heart/failures.js";
+import { cannotOpen, closed, Failing, journalFailed, paused } from "./heart/failures.js";
 import { Flushes } from "./heart/flushes.js";
 import { Inspector } from "./heart/inspector.js";
 import { Loads } from "./heart/loads.js";
+import { LogTime } from "./heart/log-time.js";
 import type { EngineOptions } from "./options.js";
 import { Marks } from "./heart/marks.js";
 import { ownFolder, type OwnedFolder } from "./heart/owned-folder.js";
@@ -43,7 +45,6 @@ import { ReadBack } from "./heart/read-back.js";
 import { recover } from "./heart/recover.js";
 import { describeStatus } from "./heart/status.js";
 import { Ticks } from "./heart/ticks.js";
-import { Drain, firstFailure, whereLeft, withinDeadline } from "./heart/stopping.js";
 import type { Store, StoreDescriptor, StoreReader } from "./store/store.js";
 import { openReader } from "./store/thread-reader.js";
 import { Workspace, type Lookup, type Written } from "./workspace.js";
@@ -52,9 +53,6 @@ import { startWriter, type WriterHandle } from "./writer/writer-link.js";
 
 /** So many records are looked at in one tick for those that have ended: to free memory, they read as absent anyway. */
 const expiredPerTickMax = 2000;
-
-/** Stopping may take so long, at the least, where a commit is in hand. */
-const stopMsMin = 1000;
 
 const nothing: readonly Written[] = [];
 
@@ -93,9 +91,9 @@ class Engine implements Heart {
   readonly #host: Host;
   readonly #options: EngineOptions;
   readonly #store: Store | StoreDescriptor;
-  readonly #folder: OwnedFolder;
   readonly #pausing: Pausing;
   readonly #journal: Journal;
+  readonly #time: LogTime;
   readonly #cache: MemoryCache;
   readonly #reader: StoreReader;
   readonly #loads: Loads;
@@ -105,12 +103,11 @@ class Engine implements Heart {
   readonly #ticks: Ticks;
   readonly #flushes: Flushes;
   readonly deadLetters: DeadLetters;
-  readonly #drain: Drain;
+  readonly #closing: Closing;
   readonly #failing = new Failing();
   #writer: WriterHandle | null = null;
   #inspector: Inspector | null = null;
   #back: ReadBack | null = null;
-  #closing: Promise<CloseReport> | null = null;
   #now = 0;
   /** Whether the work that is being tried was tried before: a read is one hit or one miss, not both. */
   #repeats = false;
@@ -121,9 +118,9 @@ class Engine implements Heart {
     this.#host = parts.host;
     this.#options = parts.options;
     this.#store = parts.store;
-    this.#folder = folder;
     this.#pausing = new Pausing(folder);
     this.#journal = journal;
+    this.#time = new LogTime(parts.host.clock, journal);
     this.#reader = reader;
     this.#cache = new MemoryCache({
       bytesMax: parts.options.cacheBytes,
@@ -138,7 +135,7 @@ class Engine implements Heart {
       clock: parts.host.clock,
       atOnceMax: parts.options.loadsMax,
       heldMs: parts.options.waitMs,
-      now: () => this.#logTime(),
+      now: () => this.#time.now(),
       reached: () => this.#side.reached,
       onMoved: () => this.#side.lookAgain(this.#writer),
     });
@@ -152,10 +149,24 @@ class Engine implements Heart {
     this.#side.onHold = (until) => this.#loads.hold(until);
     this.#marks = new Marks(journal);
     this.#ticks = new Ticks(parts.host.clock, () => {
-      this.#cache.expire(this.#logTime(), expiredPerTickMax);
+      this.#cache.expire(this.#time.now(), expiredPerTickMax);
       this.#side.watch(this.#pausing.on);
     });
-    this.#drain = new Drain(parts.host.clock, (done) => this.whenStored(journal.accepted, done));
+    this.#closing = new Closing({
+      host: parts.host,
+      options: parts.options,
+      folder,
+      pausing: this.#pausing,
+      journal,
+      reader,
+      loads: this.#loads,
+      side: this.#side,
+      marks: this.#marks,
+      ticks: this.#ticks,
+      failing: this.#failing,
+      whenStored: (sequence, done) => this.whenStored(sequence, done),
+      started: () => ({ writer: this.#writer, logs: [this.#inspector, this.#back] }),
+    });
     journal.pendingRecords = () => this.#cache.pendingRecords;
     journal.onFailed = (error) => this.#fail(error);
   }
@@ -174,12 +185,21 @@ class Engine implements Heart {
       const from = await abortable(this.#side.firstPosition(this.#journal), signal);
       this.#back = new ReadBack(this.#journal, await frames());
       const log = await frames();
-      this.#inspector = new Inspector(log, this.#journal, this.#cache, this.#reader, this.#side.parked, this.#resolve);
+      this.#inspector = new Inspector({
+        log,
+        journal: this.#journal,
+        cache: this.#cache,
+        reader: this.#reader,
+        parked: this.#side.parked,
+        // Before the database has told how far it is, what is trimmed counts as stored.
+        stored: () => Math.max(this.#side.stored, this.#journal.oldest() - 1),
+        resolve: this.#resolve,
+      });
       await recover(log.read(from, this.#journal.accepted), this.#cache, this.#side);
       this.#side.begin();
       this.#ticks.begin();
     } catch (error) {
-      await this.#stopParts();
+      await this.#closing.stopParts();
       throw error;
     }
   }
@@ -212,7 +232,7 @@ class Engine implements Heart {
   /** One try: all in one synchronous step, or nothing and what is missing. */
   #attempt<T>(work: (workspace: Workspace) => T, write: boolean, repeats = false): Executed<T> | NotYet {
     this.#repeats = repeats;
-    this.#now = this.#logTime();
+    this.#now = this.#time.now();
     this.#cache.seen = 0;
     const workspace = new Workspace(this.#resolve, this.#lookup, this.#now);
     let value: T;
@@ -225,10 +245,11 @@ class Engine implements Heart {
     if (workspace.hasMissing) return new NotYet(workspace, 0);
     const changes = write ? workspace.changes() : nothing;
     if (this.#store.limits !== undefined) checkSizes(changes, this.#store.limits);
+    this.#side.parked.checkRoom(changes);
     const body = bodyOf(changes, write && workspace.cleared);
     if (body === null) return { value, sequence: this.#cache.seen, frame: 0 };
     const bytes = frameBytes(body);
-    if (!this.#journal.hasRoom(bytes)) return new NotYet(workspace, bytes);
+    if (!this.#journal.hasRoom(bytes, body.kind)) return new NotYet(workspace, bytes);
     const frame = this.#take(body, changes, bytes);
     return { value, sequence: frame, frame };
   }
@@ -261,10 +282,16 @@ class Engine implements Heart {
   /** The one place where a change enters: queue and cache, in one synchronous step. */
   #take(body: FrameBody, changes: readonly Written[], bytes: number): number {
     const sequence = this.#journal.append(body, this.#now, bytes);
-    if (body.kind === "clear") this.#cache.clear(sequence);
+    if (body.kind === "clear") this.#cleared(sequence);
     for (const { record, change } of changes) this.#cache.write(record, change, sequence);
     this.#side.accepted(sequence, body.kind === "clear" ? 1 : changes.length);
     return sequence;
+  }
+
+  /** What was pending costs no memory any more: who waits for that is asked again now (promise 8). */
+  #cleared(sequence: number): void {
+    this.#cache.clear(sequence);
+    this.#journal.recordsFreed();
   }
 
   async #whenRoom(bytes: number, deadline: number, signal: AbortSignal | undefined): Promise<void> {
@@ -275,7 +302,7 @@ class Engine implements Heart {
   }
 
   watch(key: Bytes): Watch {
-    return this.#cache.watch(this.#resolve(key).record, this.#logTime());
+    return this.#cache.watch(this.#resolve(key).record, this.#time.now());
   }
 
   whenKept(sequence: number, reached: Reached): void {
@@ -331,63 +358,26 @@ class Engine implements Heart {
       cache: this.#cache,
       side: this.#side,
       paused: this.#pausing.on,
-      closing: this.#closing !== null,
+      closing: this.#closing.begun,
       failure: this.#failing.error,
-      now: this.#logTime(),
     });
   }
 
   async inspect(key: Bytes): Promise<Inspection> {
-    return (this.#inspector as Inspector).inspect(key, this.#side.stored, this.#logTime());
+    return (this.#inspector as Inspector).inspect(key, this.#time.now());
   }
 
   async pending(limit: number, after: string | null): Promise<QueuePage> {
-    return (this.#inspector as Inspector).pending(limit, after, this.#side.stored);
+    return (this.#inspector as Inspector).pending(limit, after);
   }
 
   close(options: { readonly deadlineMs?: number | undefined } = {}): Promise<CloseReport> {
-    this.#closing ??= this.#close(options.deadlineMs ?? this.#options.closeMs);
-    if (options.deadlineMs === 0) this.#drain.end();
-    return this.#closing;
-  }
-
-  async #close(deadlineMs: number): Promise<CloseReport> {
-    const startedAt = this.#host.clock.monotonic();
-    const willDrain = !this.#pausing.on && this.#failing.error === null;
-    if (willDrain && this.#journal.accepted > this.#side.stored) await this.#drain.begin(deadlineMs);
-    try {
-      await this.#stopParts(Math.max(stopMsMin, deadlineMs - (this.#host.clock.monotonic() - startedAt)));
-    } finally {
-      this.#marks.end(closed());
-      this.#side.fail(closedBeforeStored());
-    }
-    const changes = this.#side.pendingChanges;
-    const [{ durable }, { data }, failure] = [this.#journal, this.#options, this.#failing.error];
-    const leftIn = await whereLeft(this.#host.disk, { changes, data, durable, failure });
-    return { drained: changes === 0, pendingChanges: changes, leftIn, deadLetters: this.#side.parked.count };
-  }
-
-  /** Stops every part, whatever another one fails of: the folder must be free for the next owner. */
-  async #stopParts(deadlineMs = stopMsMin): Promise<void> {
-    this.#ticks.end();
-    this.#loads.end(closed());
-    await this.#writer?.stop(deadlineMs);
-    const reader = withinDeadline(this.#host.clock, deadlineMs, this.#reader.close());
-    const logs = [this.#inspector, this.#back].map(async (log) => log?.close());
-    const failed = await firstFailure([reader, ...logs, this.#journal.close()]);
-    await this.#folder.release();
-    // That the journal has failed was said when it failed.
-    if (failed !== null && this.#failing.error === null) throw failed.reason;
-  }
-
-  /** Log time never goes back, whatever the wall clock does. */
-  #logTime(): number {
-    return Math.max(this.#host.clock.now(), this.#journal.lastAt);
+    return this.#closing.close(options.deadlineMs);
   }
 
   #assertOpen(): void {
     if (this.#failing.error !== null) throw journalFailed(this.#failing.error);
-    if (this.#closing !== null) throw closed();
+    if (this.#closing.begun) throw closed();
   }
 
   #fail(error: WriteBehindError): void {

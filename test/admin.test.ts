@@ -27,7 +27,7 @@ const status: Status = {
   },
   writer: { batches: 0, rows: 0, coalesced: 0, lastCommitMs: null, retries: 0 },
   store: { kind: "sqlite", state: "up", since: 0, error: null, nextTryAt: null },
-  deadLetters: { count: 0, waitingBehind: 0 },
+  deadLetters: { count: 0, bytes: 0, waitingBehind: 0, behindBytes: 0, bytesMax: 1 },
 };
 
 class FakeHeart {

@@ -116,6 +116,14 @@ export class World {
     this.#check();
   }
 
+  /** All is stored and forgotten: whatever was counted of it is counted no more. */
+  end(): void {
+    const { cache } = this;
+    cache.acknowledge(this.#sequence);
+    cache.forgetClean();
+    expect([cache.records, cache.bytes, cache.pendingRecords, cache.pendingBytes]).toEqual([0, 0, 0, 0]);
+  }
+
   #perform(one: Event): void {
     switch (one.event) {
       case "write":

@@ -42,6 +42,7 @@ describe("what a lookup gives is the true value, or not known", () => {
       fc.property(fc.array(event, { minLength: 1, maxLength: 100, size: "max" }), (events) => {
         const world = new World(bytesMax, absentMs, unread);
         for (const one of events) world.step(one);
+        world.end();
       }),
       { numRuns: 120 },
     );
@@ -375,6 +376,32 @@ describe("what pending records hold is dropped where the log has it", () => {
     one.unpin(a);
     write(one, 501, merge("n", "501"));
     expect(one.lookup(a, 0)).toEqual(hash({ ...expected, n: "501" }));
+  });
+
+  it("what is remembered of its frames counts as memory, and only as long as it is", () => {
+    const count = (write: (one: MemoryCache) => void): number => {
+      const one = new MemoryCache({ bytesMax: 1_000_000, absentMs: 0 });
+      write(one);
+      return one.bytes;
+    };
+    const merges = (times: number) => (one: MemoryCache) => {
+      for (let sequence = 1; sequence <= times; sequence += 1) one.write(a, merge("field", "1"), sequence);
+    };
+    const [one, fifty, more] = [count(merges(1)), count(merges(50)), count(merges(5000))];
+    expect(fifty - one).toBeGreaterThanOrEqual(49 * 8);
+    // A record that is hot is not read back: nothing is remembered of it.
+    expect(more).toBeLessThan(one);
+    const whole = (before: number) => (memory: MemoryCache) => {
+      merges(before)(memory);
+      memory.write(a, put("whole"), before + 1);
+    };
+    expect(count(whole(50))).toBe(count(whole(0)));
+    const stored = (upTo: number) => (memory: MemoryCache) => {
+      merges(50)(memory);
+      memory.acknowledge(upTo);
+    };
+    expect(count(merges(50)) - count(stored(49))).toBe(fifty - one);
+    expect(count(stored(50))).toBe(0);
   });
 
   it("a dropped record takes part in what the store has: older merges are in the row", () => {

@@ -4,7 +4,7 @@ import { expect } from "vitest";
 import type { Bytes } from "../src/bytes.js";
 import { apply, type Change, type RecordChange, type RecordValue } from "../src/change.js";
 import type { ParkedGroup } from "../src/store/store.js";
-import { letterId, rowsOfGroup, waitingBehind } from "../src/writer/group.js";
+import { letterId, parkedBytes, rowsOfGroup, waitingBehind } from "../src/writer/group.js";
 import type { ParkedRecord, ParkedTotals, WriterReport } from "../src/writer/messages.js";
 import type { Writer } from "../src/writer/writer.js";
 import { modelAt, put, World } from "./writer-world.js";
@@ -54,7 +54,7 @@ export function expectWhole(world: World): void {
 /** What is parked, as somebody knows it who hears the reports only. */
 export class Mirror {
   records = new Map<Bytes, ParkedRecord>();
-  totals: ParkedTotals = { letters: 0, waitingBehind: 0 };
+  totals: ParkedTotals = { letters: 0, letterBytes: 0, waitingBehind: 0, behindBytes: 0 };
 
   constructor(reports: readonly WriterReport[]) {
     for (const report of reports) this.#hear(report);
@@ -73,8 +73,8 @@ export class Mirror {
     }
   }
 
-  #count({ letters, waitingBehind: waiting }: ParkedTotals): void {
-    this.totals = { letters, waitingBehind: waiting };
+  #count({ letters, letterBytes, waitingBehind, behindBytes }: ParkedTotals): void {
+    this.totals = { letters, letterBytes, waitingBehind, behindBytes };
   }
 }
 
@@ -89,9 +89,13 @@ export function expectToldTruth(world: World): void {
     const ids = group.letters.map(({ position }) => letterId(position.sequence));
     for (const record of rowsOfGroup(group).keys()) expect(ids).toContain(told.records.get(record)?.letter);
   }
+  const held = groups.flatMap(({ letters }) => letters.flatMap((letter) => letter.changes));
+  const behind = groups.flatMap((group) => [...group.behind].map(([record, { change }]) => ({ record, change })));
   expect(told.totals).toEqual({
     letters: groups.reduce((sum, { letters }) => sum + letters.length, 0),
+    letterBytes: held.reduce((sum, each) => sum + parkedBytes(each), 0),
     waitingBehind: groups.reduce((sum, group) => sum + waitingBehind(group), 0),
+    behindBytes: behind.reduce((sum, each) => sum + parkedBytes(each), 0),
   });
 }
 

@@ -137,7 +137,7 @@ class World {
     this.#db.strict = false;
     await this.#wb.flush();
     await this.#wb.retryDeadLetters("all");
-    expect(this.#wb.status().deadLetters).toEqual({ count: 0, waitingBehind: 0 });
+    expect(this.#wb.status().deadLetters).toMatchObject({ count: 0, bytes: 0, waitingBehind: 0, behindBytes: 0 });
     for (const key of keys) expect([key, this.#row(key)]).toEqual([key, this.#newest.get(key) ?? null]);
     await this.check();
     await this.#wb.close();

@@ -149,9 +149,12 @@ describe("groups", () => {
     const aside = new Aside(parked);
     aside.take(frameOf(2, [a, b]).position, [a, b]);
     parked.change(aside.finish() as RunParking);
-    expect(parked.totals).toEqual({ letters: 1, waitingBehind: 2 });
+    expect(parked.totals).toMatchObject({ letters: 1, waitingBehind: 2 });
     parked.change({ drop: [1, 5], put: [] });
-    expect([parked.size, parked.overlay()]).toEqual([0, { records: new Map(), letters: 0, waitingBehind: 0 }]);
+    expect([parked.size, parked.overlay()]).toEqual([
+      0,
+      { records: new Map(), letters: 0, letterBytes: 0, waitingBehind: 0, behindBytes: 0 },
+    ]);
     expect(new Aside(parked).take(frameOf(3, [b]).position, [b])).toBe(false);
   });
 

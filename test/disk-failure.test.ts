@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { RespClient } from "../src/cli/resp-client.js";
 import type { RespReply } from "../src/cli/resp-reply.js";
+import { DiskError, type Disk, type DiskFile } from "../src/host/host.js";
 import { nodeHost } from "../src/host/node-host.js";
 import { memoryStore } from "../src/index.js";
 import { inFolder, run } from "./cli-process.js";
@@ -77,8 +78,10 @@ describe("serve", () => {
   );
 });
 
+const kit = engineKit();
+
 describe("library", () => {
-  const { start, folder } = engineKit();
+  const { start, folder } = kit;
 
   test.each(faults)(
     "%s at level %s: UNKNOWN for who waits, JOURNAL_FAILED for who comes later",
@@ -104,4 +107,37 @@ describe("library", () => {
       expect(await again.get("before")).toBe("v");
     },
   );
+});
+
+test("the journal cannot be read: the writer names the file and what the disk says, and blames no database", async () => {
+  const { start } = kit;
+  const host = nodeHost();
+  let failing = false;
+  const unreadable = (file: DiskFile, path: string): DiskFile => ({
+    read: (...args) =>
+      failing ? Promise.reject(new DiskError("failed", "EIO", `reading ${path}: EIO`)) : file.read(...args),
+    write: (...args) => file.write(...args),
+    sync: () => file.sync(),
+    size: () => file.size(),
+    close: () => file.close(),
+  });
+  const { disk } = host;
+  const open: Disk["open"] = async (path, mode) => unreadable(await disk.open(path, mode), path);
+  const wb = await start(memoryStore(), { retryMinMs: 1, retryMaxMs: 10 }, { ...host, disk: { ...disk, open } });
+  await wb.set("k", "before");
+  await wb.flush();
+  const said: string[] = [];
+  for (const name of ["storeDown", "storeUp", "retry"] as const) wb.on(name, () => said.push(name));
+  wb.on("warning", ({ text }) => said.push(text));
+  const stalled = new Promise<string>((resolve) => wb.on("stalled", ({ reason }) => resolve(reason)));
+  failing = true;
+  await wb.set("k", "after");
+  const reason = await stalled;
+  expect(reason).toMatch(/could not read the journal: reading .*\.journal: EIO; look after the disk/);
+  expect(wb.status()).toMatchObject({ state: "broken", reason, store: { state: "up", error: null } });
+  await expect(wb.step()).rejects.toMatchObject({ code: "JOURNAL_FAILED" });
+  failing = false;
+  await wb.flush();
+  expect(wb.status()).toMatchObject({ state: "running", queue: { pendingChanges: 0 }, store: { state: "up" } });
+  expect(said).toEqual(["the writer can read the journal again, and goes on"]);
 });

@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Bytes } from "../src/bytes.js";
-import { costOf, Entry } from "../src/cache/entry.js";
+import { costOf, costOfMerges, Entry } from "../src/cache/entry.js";
 import { mergeIntoContent, mergeIntoOverlay } from "../src/cache/in-place.js";
 import { MemoryCache } from "../src/cache/memory-cache.js";
 import { apply, compose, type Change, type Merge, type RecordValue } from "../src/change.js";
@@ -64,19 +64,23 @@ test("a cache costs what one costs that was given its values anew", () => {
     fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
       const cache = new MemoryCache({ bytesMax: 1e9, absentMs: 1000 });
       const values = new Map<Bytes, RecordValue | null>();
+      const merges = new Map<Bytes, number[]>();
       let sequence = 0;
       cache.clear(++sequence);
       for (const { record, change: one } of steps) {
         cache.write(record, one, ++sequence);
         values.set(record, apply(values.get(record) ?? null, one));
+        if (one.kind === "merge") merges.set(record, [...(merges.get(record) ?? []), sequence]);
+        else merges.delete(record);
       }
+      const remembered = [...merges.values()].reduce((sum, each) => sum + costOfMerges(each), 0);
       const anew = new MemoryCache({ bytesMax: 1e9, absentMs: 1000 });
       for (const [record, value] of values) anew.fill(anew.place(record), value, 0);
       for (const [record, value] of values) {
         const live = value === null || (value.expiresAt ?? 1) <= 0 ? null : value;
         expect(cache.peek(record, 0)).toEqual(live);
       }
-      expect(cache.bytes).toBe(anew.bytes);
+      expect(cache.bytes).toBe(anew.bytes + remembered);
       cache.acknowledge(sequence);
       expect(cache.bytes).toBe(anew.bytes);
       expect(cache.pendingBytes).toBe(0);

@@ -162,3 +162,15 @@ describe("sizes at the door", () => {
     });
   });
 });
+
+it("a clear frees what was pending at once: who waits for room needs no commit", async () => {
+  const wb = await kit.start(memoryStore(), { queueRecords: 10, waitMs });
+  await wb.pause();
+  for (let i = 0; i < 10; i++) await wb.set(`key:${i}`, "v");
+  const full = new Promise((resolve) => wb.on("full", resolve));
+  const waits = wb.set("waits", "v");
+  await full;
+  await wb.write((workspace) => workspace.clear());
+  await waits;
+  expect(wb.status()).toMatchObject({ state: "paused", queue: { pendingChanges: 12, pendingRecords: 1 } });
+});

@@ -50,7 +50,7 @@ function setup(loadsMax: number, heldMs = 1000, value: RecordValue | null = null
   return { loads, asked };
 }
 
-const nothingParked = { records: new Map(), letters: 0, waitingBehind: 0 };
+const nothingParked = { records: new Map(), letters: 0, letterBytes: 0, waitingBehind: 0, behindBytes: 0 };
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
@@ -91,6 +91,37 @@ test("a command whose records exceed the cache is refused before all of them are
   await turn();
   asked[3]?.answer();
   await one;
+});
+
+test("few records are read at the same time while it is not known that they are small, and fewer while large ones come", async () => {
+  const sizes = { bytes: 400_000 };
+  const cache = new MemoryCache({ bytesMax: 1e6, absentMs: 1000 });
+  const { clock } = nodeHost();
+  let [reading, most] = [0, 0];
+  const reader: StoreReader = {
+    read: async (records) => {
+      reading += records.length;
+      most = Math.max(most, reading);
+      await turn();
+      reading -= records.length;
+      return records.map(() => ({ content: "x".repeat(sizes.bytes) as Bytes, expiresAt: null }));
+    },
+    scan: () => Promise.reject(new Error("not asked for")),
+    close: async () => {},
+  };
+  const parts = { reader, cache, clock, atOnceMax: 64, heldMs: 1000, now: () => 1, reached: () => null };
+  const readBack = () => Promise.reject(new Error("nothing was dropped"));
+  const loads = new Loads({ ...parts, readBack, over: (_, row) => row, onMoved: () => false });
+  const burst = async (prefix: string): Promise<number> => {
+    most = 0;
+    await Promise.all(names(prefix, 100).map((record) => loads.load([record])));
+    return most;
+  };
+  expect(await burst("first")).toBe(8);
+  expect(await burst("large")).toBe(2);
+  sizes.bytes = 10;
+  await burst("small");
+  expect(await burst("smaller")).toBe(64);
 });
 
 test("while the database is being brought back a load waits for a while, then says so", async () => {

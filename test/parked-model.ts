@@ -169,7 +169,8 @@ export class World {
   }
 
   #totals() {
-    return { letters: this.#groups.reduce((sum, { letters }) => sum + letters.length, 0), waitingBehind: 0 };
+    const letters = this.#groups.reduce((sum, group) => sum + group.letters.length, 0);
+    return { letters, letterBytes: 0, waitingBehind: 0, behindBytes: 0 };
   }
 
   #reopen(): void {

@@ -167,16 +167,24 @@ describe("what does not belong together", () => {
 });
 
 describe("time", () => {
+  let offset = 0;
+  const host = nodeHost();
+  const clock: Host["clock"] = { ...host.clock, now: () => host.clock.now() + offset };
+
+  test("the clock jumps back while nothing is written: what was seen ended stays so", async () => {
+    const wb = await start(memoryStore(), {}, { ...host, clock });
+    offset = 0;
+    await wb.set("k", "v", { ttlMs: 60_000 });
+    offset = 3_600_000;
+    expect(await wb.get("k")).toBeNull();
+    offset = 0;
+    expect(await wb.get("k")).toBeNull();
+    expect((await wb.inspect("k")).cache.value).toBeNull();
+  });
+
   test("the clock jumps back: log time does not, and nothing that ended comes back", async () => {
     const db = watchedStore();
-    let offset = 0;
-    const host = nodeHost();
-    const clock: Host["clock"] = {
-      now: () => host.clock.now() + offset,
-      monotonic: () => host.clock.monotonic(),
-      after: (delayMs, call) => host.clock.after(delayMs, call),
-      soon: (call) => host.clock.soon(call),
-    };
+    offset = 0;
     const wb = await start(db.store, {}, { ...host, clock });
     await wb.set("k", "v", { ttlMs: 1000 });
     offset = 10_000;

@@ -158,7 +158,7 @@ export class FakeHeart implements Partial<Heart> {
       },
       writer: { batches: 0, rows: 0, coalesced: 0, lastCommitMs: null, retries: 0 },
       store: { kind: "memory", state: "up", since: 0, error: null, nextTryAt: null },
-      deadLetters: { count: 0, waitingBehind: 0 },
+      deadLetters: { count: 0, bytes: 0, waitingBehind: 0, behindBytes: 0, bytesMax: 1 },
     };
   }
 }

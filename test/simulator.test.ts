@@ -8,7 +8,7 @@ import { runWorld } from "../simulator/world.js";
 
 const main = fileURLToPath(new URL("../simulator/main.js", import.meta.url));
 
-/** One for each of promises 1 to 5 and 7 to 10, quickly caught. */
+/** Some for each of promises 1 to 5 and 7 to 10, quickly caught. */
 const planted = [
   "answer-early",
   "forget-what-is-pending-at-start",
@@ -16,7 +16,9 @@ const planted = [
   "drop-a-tombstone",
   "rows-without-the-position",
   "position-without-what-is-parked",
+  "discard-drops-what-waits-behind",
   "queue-without-a-limit",
+  "no-pins",
   "says-drained",
   "pending-is-not-shown",
 ];

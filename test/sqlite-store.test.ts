@@ -17,7 +17,7 @@ import { DatabaseSync, type DatabaseSyncInstance } from "@photostructure/sqlite"
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { hash, logA, logB, merge, replace, WriterLike } from "../contract/store/writer-like.js";
 import { bytesOfText, type Bytes } from "../src/bytes.js";
-import { remove } from "../src/change.js";
+import { remove, type Change } from "../src/change.js";
 import { storeErrorOf } from "../src/store/sqlite/sqlite-errors.js";
 import { SqliteConnection } from "../src/store/sqlite/sqlite-connection.js";
 import { createStore, sqlite } from "../src/store/sqlite/index.js";
@@ -169,6 +169,40 @@ describe("what a commit rests on", () => {
 });
 
 describe("when it does not work", () => {
+  test("a value that SQLite finds too large is refused: nothing mends that but another value", async () => {
+    const writer = await writerOn();
+    shell().exec(`CREATE TRIGGER large BEFORE INSERT ON write_behind_kv WHEN NEW.value = 'Alice'
+      BEGIN SELECT length(zeroblob(1000000001)); END;`);
+    const error = await failure(writer.store.commit(writer.batch([[key, alice]])));
+    expect([error.kind, error.message]).toEqual(["refused", expect.stringContaining("too large")]);
+    await writer.commit([[key, replace(bytesOfText("Bob"))]]);
+  });
+
+  test("what is parked of a large hash lies in several rows, and none of them is left behind", async () => {
+    const writer = await writerOn();
+    const part = "x".repeat(9 * 1024 * 1024);
+    const position = { logId: logA, sequence: 1, tag: 1 };
+    const large = replace(hash({ a: part, b: part, c: part, d: "1" }));
+    const letters = ["a", "b"].map((record) => ({ record: bytesOfText(record), change: large }));
+    const letter = { position, changes: letters, reason: "no", refusedAt: 1, tries: 1 };
+    const behind = (change: Change) => ({ position: { ...position, sequence: 2 }, change, frames: 3 });
+    const group = (change: Change) => ({ id: 1, letters: [letter], behind: new Map([[key, behind(change)]]) });
+    const kinds = () => shell().rows("SELECT kind FROM write_behind_dead_letters ORDER BY record, kind").join(" ");
+    const parked = async () => (await writer.store.open({ logId: logA })).parked;
+
+    await writer.commit([], { parking: { drop: [], put: [group(merge({ a: part, b: part, c: part }, ["d"], 5))] } });
+    expect(kinds()).toBe("refused refused+1 refused+2 refused refused+1 refused+2 behind behind+1 behind+2");
+    expect(await parked()).toEqual([group(merge({ a: part, b: part, c: part }, ["d"], 5))]);
+    writer.generation += 1;
+    const shorter = group(merge({ a: part, b: part }));
+    await writer.commit([], { parking: { drop: [], put: [{ ...shorter, letters: [] }] } });
+    expect(kinds()).toBe("refused refused+1 refused+2 refused refused+1 refused+2 behind behind+1");
+    expect(await parked()).toEqual([shorter]);
+    writer.generation += 1;
+    await writer.commit([], { parking: { drop: [1], put: [] } });
+    expect(kinds()).toBe("");
+  });
+
   test("locked by somebody else: retryable, soon, and well again afterwards", async () => {
     const writer = await writerOn();
     const database = shell();

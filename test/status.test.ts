@@ -50,7 +50,7 @@ test("with nothing pending, with changes that wait, and with a database that is 
       retries: 0,
     },
     store: { kind: "sqlite", state: "up", since: expect.any(Number) as number, error: null, nextTryAt: null },
-    deadLetters: { count: 0, waitingBehind: 0 },
+    deadLetters: { count: 0, bytes: 0, waitingBehind: 0, behindBytes: 0, bytesMax: 256 * 2 ** 20 },
   };
   expect(wb.status()).toEqual(calm);
   const { writer, store } = wb.status();

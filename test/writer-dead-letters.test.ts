@@ -223,7 +223,9 @@ describe("what comes behind", () => {
         how: "superseded",
         gaveUpBehind: false,
         letters: 0,
+        letterBytes: 0,
         waitingBehind: 0,
+        behindBytes: 0,
       },
     ]);
     expect(world.reports.map(({ type }) => type).slice(-3)).toEqual(["unparked", "committed", "committed"]);
@@ -271,7 +273,9 @@ describe("a suspect", () => {
         how: "retried",
         gaveUpBehind: false,
         letters: 0,
+        letterBytes: 0,
         waitingBehind: 0,
+        behindBytes: 0,
       },
     ]);
     expectWhole(world);
@@ -389,6 +393,24 @@ describe("too many letters", () => {
     await world.until(() => world.store.parked.size === 0);
     expect(world.told("up")).toHaveLength(1);
     expectWhole(world);
+    expectToldTruth(world);
+    await stop(world, writer);
+  });
+
+  it("letters that take as much as the cache are too many, but the first is parked, however large", async () => {
+    const world = refusingWorld();
+    const writer = world.start({ cacheBytes: 1000 });
+    for (const record of ["a", "b"]) world.write(put(record, `bad${"x".repeat(2000)}`));
+    await world.until(() => world.told("broken").length > 0);
+    expect(world.told("broken")[0]?.error).toMatchObject({
+      code: "REFUSED",
+      message: expect.stringMatching(/1 dead letter takes .*room for 1000.*CHECK constraint failed: no bad/) as string,
+      hint: expect.stringContaining("discard letters") as string,
+    });
+    expect(parkedIds(world)).toEqual([["1"]]);
+    await world.over(writer.settleLetters("discard", ["1"]));
+    await world.stored();
+    expect(parkedIds(world)).toEqual([["2"]]);
     expectToldTruth(world);
     await stop(world, writer);
   });

@@ -38,7 +38,7 @@ describe("batches", () => {
       position: base,
       kind: "test",
       place: "nowhere",
-      parked: { records: new Map(), letters: 0, waitingBehind: 0 },
+      parked: { records: new Map(), letters: 0, letterBytes: 0, waitingBehind: 0, behindBytes: 0 },
     });
     expect(committed).toMatchObject({ type: "committed", position, report: { changes: 1, records: 1, commitMs: 1 } });
     await stop(world, writer);

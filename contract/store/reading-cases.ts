@@ -46,6 +46,10 @@ export const readingCases: readonly StoreCaseBody[] = [
       const later = { ...second.to, sequence: second.to.sequence + 1 };
       const foreign = { ...first.to, logId: logB };
       for (const reached of [later, foreign]) await rejectsAs("moved", writer.store.read([text("a")], reached));
+      // Parked and unparked again the position is the same: only the generation tells a store that went back.
+      const { generation } = writer;
+      assert.deepEqual(await writer.store.read([text("a")], { ...second.to, generation }), [value(text("2"))]);
+      await rejectsAs("moved", writer.store.read([text("a")], { ...second.to, generation: generation + 1 }));
       await writer.store.close();
     },
   },

@@ -2,9 +2,12 @@
  * Promise 8: bounded, and honest about it. What is pending stays within the queue's limit, the journal's files and
  * the cache within theirs; who is refused for want of room has waited as long as it should, and no longer.
  *
+ * And nothing goes on for ever: neither an operation that is begun again and again, nor the world as a whole.
+ *
  * The bytes of a frame are not known here, only that it is longer than the value that it sets: so the limit of the
  * queue is compared with less than there is.
  */
+import { describe } from "../operation.js";
 import { ModelChecker, Violation, type Invocation, type Rest } from "./checker.js";
 
 const promise = "8 bounded, and honest about it";
@@ -14,6 +17,10 @@ const slackMs = 0.001;
 /** So many files may be ready, in the making, being filled or on their way out beside what is retained. */
 const filesMax = 16;
 const headerBytes = 4096;
+/** So often an operation is begun at the most, ten times as often as in any of some thousands of worlds and more. */
+const beginningsMax = 1000;
+/** So many events a world has at the most; the same. */
+const eventsMax = 1_000_000;
 
 export class Bounded extends ModelChecker {
   readonly promise = promise;
@@ -21,6 +28,29 @@ export class Bounded extends ModelChecker {
   readonly #bytes: number[] = [0];
   #stored = 0;
   #largest = 0;
+  /** How often the operations that have no reply were begun. */
+  readonly #begun = new Map<Invocation, number>();
+
+  asked(invocation: Invocation): void {
+    this.#begun.set(invocation, 0);
+  }
+
+  worked(invocation: Invocation): void {
+    const times = (this.#begun.get(invocation) ?? 0) + 1;
+    this.#begun.set(invocation, times);
+    if (times > beginningsMax) throw new Violation(promise, `there is no end: ${begun(invocation, times)}`);
+  }
+
+  replied(invocation: Invocation): void {
+    this.#begun.delete(invocation);
+  }
+
+  happened(events: number, nowMs: number): void {
+    if (events <= eventsMax) return;
+    const [most] = [...this.#begun].toSorted(([, a], [, b]) => b - a);
+    const what = most === undefined ? "no operation waits" : begun(...most);
+    throw new Violation(promise, `there is no end: ${events} events in ${nowMs.toFixed(0)} ms, and ${what}`);
+  }
 
   accepted({ sequence }: { readonly sequence: number }, { operation }: Invocation): void {
     const [step] = operation;
@@ -43,9 +73,13 @@ export class Bounded extends ModelChecker {
   opened(recovered: number): void {
     this.#bytes.length = Math.min(this.#bytes.length, recovered + 1);
     this.#stored = Math.min(this.#stored, recovered);
+    // What the processes before this one owed will never come.
+    this.#begun.clear();
   }
 
-  failed({ operation, askedMs }: Invocation, code: string, nowMs: number): void {
+  failed(invocation: Invocation, code: string, nowMs: number): void {
+    const { operation, askedMs } = invocation;
+    this.#begun.delete(invocation);
     if (code !== "QUEUE_FULL" && code !== "DISK_FULL") return;
     const { waitMs } = this.parts.engine;
     const waited = nowMs - askedMs;
@@ -67,4 +101,8 @@ export class Bounded extends ModelChecker {
     const most = 2 * engine.retainBytes + filesMax * file;
     if (journalBytes > most) throw new Violation(promise, `at rest the journal has ${journalBytes} bytes of ${most}`);
   }
+}
+
+function begun({ client, operation }: Invocation, times: number): string {
+  return `"${describe(operation)}" of ${client} was begun ${times} times without a reply`;
 }

@@ -4,6 +4,8 @@
  */
 import type { CloseReport, Status } from "../../src/heart.js";
 import type { EngineOptions } from "../../src/options.js";
+import type { Bytes } from "../../src/bytes.js";
+import type { RecordChange } from "../../src/change.js";
 import type { Commit } from "../database.js";
 import type { Model, ModelFrame } from "../model.js";
 import type { Operation, Outcome, Reply } from "../operation.js";
@@ -16,6 +18,10 @@ export interface Invocation {
   readonly askedMs: number;
   /** What must come of it, as of the step in which it was done. */
   outcome: Outcome;
+  /** What its frame holds, in worlds in which frames may be given up. */
+  changes: readonly RecordChange[];
+  /** It may have seen what was given up a moment ago: then what comes of it is what the engine made of it. */
+  inDoubt: boolean;
   /** Log time of that step. */
   at: number;
   /** The highest sequence among the records that it touched: what its reply shows. */
@@ -75,6 +81,10 @@ export interface Checker {
   toldStored?(sequence: number): void;
   /** The database has committed. */
   committed?(commit: Commit): void;
+  /** With the commit that comes now, frames of these records are given up: their history in the model is another. */
+  givenUp?(records: readonly Bytes[]): void;
+  /** An operator was told that these letters are discarded. */
+  toldDiscarded?(letters: readonly number[]): void;
   /** The database is as it was at an earlier sequence. */
   wentBack?(sequence: number): void;
   /** A process has opened the queue. `recovered` is its last frame; the model still holds what was lost. */
@@ -86,6 +96,8 @@ export interface Checker {
   paused?(paused: boolean): void;
   closed?(closing: Closing): void;
   looked?(look: Look): void;
+  /** So many events have happened up to now. */
+  happened?(events: number, nowMs: number): void;
   atRest?(rest: Rest): void;
   /** The world is over, and nothing was broken. */
   over?(): void;

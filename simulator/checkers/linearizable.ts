@@ -4,7 +4,8 @@
  * checker of newest values but the statement of what an operation does: that one knows the step in which the engine did
  * it, this one knows only when it was asked and when it was answered.
  *
- * Records that anybody gave an end to are left out: when they ended, only the engine's clock knows.
+ * Records that anybody gave an end to are left out: when they ended, only the engine's clock knows. So are those of
+ * which an operator has given something up: when readers see that, only the engine knows.
  */
 import type { Bytes } from "../../src/bytes.js";
 import type { RecordValue } from "../../src/change.js";
@@ -32,6 +33,7 @@ export class Linearizable extends ModelChecker {
   /** What every record is before the first operation. */
   #initial: State | typeof unknown = null;
   #count = 0;
+  readonly #givenUp = new Set<Bytes>();
 
   asked(invocation: Invocation): void {
     const start = ++this.#count;
@@ -66,6 +68,10 @@ export class Linearizable extends ModelChecker {
     }
   }
 
+  givenUp(records: readonly Bytes[]): void {
+    for (const record of records) this.#givenUp.add(record);
+  }
+
   over(): void {
     const byKey = this.#byKey();
     for (const [key, calls] of byKey) {
@@ -96,7 +102,7 @@ export class Linearizable extends ModelChecker {
       }
     }
     for (const asked of all) this.#split(asked, calls);
-    for (const key of timed) calls.delete(key);
+    for (const key of [...timed, ...this.#givenUp]) calls.delete(key);
     return calls;
   }
 

@@ -32,6 +32,10 @@ export class OrderPerRecord extends ModelChecker {
     }
   }
 
+  givenUp(records: readonly Bytes[]): void {
+    for (const record of records) this.#reached.delete(record);
+  }
+
   wentBack(): void {
     this.#reached.clear();
   }

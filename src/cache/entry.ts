@@ -21,7 +21,7 @@ export class Entry {
   absentUntil = 0;
   /** While pending: the sequence of its last whole change; 0 where its base is the row. */
   wholeAt = 0;
-  /** While pending: the sequences of the merges since; null where there are none. */
+  /** While pending: the sequences of the merges since; null where there are none, or nothing will be read back. */
   merges: number[] | null = null;
   /** While pending: there were more merges than are remembered; what it holds must stay. */
   hot = false;
@@ -109,9 +109,18 @@ const hashBytes = 176;
 /** What a field costs in memory beyond the bytes of its name and value. */
 export const fieldBytes = 72;
 
-/** What a record costs in memory: its bytes, and the objects around them. */
+// An array with its head, and a number in one that grows by half.
+const mergesBytes = 64;
+const mergeBytes = 12;
+
+/** What is remembered of a record's frames costs. */
+export function costOfMerges(merges: readonly number[] | null): number {
+  return merges === null ? 0 : mergesBytes + mergeBytes * merges.length;
+}
+
+/** What a record costs in memory: its bytes, the objects around them, and what is remembered of its frames. */
 export function costOf(entry: Entry): number {
-  let bytes = entryBytes + entry.record.length;
+  let bytes = entryBytes + entry.record.length + costOfMerges(entry.merges);
   const { content } = entry;
   if (content === undefined) return bytes + costOfOverlay(entry.overlay);
   if (content === null) return bytes;

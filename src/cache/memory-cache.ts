@@ -149,7 +149,7 @@ export class MemoryCache {
       this.#change(entry, change, false);
       this.#pending.queue(entry, sequence);
     }
-    noteChange(entry, change, sequence);
+    this.#recost(entry, entry.bytes + noteChange(entry, change, sequence));
     entry.sequence = sequence;
     if (this.#bytes > this.#bytesMax) this.#evict();
   }
@@ -177,8 +177,8 @@ export class MemoryCache {
     for (let left = limit; left > 0; left -= 1) {
       const entry = this.#pending.take(sequence);
       if (entry === null) break;
-      if (entry.sequence > sequence) this.#pending.requeue(entry, sequence, this.#latest);
-      else this.#settle(entry);
+      if (entry.sequence <= sequence) this.#settle(entry);
+      else this.#recost(entry, entry.bytes + this.#pending.requeue(entry, sequence, this.#latest));
     }
     if (this.#bytes > this.#bytesMax) this.#evict();
     return !this.#pending.isDue(sequence);
@@ -347,7 +347,7 @@ export class MemoryCache {
   #settle(entry: Entry): void {
     // A row read before the commit must not come in after the change has left the overlay.
     if (!this.#places.isEmpty) this.#places.close(entry.record);
-    forgetFrames(entry, 0);
+    this.#recost(entry, entry.bytes + forgetFrames(entry, 0));
     if (entry.content === undefined || entry.stale) return this.#forget(entry);
     if (entry.content === null) entry.absentUntil = this.#now + this.#absentMs;
     this.#makeClean(entry);

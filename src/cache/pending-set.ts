@@ -5,7 +5,7 @@
  */
 import type { Bytes } from "../bytes.js";
 import type { Change } from "../change.js";
-import { EntryList, type Entry } from "./entry.js";
+import { costOfMerges, EntryList, type Entry } from "./entry.js";
 
 /**
  * Beyond so many merges since its base, and one more for so many bytes, a record is hot, and stays: reading it back
@@ -46,10 +46,14 @@ export class PendingSet {
     this.#full.append(entry);
   }
 
-  /** The store has some of the entry's changes, up to `stored`, and not the last. */
-  requeue(entry: Entry, stored: number, latest: number): void {
-    if (entry.merges !== null) entry.merges = entry.merges.filter((sequence) => sequence > stored);
+  /** The store has some of the entry's changes, up to `stored`, and not the last. Gives what it costs more than before. */
+  requeue(entry: Entry, stored: number, latest: number): number {
     this.queue(entry, latest);
+    if (entry.merges === null) return 0;
+    return remember(
+      entry,
+      entry.merges.filter((sequence) => sequence > stored),
+    );
   }
 
   /** A pending entry was changed: a bare one may hold something again. */
@@ -120,17 +124,33 @@ export function takesNote(entry: Entry): boolean {
   return !entry.hot;
 }
 
-/** A change of a pending record was queued: from now on its value is made of these frames. */
-export function noteChange(entry: Entry, change: Change, sequence: number): void {
-  if (change.kind !== "merge") forgetFrames(entry, sequence);
-  else if (takesNote(entry)) (entry.merges ??= []).push(sequence);
+/**
+ * A change of a pending record was queued: from now on its value is made of these frames. Gives what the entry costs
+ * more than before.
+ */
+export function noteChange(entry: Entry, change: Change, sequence: number): number {
+  if (change.kind !== "merge") return forgetFrames(entry, sequence);
+  // What stays in memory is not read back; what was dropped before is.
+  if (!takesNote(entry)) return entry.dropped ? 0 : remember(entry, null);
+  const before = costOfMerges(entry.merges);
+  (entry.merges ??= []).push(sequence);
+  return costOfMerges(entry.merges) - before;
 }
 
-/** Nothing before this frame makes up the value: it is whole there, or (0) it is in the row. */
-export function forgetFrames(entry: Entry, wholeAt: number): void {
+/**
+ * Nothing before this frame makes up the value: it is whole there, or (0) it is in the row. Gives what the entry costs
+ * more than before.
+ */
+export function forgetFrames(entry: Entry, wholeAt: number): number {
   entry.wholeAt = wholeAt;
-  entry.merges = null;
   entry.hot = false;
+  return entry.merges === null ? 0 : remember(entry, null);
+}
+
+function remember(entry: Entry, merges: number[] | null): number {
+  const before = costOfMerges(entry.merges);
+  entry.merges = merges;
+  return costOfMerges(merges) - before;
 }
 
 /** The frames behind a dropped value. What the store has, up to `stored`, is in the row. */

@@ -165,7 +165,6 @@ async function stopTruthfully(running: Running, options: Options, signals: Signa
     log.warn({ event: "stopped", pendingChanges: left }, text);
     killItself();
   };
-  // Not at the very moment: a thread that is cut off inside the driver would abort the process.
   signals.onSecond(() => {
     void heart.close({ deadlineMs: 0 });
     running.clock.after(hungCloseMs, () => atOnce("stopped at once, without waiting for what hangs"));
@@ -176,6 +175,7 @@ async function stopTruthfully(running: Running, options: Options, signals: Signa
   );
   await running.server.close();
   const report = await heart.close({ deadlineMs: options.closeMs });
+  if (report.hangs) atOnce("stopped at the deadline, without waiting for what hangs");
   await running.admin.close();
   log.info({ event: "stopped", ...report }, stoppedText(report));
   return report.drained ? exitCodes.done : exitCodes.left;

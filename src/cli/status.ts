@@ -31,7 +31,9 @@ export function statusText({ state, reason, cache, queue, writer, store, deadLet
   if (deadLetters.count > 0)
     lines.push([
       "refused",
-      `${counted(deadLetters.count, "dead letter")}, ${counted(deadLetters.waitingBehind, "change")} waiting behind (npx write-behind dead list)`,
+      `${counted(deadLetters.count, "dead letter")}, ${counted(deadLetters.waitingBehind, "change")} waiting behind, ${size(deadLetters.bytes + deadLetters.behindBytes)} (npx write-behind dead list)`,
     ]);
+  if (queue.exactUpTo !== null)
+    lines.push(["exact", `up to ${queue.exactUpTo}; of what came later the database lacks what it refuses`]);
   return columns(lines);
 }

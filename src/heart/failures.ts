@@ -1,5 +1,5 @@
 /** The errors that the heart itself raises. */
-import { WriteBehindError } from "../errors.js";
+import { WriteBehindError, type PlainError } from "../errors.js";
 import { DiskError } from "../host/host.js";
 
 /** A verb was called while closing or later. */
@@ -58,6 +58,16 @@ export function pauseNotKept(error: unknown, pausing: boolean): unknown {
     hint: "look after the disk, then ask again",
     cause: error,
   });
+}
+
+/** Whether an error of the writer's says that the journal could not be read: the database is not at fault. */
+export function isOfJournal({ code }: PlainError): boolean {
+  return code === "JOURNAL_FAILED" || code === "JOURNAL_DAMAGED" || code === "JOURNAL_VERSION";
+}
+
+/** What happened and what to do, in one sentence. */
+export function withHint({ message, hint }: PlainError): string {
+  return hint === null ? message : `${message}; ${hint}`;
 }
 
 /** A flush while the writer is paused would wait for ever. */

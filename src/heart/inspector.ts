@@ -7,43 +7,42 @@ import type { Inspection, JsonChange, QueuePage } from "../heart.js";
 import { jsonOfFrame, jsonOfValue } from "./json.js";
 import type { Journal } from "../queue/journal/journal.js";
 import type { JournalReader } from "../queue/journal/reader.js";
-import { positionOfText } from "../queue/queue.js";
+import { positionOfText, type Frame } from "../queue/queue.js";
 import type { StoreReader } from "../store/store.js";
 import type { Parked } from "./parked.js";
 
 /** Changes of one record that an inspection shows at the most: the newest ones. */
 const changesShownMax = 100;
 
+/** So often a look begins again where the log is trimmed under it. */
+const triesMax = 20;
+
+/** What an inspector is made with. */
+export interface InspectorParts {
+  readonly log: JournalReader;
+  readonly journal: Journal;
+  readonly cache: MemoryCache;
+  readonly reader: StoreReader;
+  readonly parked: Parked;
+  /** The highest sequence that is in the database. */
+  readonly stored: () => number;
+  readonly resolve: Resolve;
+}
+
 /** Reads everything there is about records and about the queue. */
 export class Inspector {
-  readonly #log: JournalReader;
-  readonly #journal: Journal;
-  readonly #cache: MemoryCache;
-  readonly #reader: StoreReader;
-  readonly #parked: Parked;
-  readonly #resolve: Resolve;
+  readonly #parts: InspectorParts;
 
-  constructor(
-    log: JournalReader,
-    journal: Journal,
-    cache: MemoryCache,
-    reader: StoreReader,
-    parked: Parked,
-    resolve: Resolve,
-  ) {
-    this.#log = log;
-    this.#journal = journal;
-    this.#cache = cache;
-    this.#reader = reader;
-    this.#parked = parked;
-    this.#resolve = resolve;
+  constructor(parts: InspectorParts) {
+    this.#parts = parts;
   }
 
   /** One record in the cache, in the queue and in the database itself. */
-  async inspect(key: Bytes, stored: number, now: number): Promise<Inspection> {
-    const { record, field } = this.#resolve(key);
-    const cached = this.#cache.peek(record, now);
-    const letter = this.#parked.letterOf(record);
+  async inspect(key: Bytes, now: number): Promise<Inspection> {
+    const { cache, parked, resolve } = this.#parts;
+    const { record, field } = resolve(key);
+    const cached = cache.peek(record, now);
+    const letter = parked.letterOf(record);
     const state = cached === undefined ? "unknown" : cached === null ? "absent" : "present";
     return {
       key: jsonOfBytes(key),
@@ -51,52 +50,69 @@ export class Inspector {
       field: field === null ? null : jsonOfBytes(field),
       route: null,
       cache: { state, value: jsonOfValue(cached ?? null) },
-      queue: await this.#changesOf(record, stored),
+      queue: await this.#changesOf(record),
       database: await this.#inDatabase(record),
       deadLetters: letter === null ? [] : [letter],
     };
   }
 
   /** A page of pending changes, oldest first. A page never cuts a frame, so it may hold a few more than `limit`. */
-  async pending(limit: number, after: string | null, stored: number): Promise<QueuePage> {
+  async pending(limit: number, after: string | null): Promise<QueuePage> {
     const position = after === null ? null : positionOfText(after);
     if (after !== null && position === null) {
       throw new WriteBehindError("BAD_VALUE", `${after} is not a position`, { hint: "pass `next` of the page before" });
     }
-    const from = Math.max(stored, position?.sequence ?? 0);
     const items: JsonChange[] = [];
-    for await (const piece of this.#log.read(from, await this.#journal.syncNow())) {
-      for (const { frame } of piece) {
-        if (items.length >= limit) return { items, next: (items.at(-1) as JsonChange).position };
-        for (const item of jsonOfFrame(frame)) items.push(item);
-      }
+    for await (const frame of this.#pendingFrames(position?.sequence ?? 0)) {
+      if (items.length >= limit) return { items, next: (items.at(-1) as JsonChange).position };
+      for (const item of jsonOfFrame(frame)) items.push(item);
     }
     return { items, next: null };
   }
 
   async close(): Promise<void> {
-    await this.#log.close();
+    await this.#parts.log.close();
   }
 
-  async #changesOf(record: Bytes, stored: number): Promise<JsonChange[]> {
+  async #changesOf(record: Bytes): Promise<JsonChange[]> {
     const found: JsonChange[] = [];
-    for await (const piece of this.#log.read(stored, await this.#journal.syncNow())) {
-      for (const { frame } of piece) {
-        const { body } = frame;
-        if (body.kind === "clear") found.push(...jsonOfFrame(frame));
-        else {
-          const changes = body.changes.filter((change) => change.record === record);
-          if (changes.length > 0) found.push(...jsonOfFrame({ ...frame, body: { kind: "changes", changes } }));
-        }
-        if (found.length > changesShownMax) found.shift();
+    for await (const frame of this.#pendingFrames(0)) {
+      const { body } = frame;
+      if (body.kind === "clear") found.push(...jsonOfFrame(frame));
+      else {
+        const changes = body.changes.filter((change) => change.record === record);
+        if (changes.length > 0) found.push(...jsonOfFrame({ ...frame, body: { kind: "changes", changes } }));
       }
+      if (found.length > changesShownMax) found.shift();
     }
     return found;
   }
 
+  /**
+   * Frames that are pending now, of those after a sequence. The writer goes on meanwhile: what it has stored may be
+   * trimmed before it was read here, and is left out then.
+   */
+  async *#pendingFrames(after: number): AsyncGenerator<Frame, void, undefined> {
+    const { log, journal, stored } = this.#parts;
+    const upTo = await journal.syncNow();
+    let from = after;
+    for (let tries = 1; ; tries++) {
+      from = Math.max(from, stored());
+      try {
+        for await (const piece of log.read(from, upTo)) {
+          for (const { frame } of piece) yield frame;
+          from += piece.length;
+        }
+        return;
+      } catch (error) {
+        if (from >= stored() || tries === triesMax) throw error;
+      }
+    }
+  }
+
   async #inDatabase(record: Bytes): Promise<Inspection["database"]> {
     try {
-      const [value] = await this.#reader.read([record]);
+      const [value] = await this.#parts.reader.read([record]);
       return { value: jsonOfValue(value ?? null), error: null };
     } catch (error) {
       return { value: null, error: error instanceof Error ? error.message : String(error) };

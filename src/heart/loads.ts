@@ -9,11 +9,16 @@ import type { InLog, MemoryCache, Place } from "../cache/memory-cache.js";
 import { contentBytes, type RecordValue } from "../change.js";
 import { WriteBehindError } from "../errors.js";
 import type { Clock } from "../host/host.js";
-import type { Position } from "../queue/queue.js";
-import { StoreError, storeErrorKind, type StoreReader } from "../store/store.js";
+import { StoreError, storeErrorKind, type ReachedMark, type StoreReader } from "../store/store.js";
 
 /** So much may be loaded for one command however small the cache is. */
 const commandBytesMin = 1024 * 1024;
+
+/** So many records are read at the same time before it is known how large they are. */
+const firstAtOnceMax = 8;
+
+/** With every record that is loaded a large one before it counts for so much less. */
+const forgetting = 0.9;
 
 /** What loads are made with. */
 export interface LoadsParts {
@@ -24,14 +29,14 @@ export interface LoadsParts {
   /** What a record holds after frames of the log; undefined where they are trimmed (see ReadBack). */
   readonly readBack: (record: Bytes, inLog: InLog, row: RecordValue | null) => Promise<RecordValue | null | undefined>;
   readonly clock: Clock;
-  /** Records that are read at the same time. */
+  /** Records that are read at the same time, fewer where they are large. */
   readonly atOnceMax: number;
   /** How long a load waits for a database that is being brought back. */
   readonly heldMs: number;
   /** Log time. */
   readonly now: () => number;
-  /** The position that the database must have reached for its rows to be true. */
-  readonly reached: () => Position | null;
+  /** What the database must have reached for its rows to be true. */
+  readonly reached: () => ReachedMark | null;
   /**
    * A read has seen that the database is not there any more: the writer is to see for itself, and to hold the loads.
    * False where it is known already that a person has to act.
@@ -57,12 +62,21 @@ export class Loads {
   readonly #inFlight = new Map<Bytes, Promise<number>>();
   readonly #turns: Turn[] = [];
   #running = 0;
+  /** How large the next records may be, in bytes: as the largest one of late. */
+  #largest: number;
   #held: Promise<void> | null = null;
   #ended: WriteBehindError | null = null;
   readonly #ends = new Set<(error: WriteBehindError) => void>();
 
   constructor(parts: LoadsParts) {
     this.#parts = parts;
+    this.#largest = parts.cache.bytesMax / firstAtOnceMax;
+  }
+
+  /** Memory for what is being read: about what the cache has. How large a row is nobody knows before it is here. */
+  get #atOnceMax(): number {
+    const { atOnceMax, cache } = this.#parts;
+    return Math.max(1, Math.min(atOnceMax, Math.floor(cache.bytesMax / this.#largest)));
   }
 
   /** No row is read before this has resolved: what it gives would be older than what was read before. */
@@ -92,12 +106,14 @@ export class Loads {
 
   /** Some at a time. They are pinned, so more of them than the cache holds would fill the memory of the process. */
   async #loadAll(records: readonly Bytes[]): Promise<void> {
-    const { atOnceMax, cache } = this.#parts;
+    const { cache } = this.#parts;
     const bytesMax = Math.max(cache.bytesMax, commandBytesMin);
     let bytes = 0;
-    for (let first = 0; first < records.length; first += atOnceMax) {
+    for (let first = 0; first < records.length;) {
       if (bytes > bytesMax) throw tooLarge(bytesMax);
-      bytes += await this.#share(records.slice(first, first + atOnceMax));
+      const some = records.slice(first, first + this.#atOnceMax);
+      bytes += await this.#share(some);
+      first += some.length;
     }
   }
 
@@ -158,7 +174,9 @@ export class Loads {
       const value = inLog === null ? row : await readBack(record, inLog, row);
       if (value === undefined) continue;
       cache.fill(place, value, this.#parts.now());
-      bytes += value === null ? 0 : contentBytes(value.content);
+      const size = value === null ? 0 : contentBytes(value.content);
+      this.#largest = Math.max(1, size, this.#largest * forgetting);
+      bytes += size;
     }
     return bytes;
   }
@@ -211,7 +229,7 @@ export class Loads {
 
   #beginSome(): void {
     for (let [next] = this.#turns; next !== undefined; [next] = this.#turns) {
-      if (this.#running > 0 && this.#running + next.count > this.#parts.atOnceMax) return;
+      if (this.#running > 0 && this.#running + next.count > this.#atOnceMax) return;
       this.#turns.shift();
       this.#running += next.count;
       next.begin();

@@ -3,9 +3,9 @@
  * pending changes (promise 2: reads see a value although it is parked). The writer decides what is parked and keeps it
  * in the database; this is its picture in memory, put together from the writer's reports.
  */
-import type { Bytes } from "../bytes.js";
-import { apply, type RecordValue } from "../change.js";
-import type { WriteBehindError } from "../errors.js";
+import { jsonOfBytes, type Bytes } from "../bytes.js";
+import { apply, type RecordChange, type RecordValue } from "../change.js";
+import { WriteBehindError } from "../errors.js";
 import type { ParkedOverlay, ParkedRecord, ParkedReport, ParkedTotals, UnparkedReport } from "../writer/messages.js";
 import { ParkedFrames } from "./parked-frames.js";
 
@@ -13,19 +13,39 @@ import { ParkedFrames } from "./parked-frames.js";
 export class Parked {
   readonly frames = new ParkedFrames();
   #records = new Map<Bytes, ParkedRecord>();
-  #totals: ParkedTotals = { letters: 0, waitingBehind: 0 };
+  readonly bytesMax: number;
+  #totals: ParkedTotals = { letters: 0, letterBytes: 0, waitingBehind: 0, behindBytes: 0 };
   /** What the database said of letters that were refused since the start. */
   readonly #reasons = new Map<string, string>();
   readonly #reasonOf = (letter: string): string | null => this.#reasons.get(letter) ?? null;
+
+  /** `bytesMax`: memory for what waits behind letters. At so many bytes no more may come behind them. */
+  constructor(bytesMax: number) {
+    this.bytesMax = bytesMax;
+  }
 
   /** Dead letters. */
   get count(): number {
     return this.#totals.letters;
   }
 
-  /** Changes that wait behind them. */
-  get waitingBehind(): number {
-    return this.#totals.waitingBehind;
+  /** How much is parked in all. */
+  get totals(): ParkedTotals {
+    return this.#totals;
+  }
+
+  /**
+   * Throws QUEUE_FULL where changes that are to be one frame would wait behind letters, and there is no room (promise
+   * 8). Frames of other records pass (promise 7), and so does the removal of one record: it only makes room.
+   */
+  checkRoom(changes: readonly RecordChange[]): void {
+    if (this.#totals.behindBytes < this.bytesMax) return;
+    const [first] = changes;
+    if (changes.length === 1 && first?.change.kind === "remove") return;
+    for (const { record } of changes) {
+      const letter = this.letterOf(record);
+      if (letter !== null) throw noRoomBehind(record, letter, this.#totals, this.bytesMax);
+    }
   }
 
   /** What a record holds when pending changes are left out: its row, which may be null, and what is parked of it. */
@@ -37,6 +57,13 @@ export class Parked {
   /** Id of the letter that holds a record or that it waits behind, or null. */
   letterOf(record: Bytes): string | null {
     return this.#records.get(record)?.letter ?? null;
+  }
+
+  /** The sequence of the oldest letter; null where nothing is parked. */
+  get oldest(): number | null {
+    let oldest: number | null = null;
+    for (const { letter } of this.#records.values()) oldest = Math.min(oldest ?? Number(letter), Number(letter));
+    return oldest;
   }
 
   /** Ids of the letters that hold these records or that they wait behind. */
@@ -74,4 +101,20 @@ export class Parked {
     if (how === "discarded") this.frames.discarded(ids, gaveUpBehind);
     else this.frames.stored(ids);
   }
+}
+
+/** So much of a key is shown. */
+const shownBytes = 64;
+
+function noRoomBehind(record: Bytes, letter: string, totals: ParkedTotals, bytesMax: number): WriteBehindError {
+  const shown = JSON.stringify(jsonOfBytes(record.slice(0, shownBytes) as Bytes));
+  const message =
+    `the change of ${shown}${record.length > shownBytes ? "…" : ""} would wait behind dead letter ${letter}, ` +
+    `and what waits behind dead letters takes ${totals.behindBytes} bytes of memory and may take ${bytesMax}, ` +
+    "as much as the cache: nothing was written";
+  return new WriteBehindError("QUEUE_FULL", message, {
+    hint:
+      "see `write-behind dead list`, mend what the database objects to and retry, or discard; " +
+      "changes of other records are taken",
+  });
 }

@@ -4,6 +4,7 @@ import type { WriteBehindError } from "../errors.js";
 import type { Status } from "../heart.js";
 import type { EngineOptions } from "../options.js";
 import type { Journal } from "../queue/journal/journal.js";
+import { withHint } from "./failures.js";
 import type { WriterSide } from "./writer-side.js";
 
 /** What status is made from. */
@@ -15,7 +16,6 @@ export interface StatusParts {
   readonly paused: boolean;
   readonly closing: boolean;
   readonly failure: WriteBehindError | null;
-  readonly now: number;
 }
 
 /** The status of an instance. */
@@ -41,13 +41,14 @@ export function describeStatus(parts: StatusParts): Status {
       error: health.error?.message ?? null,
       nextTryAt: health.nextTryAt,
     },
-    deadLetters: { count: side.parked.count, waitingBehind: side.parked.waitingBehind },
+    deadLetters: deadLettersStatus(side.parked),
   };
 }
 
 function stateOf({ failure, closing, paused, side }: StatusParts): Pick<Status, "state" | "reason"> {
   if (failure !== null) return { state: "broken", reason: failure.message };
   if (side.health.state === "broken") return { state: "broken", reason: side.health.error?.message ?? "unknown" };
+  if (side.unreadable !== null) return { state: "broken", reason: withHint(side.unreadable) };
   if (closing) return { state: "draining", reason: "stopping: what is pending is being written" };
   const stalled = side.stalled(paused);
   if (stalled !== null) return { state: "stalled", reason: stalled };
@@ -55,9 +56,15 @@ function stateOf({ failure, closing, paused, side }: StatusParts): Pick<Status, 
   return { state: "running", reason: null };
 }
 
+function deadLettersStatus({ totals, bytesMax }: WriterSide["parked"]): Status["deadLetters"] {
+  const { letters, letterBytes, waitingBehind, behindBytes } = totals;
+  return { count: letters, bytes: letterBytes, waitingBehind, behindBytes, bytesMax };
+}
+
 function queueStatus({ journal, cache, side, options }: StatusParts): Status["queue"] {
   const waiting = journal.waitingAfter(side.stored);
   const pending = journal.accepted > side.stored;
+  const oldestLetter = side.parked.oldest;
   return {
     pendingChanges: side.pendingChanges,
     pendingRecords: cache.pendingRecords,
@@ -67,6 +74,6 @@ function queueStatus({ journal, cache, side, options }: StatusParts): Status["qu
     accepted: `${journal.logId}:${journal.accepted}`,
     durable: `${journal.logId}:${journal.durable}`,
     stored: side.positionText,
-    exactUpTo: null,
+    exactUpTo: oldestLetter === null ? null : `${journal.logId}:${oldestLetter - 1}`,
   };
 }

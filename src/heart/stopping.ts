@@ -2,11 +2,11 @@
 import type { WriteBehindError } from "../errors.js";
 import type { Clock, Disk } from "../host/host.js";
 
-/** Resolves with the promise, or after the deadline without it; rejects where the promise does so before. */
-export function withinDeadline(clock: Clock, deadlineMs: number, promise: Promise<void>): Promise<void> {
+/** Resolves with true with the promise, or after the deadline with false; rejects where the promise does so before. */
+export function withinDeadline(clock: Clock, deadlineMs: number, promise: Promise<void>): Promise<boolean> {
   return new Promise((resolve, reject) => {
-    const timer = clock.after(deadlineMs, resolve, true);
-    promise.then(resolve, reject).finally(() => timer.cancel());
+    const timer = clock.after(deadlineMs, () => resolve(false), true);
+    promise.then(() => resolve(true), reject).finally(() => timer.cancel());
   });
 }
 
@@ -21,12 +21,12 @@ export class Drain {
     this.#whenStored = whenStored;
   }
 
-  begin(deadlineMs: number): Promise<void> {
+  async begin(deadlineMs: number): Promise<void> {
     const drained = new Promise<void>((resolve) => {
       this.#end = resolve;
       this.#whenStored(() => resolve());
     });
-    return withinDeadline(this.#clock, deadlineMs, drained);
+    await withinDeadline(this.#clock, deadlineMs, drained);
   }
 
   end(): void {
@@ -47,11 +47,20 @@ export interface Left {
   /** Up to this frame all is on disk. */
   readonly durable: number;
   readonly failure: WriteBehindError | null;
+  /** Whether a call into the database's driver does not return. */
+  readonly hangs: boolean;
 }
 
+/** Promise 9, for whoever wonders why the process does not end. */
+const hanging = "; a call into the database's driver does not return, so this process cannot exit: killing it is safe";
+
 /** Where they are, in a sentence; null where there are none. */
-export async function whereLeft(disk: Disk, { changes, data, durable, failure }: Left): Promise<string | null> {
-  if (changes === 0) return null;
+export async function whereLeft(disk: Disk, left: Left): Promise<string | null> {
+  if (left.changes === 0) return null;
+  return `${await placeOf(disk, left)}${left.hangs ? hanging : ""}`;
+}
+
+async function placeOf(disk: Disk, { changes, data, durable, failure }: Left): Promise<string> {
   const these = `${changes} change${changes === 1 ? "" : "s"}`;
   const verb = changes === 1 ? ["is", "goes"] : ["are", "go"];
   const names = await disk.list(`${data}/journal`).catch(() => null);

@@ -10,7 +10,9 @@ import type { Reached } from "../heart.js";
 import type { Clock } from "../host/host.js";
 import type { Journal } from "../queue/journal/journal.js";
 import { positionText, type Position, type Waiting } from "../queue/queue.js";
+import type { ReachedMark } from "../store/store.js";
 import { ChangeCount } from "./change-count.js";
+import { isOfJournal, withHint } from "./failures.js";
 import { Parked } from "./parked.js";
 import { Waits } from "./waits.js";
 import { Watchdog } from "./watchdog.js";
@@ -47,7 +49,9 @@ export class WriterSide implements WriterReports {
   kind = "unknown";
   place = "";
   health: StoreHealth;
-  readonly parked = new Parked();
+  /** Why the writer cannot read the journal; null where it can. The database is not at fault then. */
+  unreadable: PlainError | null = null;
+  readonly parked: Parked;
   readonly #changes = new ChangeCount();
   readonly #clock: Clock;
   readonly #journal: Journal;
@@ -55,6 +59,7 @@ export class WriterSide implements WriterReports {
   readonly #events: Emitter;
   readonly #waitsStored = new Waits();
   #position: Position | null = null;
+  #generation: number | undefined = undefined;
   /** What the store had when it was furthest: where it has to come again after it went back. */
   #furthest = 0;
   /** Why nothing will be stored any more by this instance. */
@@ -78,6 +83,7 @@ export class WriterSide implements WriterReports {
     this.#watchdog = new Watchdog(clock, delayMs);
     this.#journal = journal;
     this.#cache = cache;
+    this.parked = new Parked(cache.bytesMax);
     this.#events = events;
     this.health = { state: "down", since: clock.now(), error: null, nextTryAt: null };
   }
@@ -92,10 +98,11 @@ export class WriterSide implements WriterReports {
     return this.#changes.of(this.#journal.accepted - Math.max(this.stored, this.#journal.oldest() - 1));
   }
 
-  /** A position that the database has reached, as far as is known; null before the first commit. */
-  get reached(): Position | null {
+  /** What the database has reached, as far as is known; null before the first commit. */
+  get reached(): ReachedMark | null {
     const position = this.#position;
-    return position === null || position.sequence === this.#journal.base.sequence ? null : position;
+    if (position === null || position.sequence === this.#journal.base.sequence) return null;
+    return { ...position, generation: this.#generation };
   }
 
   get positionText(): string | null {
@@ -116,7 +123,7 @@ export class WriterSide implements WriterReports {
     while (this.#position === null) {
       const error = await new Promise<WriteBehindError | null>((resolve) => (this.#firstOutcome = resolve));
       const canServe = journal.accepted > journal.base.sequence;
-      if (error !== null && this.health.state === "broken" && !(this.#away && canServe)) throw error;
+      if (error !== null && this.#mustBeMended && !(this.#away && canServe)) throw error;
       if ((error !== null || silent) && canServe) break;
     }
     timer.cancel();
@@ -177,7 +184,7 @@ export class WriterSide implements WriterReports {
   /** A read has seen that the store is not where it was. Says whether the writer may heal that by itself. */
   lookAgain(writer: WriterHandle | null): boolean {
     writer?.lookAtStore();
-    return this.health.state !== "broken";
+    return !this.#mustBeMended;
   }
 
   /** The writer was told to go on. */
@@ -198,8 +205,13 @@ export class WriterSide implements WriterReports {
     return this.#watchdog.stalled({ paused, store: this.#storeForWatchdog });
   }
 
+  /** Whether nothing is written until a person acts. */
+  get #mustBeMended(): boolean {
+    return this.health.state === "broken" || this.unreadable !== null;
+  }
+
   get #storeForWatchdog(): "open" | "unopened" | "broken" {
-    if (this.health.state === "broken") return "broken";
+    if (this.#mustBeMended) return "broken";
     return this.#position === null ? "unopened" : "open";
   }
 
@@ -228,6 +240,10 @@ export class WriterSide implements WriterReports {
     this.#moveTo(position);
     this.#endBlindness();
     this.#firstOutcome?.(null);
+  }
+
+  generation(generation: number): void {
+    this.#generation = generation;
   }
 
   committed(position: Position, report: BatchReport, parked: ParkedReport | null): void {
@@ -261,6 +277,7 @@ export class WriterSide implements WriterReports {
   retry(error: PlainError, attempt: number, delayMs: number): void {
     this.#watchdog.heard(delayMs);
     this.counters.retries++;
+    this.unreadable = null;
     const wasUp = this.health.state === "up";
     const since = wasUp ? this.#clock.now() : this.health.since;
     this.health = { state: "down", since, error, nextTryAt: this.#clock.now() + delayMs };
@@ -271,6 +288,13 @@ export class WriterSide implements WriterReports {
 
   up(downMs: number): void {
     this.#watchdog.heard();
+    const wasUnreadable = this.unreadable !== null;
+    this.unreadable = null;
+    if (wasUnreadable) return this.warning("the writer can read the journal again, and goes on");
+    this.#storeUp(downMs);
+  }
+
+  #storeUp(downMs: number): void {
     this.health = { state: "up", since: this.#clock.now(), error: null, nextTryAt: null };
     this.#events.emit("storeUp", { downMs });
   }
@@ -278,8 +302,15 @@ export class WriterSide implements WriterReports {
   broken(error: PlainError, _opening: boolean, away: boolean): void {
     this.#away = away;
     this.#watchdog.heard();
-    this.health = { state: "broken", since: this.#clock.now(), error, nextTryAt: null };
-    this.#events.emit("stalled", { reason: error.message });
+    if (isOfJournal(error)) {
+      this.unreadable = error;
+      // The writer reads the journal for a store that it has just opened.
+      if (this.health.state !== "up") this.#storeUp(Math.max(0, this.#clock.now() - this.health.since));
+    } else {
+      this.unreadable = null;
+      this.health = { state: "broken", since: this.#clock.now(), error, nextTryAt: null };
+    }
+    this.#events.emit("stalled", { reason: this.unreadable === null ? error.message : withHint(error) });
     this.#firstOutcome?.(errorOfPlain(error));
   }
 

@@ -97,6 +97,7 @@ export interface Channel<Out, In> {
 export interface Thread<Out, In> extends Channel<Out, In> {
   /** Called once when the thread has ended; with an error where it was not asked to. */
   ended(call: (error: Error | null) => void): void;
+  /** Ends it between two turns of its event loop: one that hangs in native code ends when that returns. */
   terminate(): Promise<void>;
 }
 

@@ -5,7 +5,10 @@ import type { ThreadStart } from "./threads.js";
 
 const port = parentPort;
 if (port === null) throw new Error("thread-entry.js runs in a thread only");
-const { moduleUrl, data } = workerData as ThreadStart;
+const { moduleUrl, data, end } = workerData as ThreadStart;
+end.on("message", () => process.exit());
+// Waiting for that keeps no thread alive.
+end.unref();
 const channel: Channel<unknown, unknown> = {
   post: (message) => port.postMessage(message),
   // The port keeps what arrives until there is a receiver.

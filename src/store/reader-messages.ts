@@ -2,8 +2,7 @@
 import type { Bytes } from "../bytes.js";
 import type { RecordValue } from "../change.js";
 import type { PlainError } from "../errors.js";
-import type { Position } from "../queue/queue.js";
-import type { Page, StoreErrorKind } from "./store.js";
+import type { Page, ReachedMark, StoreErrorKind } from "./store.js";
 
 /** From the caller. */
 export type ToReader =
@@ -11,7 +10,7 @@ export type ToReader =
       readonly type: "read";
       readonly id: number;
       readonly records: readonly Bytes[];
-      readonly reached: Position | null;
+      readonly reached: ReachedMark | null;
     }
   | {
       readonly type: "scan";

@@ -145,20 +145,27 @@ export interface Store {
   commit(batch: Batch): Promise<void>;
   /**
    * The rows of these records, in the order asked; null where there is none. Expired rows are given as they are.
-   * `reached` is a position that the store is known to have reached: one that has another queue's, or is not as far any
-   * more at the moment it reads from (a restored backup), throws `moved`, so that nobody is given rows of a past that
-   * is over.
+   * `reached` is a position that the store is known to have reached, and a generation: one that has another queue's,
+   * or is not as far any more at the moment it reads from (a restored backup), throws `moved`, so that nobody is given
+   * rows of a past that is over.
    */
-  read(records: readonly Bytes[], reached?: Position | null): Promise<readonly (RecordValue | null)[]>;
+  read(records: readonly Bytes[], reached?: ReachedMark | null): Promise<readonly (RecordValue | null)[]>;
   /** Records after a key (null: from the start), at most `limit`, expired ones left out as of `nowMs`. */
   scan(after: Bytes | null, limit: number, nowMs: number): Promise<Page>;
   /** Gives back the claim and every connection. */
   close(): Promise<void>;
 }
 
-/** Whether a store whose position is `found` may be read by who knows that it has been at `reached`. */
-export function hasReached(found: Position | null, reached: Position | null): boolean {
-  return reached === null || (found !== null && found.logId === reached.logId && found.sequence >= reached.sequence);
+/** How far a store is or was, with its generation where that is known: the position does not tell what is parked. */
+export interface ReachedMark extends Position {
+  readonly generation?: number | undefined;
+}
+
+/** Whether a store that is at `found` may be read by who knows that it has been at `reached`. */
+export function hasReached(found: ReachedMark | null, reached: ReachedMark | null): boolean {
+  if (reached === null) return true;
+  if (found === null || found.logId !== reached.logId || found.sequence < reached.sequence) return false;
+  return (found.generation ?? Number.POSITIVE_INFINITY) >= (reached.generation ?? 0);
 }
 
 /** A store, seen by those who only read. */

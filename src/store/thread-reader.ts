@@ -6,10 +6,16 @@ import type { Bytes } from "../bytes.js";
 import type { RecordValue } from "../change.js";
 import { errorOfPlain } from "../errors.js";
 import type { Host, Thread } from "../host/host.js";
-import type { Position } from "../queue/queue.js";
 import { loadStore } from "./load-store.js";
 import type { FromReader, ReaderError, ToReader } from "./reader-messages.js";
-import { StoreError, type Page, type Store, type StoreDescriptor, type StoreReader } from "./store.js";
+import {
+  StoreError,
+  type Page,
+  type ReachedMark,
+  type Store,
+  type StoreDescriptor,
+  type StoreReader,
+} from "./store.js";
 
 /** The reader of a store. Nothing is loaded or started before the first read. */
 export function openReader(store: Store | StoreDescriptor, host: Host): StoreReader {
@@ -25,7 +31,7 @@ class SharedReader implements StoreReader {
     this.#store = store;
   }
 
-  read(records: readonly Bytes[], reached?: Position | null): Promise<readonly (RecordValue | null)[]> {
+  read(records: readonly Bytes[], reached?: ReachedMark | null): Promise<readonly (RecordValue | null)[]> {
     return this.#store.read(records, reached);
   }
 
@@ -45,7 +51,7 @@ class CallerReader implements StoreReader {
     this.#descriptor = descriptor;
   }
 
-  async read(records: readonly Bytes[], reached?: Position | null): Promise<readonly (RecordValue | null)[]> {
+  async read(records: readonly Bytes[], reached?: ReachedMark | null): Promise<readonly (RecordValue | null)[]> {
     return (await this.#load()).read(records, reached);
   }
 
@@ -78,7 +84,7 @@ interface Asked {
 /** A read that waits for the end of this turn of the event loop, to travel together with the others. */
 interface Gathered {
   readonly records: readonly Bytes[];
-  readonly reached: Position | null;
+  readonly reached: ReachedMark | null;
   readonly resolve: (values: readonly (RecordValue | null)[]) => void;
   readonly reject: (error: Error) => void;
 }
@@ -98,7 +104,7 @@ class ThreadReader implements StoreReader {
     this.#host = host;
   }
 
-  read(records: readonly Bytes[], reached: Position | null = null): Promise<readonly (RecordValue | null)[]> {
+  read(records: readonly Bytes[], reached: ReachedMark | null = null): Promise<readonly (RecordValue | null)[]> {
     return new Promise((resolve, reject) => {
       this.#gathered.push({ records, reached, resolve, reject });
       if (this.#gathered.length === 1) this.#host.clock.soon(() => void this.#send());

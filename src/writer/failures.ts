@@ -11,7 +11,7 @@ export function describeFailure(error: unknown, doing: string, place: string): P
     return {
       code: "JOURNAL_FAILED",
       message: `the writer could not read the journal: ${error.message}`,
-      hint: "look after the disk: the writer looks again by itself; the queue keeps every change",
+      hint: "look after the disk: the writer looks again by itself; the database is not at fault, the queue keeps every change",
     };
   }
   const message = `${doing} ${place} failed: ${error instanceof Error ? error.message : String(error)}`;

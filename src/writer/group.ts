@@ -1,7 +1,7 @@
 /** What a parked group comes to: its rows, and what may be said of them. Pure. */
 import type { Bytes } from "../bytes.js";
-import { compose, type Change } from "../change.js";
-import type { ParkedGroup } from "../store/store.js";
+import { compose, contentBytes, type Change, type RecordChange } from "../change.js";
+import type { Letter, ParkedGroup } from "../store/store.js";
 
 /** One change for each record of a group: its letter, then what is behind. What a try writes. */
 export function rowsOfGroup({ letters, behind }: ParkedGroup): Map<Bytes, Change> {
@@ -35,6 +35,27 @@ export function waitingBehind({ behind }: ParkedGroup): number {
   let frames = 0;
   for (const each of behind.values()) frames += each.frames;
   return frames;
+}
+
+// As the cache counts them: objects around a record, and around a field.
+const recordBytes = 240;
+const fieldBytes = 72;
+
+/** What a parked change takes in memory, estimated: what the limit of what is parked counts (promise 8). */
+export function parkedBytes({ record, change }: RecordChange): number {
+  const bytes = recordBytes + record.length;
+  if (change.kind === "remove") return bytes;
+  const content = change.kind === "replace" ? change.content : change.fields?.set;
+  if (content === undefined) return bytes;
+  const fields = typeof content === "string" ? 0 : content.size;
+  let unset = 0;
+  if (change.kind === "merge") for (const field of change.fields?.unset ?? []) unset += fieldBytes + field.length;
+  return bytes + contentBytes(content) + fieldBytes * fields + unset;
+}
+
+/** The same for all changes of a letter. */
+export function letterBytes({ changes }: Pick<Letter, "changes">): number {
+  return changes.reduce((sum, change) => sum + parkedBytes(change), 0);
 }
 
 /** What people call a letter, or the group of this id. */

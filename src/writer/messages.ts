@@ -13,15 +13,26 @@ import type { StoreDescriptor } from "../store/store.js";
 /** The options that the writer obeys. */
 export type WriterOptions = Pick<
   EngineOptions,
-  "delayMs" | "batchBytes" | "batchRecords" | "queueBytes" | "retryMinMs" | "retryMaxMs" | "deadLettersMax"
+  | "delayMs"
+  | "batchBytes"
+  | "batchRecords"
+  | "cacheBytes"
+  | "queueBytes"
+  | "retryMinMs"
+  | "retryMaxMs"
+  | "deadLettersMax"
 >;
 
 /** How much is parked in all. */
 export interface ParkedTotals {
   /** Dead letters: frames that the database has refused. */
   readonly letters: number;
+  /** Memory that they take, estimated. */
+  readonly letterBytes: number;
   /** Changes that wait behind them: one for each frame and parked record in it. */
   readonly waitingBehind: number;
+  /** Memory that those take, composed, estimated. */
+  readonly behindBytes: number;
 }
 
 /** What is parked of one record. */
@@ -141,6 +152,8 @@ export type WriterReport =
       readonly place: string;
       readonly parked: ParkedOverlay;
     }
+  /** What the store's generation is now. Told after the store was opened, and where parked groups have changed. */
+  | { readonly type: "generation"; readonly generation: number }
   /** `parked`: what this commit has parked, null where it was nothing. */
   | {
       readonly type: "committed";

@@ -6,7 +6,7 @@ import type { Bytes } from "../bytes.js";
 import { compose, type Change, type RecordChange } from "../change.js";
 import type { Frame, Position } from "../queue/queue.js";
 import type { Behind, Letter, ParkedGroup, Parking } from "../store/store.js";
-import { letterId, rowsOfGroup, waitingBehind } from "./group.js";
+import { letterBytes, letterId, parkedBytes, rowsOfGroup, waitingBehind } from "./group.js";
 import type { NewLetter, ParkedOverlay, ParkedRecord, ParkedReport, ParkedTotals } from "./messages.js";
 import { Coalesced } from "./run.js";
 import { assert } from "./state.js";
@@ -25,13 +25,14 @@ interface Group extends ParkedGroup {
   readonly behind: Map<Bytes, Behind>;
 }
 
+const nothing: ParkedTotals = { letters: 0, letterBytes: 0, waitingBehind: 0, behindBytes: 0 };
+
 /** Everything that is parked. */
 export class Parked {
   readonly #groups = new Map<number, Group>();
   readonly #groupOf = new Map<Bytes, Group>();
   readonly #letterOf = new Map<Bytes, { readonly change: Change; readonly letter: Letter }>();
-  #letters = 0;
-  #waitingBehind = 0;
+  #totals = { ...nothing };
 
   /** Groups. */
   get size(): number {
@@ -39,7 +40,7 @@ export class Parked {
   }
 
   get totals(): ParkedTotals {
-    return { letters: this.#letters, waitingBehind: this.#waitingBehind };
+    return { ...this.#totals };
   }
 
   group(id: number): ParkedGroup | undefined {
@@ -60,8 +61,7 @@ export class Parked {
     this.#groups.clear();
     this.#groupOf.clear();
     this.#letterOf.clear();
-    this.#letters = 0;
-    this.#waitingBehind = 0;
+    this.#totals = { ...nothing };
     this.change({ drop: [], put: groups });
   }
 
@@ -127,8 +127,11 @@ export class Parked {
     const group = this.#groups.get(id);
     if (group === undefined) return;
     this.#groups.delete(id);
-    this.#letters -= group.letters.length;
-    this.#waitingBehind -= waitingBehind(group);
+    const totals = this.#totals;
+    totals.letters -= group.letters.length;
+    totals.waitingBehind -= waitingBehind(group);
+    for (const letter of group.letters) totals.letterBytes -= letterBytes(letter);
+    for (const [record, { change }] of group.behind) totals.behindBytes -= parkedBytes({ record, change });
     for (const record of rowsOfGroup(group).keys()) {
       this.#groupOf.delete(record);
       this.#letterOf.delete(record);
@@ -140,15 +143,22 @@ export class Parked {
     this.#groups.set(id, group);
     if (letters.length > 0) this.#putLetters(group, letters);
     for (const [record, each] of behind) {
-      this.#waitingBehind += each.frames - (group.behind.get(record)?.frames ?? 0);
+      const older = group.behind.get(record);
+      this.#totals.waitingBehind += each.frames - (older?.frames ?? 0);
+      this.#totals.behindBytes += parkedBytes({ record, change: each.change });
+      if (older !== undefined) this.#totals.behindBytes -= parkedBytes({ record, change: older.change });
       group.behind.set(record, each);
       this.#groupOf.set(record, group);
     }
   }
 
   #putLetters(group: Group, letters: readonly Letter[]): void {
-    const all = new Map([...group.letters, ...letters].map((letter) => [letter.position.sequence, letter]));
-    this.#letters += all.size - group.letters.length;
+    const all = new Map(group.letters.map((letter) => [letter.position.sequence, letter]));
+    for (const letter of letters) {
+      if (!all.has(letter.position.sequence)) this.#totals.letterBytes += letterBytes(letter);
+      all.set(letter.position.sequence, letter);
+    }
+    this.#totals.letters += all.size - group.letters.length;
     group.letters = [...all.values()].toSorted((a, b) => a.position.sequence - b.position.sequence);
     for (const letter of letters) {
       this.#index(letter);

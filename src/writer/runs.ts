@@ -151,10 +151,11 @@ export class Runs {
   /** The run without its rows: its one frame becomes a letter in the transaction that moves the position over it. */
   async #parkingRun(run: ParkingRun, reason: string): Promise<ParkingRun> {
     const { parked, options, clock } = this.#parts;
-    const { letters } = parked.totals;
+    const { letters, letterBytes } = parked.totals;
     if (run.clear || run.rows.size === 0) throw notOneChange(reason);
     if (!this.canPark) throw notOneChange(`${reason} (the store keeps no dead letters)`);
     if (letters >= options.deadLettersMax) throw tooManyLetters(letters, reason);
+    if (letterBytes >= options.cacheBytes) throw tooLargeLetters(letters, letterBytes, options.cacheBytes, reason);
     const { frame } = await this.#frameAt(run.to);
     const parking = parked.letterOf(frame, reason, Math.max(clock.now(), frame.at));
     return { ...run, rows: new Map(), parking };
@@ -169,6 +170,10 @@ export class Runs {
   }
 }
 
+const tooManyHint =
+  "mend the schema, then `write-behind dead retry --all`; or discard letters. The writer looks again by itself; " +
+  "the queue keeps every change";
+
 function notOneChange(reason: string): WriteBehindError {
   return new WriteBehindError("REFUSED", `the database refuses what cannot be parked: ${reason}`, {
     hint: "mend the database: the writer looks again by itself; the queue keeps every change",
@@ -181,9 +186,13 @@ function tooManyLetters(letters: number, reason: string): WriteBehindError {
       ? `the database refuses a change, and \`deadLettersMax\` is 0: ${reason}`
       : `there are ${letters} dead letters, as many as \`deadLettersMax\` allows, and the database refuses one more ` +
         `change: this is a matter of the schema, not of single changes. It says: ${reason}`;
-  return new WriteBehindError("REFUSED", message, {
-    hint:
-      "mend the schema, then `write-behind dead retry --all`; or discard letters. The writer looks again by itself; " +
-      "the queue keeps every change",
-  });
+  return new WriteBehindError("REFUSED", message, { hint: tooManyHint });
+}
+
+function tooLargeLetters(letters: number, bytes: number, bytesMax: number, reason: string): WriteBehindError {
+  const message =
+    `${letters === 1 ? "1 dead letter takes" : `${letters} dead letters take`} ${bytes} bytes of memory, and there is ` +
+    `room for ${bytesMax}, as much as for the cache, ` +
+    `and the database refuses one more change. It says: ${reason}`;
+  return new WriteBehindError("REFUSED", message, { hint: tooManyHint });
 }

@@ -16,7 +16,7 @@ import type {
   WriterThreadData,
 } from "./messages.js";
 import { retryDelayMs } from "./retry.js";
-import { stopDeadlineMs, tell, type WriterHandle, type WriterReports } from "./writer-handle.js";
+import { endMs, stopDeadlineMs, tell, type WriterHandle, type WriterReports } from "./writer-handle.js";
 
 type WriterThread = Thread<ToWriter, FromWriter>;
 
@@ -42,7 +42,7 @@ export class WriterOnThread implements WriterHandle {
   #diedAt: number | null = null;
   #lastId = 0;
   readonly #calls = new Map<number, Call>();
-  #stopping: Promise<void> | null = null;
+  #stopping: Promise<boolean> | null = null;
   #tellStopped: (() => void) | null = null;
 
   constructor(host: Host, data: WriterThreadData, reports: WriterReports) {
@@ -89,17 +89,18 @@ export class WriterOnThread implements WriterHandle {
     return this.#order({ type: "discard", ids, behind });
   }
 
-  stop(deadlineMs = stopDeadlineMs): Promise<void> {
+  stop(deadlineMs = stopDeadlineMs): Promise<boolean> {
     this.#stopping ??= this.#stop(deadlineMs);
     return this.#stopping;
   }
 
-  async #stop(deadlineMs: number): Promise<void> {
+  async #stop(deadlineMs: number): Promise<boolean> {
     this.#restart?.cancel();
     const thread = this.#thread;
+    let ended = true;
     if (thread !== null) {
       await new Promise<void>((resolve) => {
-        const timer = this.#host.clock.after(deadlineMs, resolve);
+        const timer = this.#host.clock.after(deadlineMs, resolve, true);
         this.#tellStopped = () => {
           timer.cancel();
           resolve();
@@ -107,9 +108,21 @@ export class WriterOnThread implements WriterHandle {
         thread.post({ type: "stop" });
       });
       this.#thread = null;
-      await thread.terminate();
+      ended = await this.#end(thread);
     }
     this.#endCalls("the writer is stopped");
+    return ended;
+  }
+
+  /** Nothing hangs (promise 8): a commit may be stuck in the driver, and its thread with it. */
+  #end(thread: WriterThread): Promise<boolean> {
+    return new Promise((resolve) => {
+      const timer = this.#host.clock.after(endMs, () => resolve(false), true);
+      void thread.terminate().then(() => {
+        timer.cancel();
+        resolve(true);
+      });
+    });
   }
 
   #start(): void {
@@ -152,6 +165,7 @@ export class WriterOnThread implements WriterHandle {
       case "retry":
       case "broken":
         return tell(this.#reports, { ...message, opening: message.opening && !this.#everOpen });
+      case "generation":
       case "committed":
       case "unparked":
       case "up":

@@ -23,6 +23,8 @@ export interface WriterReports extends QueueSide {
   opened(position: Position, kind: string, place: string, parked: ParkedOverlay): void;
   /** `parked`: what this commit has parked, null where it was nothing. */
   committed(position: Position, report: BatchReport, parked: ParkedReport | null): void;
+  /** The store's generation: one with a lower one has gone back, whatever its position says. */
+  generation?(generation: number): void;
   /** Some records are parked no longer: their rows are what the database says. */
   unparked(report: UnparkedReport): void;
   /** A try failed and will be made again in `delayMs`. `opening`: the store has not been open since the start. */
@@ -63,13 +65,17 @@ export interface WriterHandle {
   discardDeadLetters(ids: LetterIds, behind: boolean): Promise<readonly LetterOutcome[]>;
   /**
    * Finishes the run in hand and closes the store. What has not ended after `deadlineMs` is given up: the position in
-   * the store tells the next start what became of it.
+   * the store tells the next start what became of it. Resolves with false where its thread hangs in the store's driver
+   * and does not end: then the process cannot exit by itself.
    */
-  stop(deadlineMs?: number): Promise<void>;
+  stop(deadlineMs?: number): Promise<boolean>;
 }
 
 /** How long stopping waits for a run in hand unless told otherwise, in milliseconds. */
 export const stopDeadlineMs = 10_000;
+
+/** How long a thread may take to end after that; one that listens takes no time. Milliseconds. */
+export const endMs = 1000;
 
 /** Hands a report to its method. */
 export function tell(reports: WriterReports, report: WriterReport): void {
@@ -78,6 +84,8 @@ export function tell(reports: WriterReports, report: WriterReport): void {
       return reports.opened(report.position, report.kind, report.place, report.parked);
     case "committed":
       return reports.committed(report.position, report.report, report.parked);
+    case "generation":
+      return reports.generation?.(report.generation);
     case "unparked":
       return reports.unparked(report);
     case "retry":

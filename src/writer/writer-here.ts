@@ -70,12 +70,12 @@ export class WriterHere implements WriterHandle {
     return this.#writer.settleLetters(behind ? "discardBehind" : "discard", ids);
   }
 
-  stop(deadlineMs = stopDeadlineMs): Promise<void> {
+  stop(deadlineMs = stopDeadlineMs): Promise<boolean> {
     return new Promise((resolve) => {
       const end = (): void => {
         timer.cancel();
         this.#abandoned = true;
-        resolve();
+        resolve(true);
       };
       const timer = this.#host.clock.after(deadlineMs, end, true);
       this.#writer

@@ -38,6 +38,6 @@ function isStore(store: Store | StoreDescriptor): store is Store {
 
 /** Only what the writer obeys crosses the thread. */
 function pickOptions(options: WriterOptions): WriterOptions {
-  const { delayMs, batchBytes, batchRecords, queueBytes, retryMinMs, retryMaxMs, deadLettersMax } = options;
-  return { delayMs, batchBytes, batchRecords, queueBytes, retryMinMs, retryMaxMs, deadLettersMax };
+  const { delayMs, batchBytes, batchRecords, cacheBytes, queueBytes, retryMinMs, retryMaxMs, deadLettersMax } = options;
+  return { delayMs, batchBytes, batchRecords, cacheBytes, queueBytes, retryMinMs, retryMaxMs, deadLettersMax };
 }

@@ -9,7 +9,7 @@ import { errorOfPlain } from "../errors.js";
 import type { BatchReport } from "../events.js";
 import type { Position } from "../queue/queue.js";
 import { blamesBatch, generationAfter, type Batch, type StoreOpened } from "../store/store.js";
-import { Beats, Sweeps, type ClockReading } from "./beat.js";
+import { Beats, Sweeps } from "./beat.js";
 import { notOpenYet, overtaken, stopped, wentBack } from "./failures.js";
 import { readsFrom, samePlace, type Known } from "./known.js";
 import { Looks } from "./look.js";
@@ -75,7 +75,7 @@ export class Writer {
       now: () => this.#now(),
       commit: (rows, parking) => this.#commitHere(rows, parking, null),
     });
-    this.#sweeps = new Sweeps(() => this.#clocks());
+    this.#sweeps = new Sweeps(() => ({ wall: parts.clock.now(), monotonic: this.#now() }));
     this.ended = this.#live();
   }
 
@@ -175,7 +175,7 @@ export class Writer {
     await queue.check(position);
     if (opened.position === null) await readsFrom(queue, position, store.place);
     this.#settle(opened, position);
-    this.#generation = opened.generation;
+    this.#claimed(opened.generation);
     this.#runs.canPark = opened.parked !== undefined;
     this.#troubles.opened();
     this.#setState("ready");
@@ -328,11 +328,10 @@ export class Writer {
 
   /** A commit that does not move the position. */
   async #commitHere(rows: Batch["rows"], parking: Batch["parking"], sweepUpTo: number | null): Promise<void> {
-    const to = this.#position();
-    const batch: Batch = { ...this.#claim(), to, clear: false, rows, sweepUpTo, parking };
+    const batch: Batch = { ...this.#claim(), to: this.#position(), clear: false, rows, sweepUpTo, parking };
     await this.#parts.store.commit(batch);
-    this.#known = { position: to, expected: to };
-    this.#generation = generationAfter(batch);
+    this.#known = { position: batch.to, expected: batch.to };
+    this.#claimed(generationAfter(batch));
   }
 
   /** Up to where may be swept. That a clock has jumped is said once. */
@@ -376,6 +375,11 @@ export class Writer {
     if (state !== "running") for (const resolve of this.#pauses.splice(0)) resolve();
   }
 
+  #claimed(generation: number): void {
+    if (generation !== this.#generation) this.#parts.report({ type: "generation", generation });
+    this.#generation = generation;
+  }
+
   #claim(): { expected: Position | null; generation: number } {
     assert(this.#known !== null && this.#generation !== null, "no claim");
     return { expected: this.#known.expected, generation: this.#generation };
@@ -388,10 +392,6 @@ export class Writer {
 
   #hurried(): boolean {
     return this.#hurryUpTo > (this.#known?.position.sequence ?? 0);
-  }
-
-  #clocks(): ClockReading {
-    return { wall: this.#parts.clock.now(), monotonic: this.#now() };
   }
 
   #now(): number {

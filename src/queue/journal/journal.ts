@@ -144,11 +144,11 @@ export class Journal {
 
   /**
    * Whether a frame of so many bytes (`frameBytes`) can be taken now: the queue's gate is open, and there is a place on
-   * disk for it that was written full before.
+   * disk for it that was written full before. A clear leaves no record pending, so their number does not keep it out.
    */
-  hasRoom(bytes: number): boolean {
+  hasRoom(bytes: number, kind: FrameBody["kind"] = "changes"): boolean {
     const pendingBytes = this.#logOffset - this.#acknowledgedOffset;
-    if (!this.#gate.lets(bytes, pendingBytes, this.pendingRecords())) return false;
+    if (!this.#gate.lets(bytes, pendingBytes, kind === "clear" ? 0 : this.pendingRecords())) return false;
     return this.#tail.fits(bytes) || this.#supply.has(bytes);
   }
 
@@ -172,7 +172,7 @@ export class Journal {
   append(body: FrameBody, at: number, bytes: number = frameBytes(body)): number {
     this.#assertOpen();
     if (bytes > frameBytesMax) throw tooLarge(bytes);
-    if (!this.hasRoom(bytes)) throw this.#refusal(bytes);
+    if (!this.hasRoom(bytes, body.kind)) throw this.#refusal(bytes);
     const sequence = this.accepted + 1;
     if (!this.#tail.fits(bytes)) this.#turn(bytes, sequence);
     const logAt = at > this.lastAt ? Math.floor(at) : this.lastAt;

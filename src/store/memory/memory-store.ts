@@ -14,6 +14,7 @@ import {
   type Batch,
   type Page,
   type ParkedGroup,
+  type ReachedMark,
   type Store,
   type StoreClaim,
   type StoreOpened,
@@ -128,8 +129,10 @@ class Connection implements MemoryStore {
     database.heartbeatAt = this.#now();
   }
 
-  async read(records: readonly Bytes[], reached: Position | null = null): Promise<readonly (RecordValue | null)[]> {
-    if (!hasReached(this.#database.position, reached)) throw new StoreError("moved", `${this.place} went back`);
+  async read(records: readonly Bytes[], reached: ReachedMark | null = null): Promise<readonly (RecordValue | null)[]> {
+    const { position, generation } = this.#database;
+    const found = position === null ? null : { ...position, generation };
+    if (!hasReached(found, reached)) throw new StoreError("moved", `${this.place} went back`);
     return records.map((record) => this.#database.rows.get(record) ?? null);
   }
 

@@ -1,7 +1,10 @@
-/** What is parked, in its table: one row for each letter and record, and for each record with something behind. */
+/**
+ * What is parked, in its table: one row for each letter and record, and for each record with something behind. A change
+ * that is too large for one row lies in several.
+ */
 import type { Bytes } from "../../bytes.js";
 import { changeOfKept, keptChange, type KeptChange } from "../../change-json.js";
-import type { Change, RecordChange } from "../../change.js";
+import type { Change } from "../../change.js";
 import type { Position } from "../../queue/queue.js";
 import { StoreError, type Behind, type Letter, type ParkedGroup, type Parking } from "../store.js";
 import { byteaArray, bytesOfCell, int8Array, numberOfCell, textArray, type Cell } from "./postgres-cell.js";
@@ -17,16 +20,24 @@ interface ParkedRow {
   readonly frames: number;
   /** Of a letter's record: where it was in its frame. */
   readonly place: number;
+  /** Which part of its change. */
+  readonly part: number;
   readonly reason: string | null;
   readonly refusedAt: number | null;
   readonly tries: number | null;
 }
 
-/** A group in the making. */
+/** A change in the making. */
+interface Parts {
+  readonly row: ParkedRow;
+  readonly parts: KeptChange[];
+}
+
+/** A group in the making: its letters by sequence, the changes of each and what is behind by record. */
 interface Made {
   readonly id: number;
-  readonly letters: (Letter & { readonly changes: RecordChange[] })[];
-  readonly behind: Map<Bytes, Behind>;
+  readonly letters: Map<number, Map<Bytes, Parts>>;
+  readonly behind: Map<Bytes, Parts>;
 }
 
 /** Steps that read and write the dead letters of one database. */
@@ -45,11 +56,11 @@ export class PostgresParked {
     await run([{ statement: this.#statements.allParked, onRow: (row) => rows.push(parkedRowOf(row)) }]);
     const groups = new Map<number, Made>();
     for (const row of rows) {
-      const group: Made = groups.get(row.groupId) ?? { id: row.groupId, letters: [], behind: new Map() };
+      const group: Made = groups.get(row.groupId) ?? { id: row.groupId, letters: new Map(), behind: new Map() };
       groups.set(row.groupId, group);
-      addRow(group, row, this.#changeOf(row));
+      this.#addRow(group, row);
     }
-    return [...groups.values()];
+    return [...groups.values()].map((group) => this.#groupOf(group));
   }
 
   /** Takes groups out, then puts in what is new. */
@@ -57,7 +68,11 @@ export class PostgresParked {
     const steps: Step[] = [];
     if (drop.length > 0) steps.push({ statement: this.#statements.dropParked, parameters: [int8Array(drop)] });
     const rows = put.flatMap(rowsOf);
-    if (rows.length > 0) steps.push({ statement: this.#statements.putParked, parameters: columnsOf(rows) });
+    if (rows.length === 0) return steps;
+    const { replaceParked, putParked } = this.#statements;
+    const first = rows.filter(({ part }) => part === 0);
+    const keys = [byteaArray(first.map(({ record }) => record)), textArray(first.map(({ kind }) => kind))];
+    steps.push({ statement: replaceParked, parameters: keys }, { statement: putParked, parameters: columnsOf(rows) });
     return steps;
   }
 
@@ -66,9 +81,37 @@ export class PostgresParked {
     return { statement: this.#statements.clearParked };
   }
 
-  #changeOf({ change, position }: ParkedRow): Change {
+  #addRow({ letters, behind }: Made, row: ParkedRow): void {
+    const { sequence } = row.position;
+    const isBehind = row.kind === "behind";
+    const changes = isBehind ? behind : (letters.get(sequence) ?? new Map<Bytes, Parts>());
+    if (!isBehind) letters.set(sequence, changes);
+    const made = changes.get(row.record) ?? { row, parts: [] };
+    changes.set(row.record, made);
+    made.parts.push(this.#reading(row, () => JSON.parse(row.change) as KeptChange));
+  }
+
+  #groupOf({ id, letters, behind }: Made): ParkedGroup {
+    const waiting = [...behind].map(([record, { row, parts }]): [Bytes, Behind] => {
+      const change = this.#reading(row, () => changeOfKept(parts));
+      return [record, { position: row.position, change, frames: row.frames }];
+    });
+    return { id, letters: [...letters.values()].map((made) => this.#letterOf(made)), behind: new Map(waiting) };
+  }
+
+  #letterOf(made: ReadonlyMap<Bytes, Parts>): Letter {
+    const all = [...made.values()];
+    const changes = all.map(({ row, parts }) => ({
+      record: row.record,
+      change: this.#reading(row, () => changeOfKept(parts)),
+    }));
+    const { position, reason, refusedAt, tries } = (all[0] as Parts).row;
+    return { position, changes, reason: reason ?? "", refusedAt: refusedAt ?? 0, tries: tries ?? 0 };
+  }
+
+  #reading<T>({ position }: ParkedRow, read: () => T): T {
     try {
-      return changeOfKept(JSON.parse(change) as KeptChange);
+      return read();
     } catch (error) {
       const where = `${this.#place} cannot be read (sequence ${position.sequence})`;
       throw new StoreError("broken", `a row of write_behind_dead_letters in ${where}`, error);
@@ -78,17 +121,16 @@ export class PostgresParked {
 
 function rowsOf({ id, letters, behind }: ParkedGroup): ParkedRow[] {
   const rows: ParkedRow[] = [];
+  const add = (change: Change, of: Omit<ParkedRow, "groupId" | "change" | "part">): void => {
+    for (const [part, kept] of keptChange(change).entries())
+      rows.push({ ...of, groupId: id, change: JSON.stringify(kept), part });
+  };
   for (const { position, changes, reason, refusedAt, tries } of letters) {
-    for (const [place, { record, change }] of changes.entries()) {
-      const text = textOf(change);
-      const of = { groupId: id, kind: "refused", record, change: text, position, frames: 1, place };
-      rows.push({ ...of, reason, refusedAt, tries });
-    }
+    for (const [place, { record, change }] of changes.entries())
+      add(change, { kind: "refused", record, position, frames: 1, place, reason, refusedAt, tries });
   }
-  for (const [record, { position, change, frames }] of behind) {
-    const of = { groupId: id, kind: "behind", record, change: textOf(change), position, frames, place: 0 };
-    rows.push({ ...of, reason: null, refusedAt: null, tries: null });
-  }
+  for (const [record, { position, change, frames }] of behind)
+    add(change, { kind: "behind", record, position, frames, place: 0, reason: null, refusedAt: null, tries: null });
   return rows;
 }
 
@@ -103,6 +145,7 @@ function columnsOf(rows: readonly ParkedRow[]): Buffer[] {
     int8Array(rows.map(({ position }) => position.tag)),
     int8Array(rows.map(({ frames }) => frames)),
     int8Array(rows.map(({ place }) => place)),
+    int8Array(rows.map(({ part }) => part)),
     textArray(rows.map(({ reason }) => reason)),
     int8Array(rows.map(({ refusedAt }) => refusedAt)),
     int8Array(rows.map(({ tries }) => tries)),
@@ -119,26 +162,9 @@ function parkedRowOf(row: readonly Cell[]): ParkedRow {
     position: { logId: row[4] ?? "", sequence: number(5), tag: number(6) },
     frames: number(7),
     place: number(8),
-    reason: row[9] ?? null,
-    refusedAt: number(10),
-    tries: number(11),
+    part: number(9),
+    reason: row[10] ?? null,
+    refusedAt: number(11),
+    tries: number(12),
   };
-}
-
-function textOf(change: Change): string {
-  return JSON.stringify(keptChange(change));
-}
-
-function addRow({ letters, behind }: Made, row: ParkedRow, change: Change): void {
-  const { position, record, reason, refusedAt, tries, frames } = row;
-  if (row.kind === "behind") {
-    behind.set(record, { position, change, frames });
-    return;
-  }
-  let letter = letters.at(-1);
-  if (letter?.position.sequence !== position.sequence) {
-    letter = { position, changes: [], reason: reason ?? "", refusedAt: refusedAt ?? 0, tries: tries ?? 0 };
-    letters.push(letter);
-  }
-  letter.changes.push({ record, change });
 }

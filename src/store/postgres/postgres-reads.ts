@@ -5,8 +5,7 @@
 import type { Pool, QueryArrayConfig } from "pg";
 import type { Bytes } from "../../bytes.js";
 import type { RecordValue } from "../../change.js";
-import type { Position } from "../../queue/queue.js";
-import type { Page } from "../store.js";
+import type { Page, ReachedMark } from "../store.js";
 import {
   bytea,
   byteaArray,
@@ -28,7 +27,7 @@ const readMs = 30_000;
 /** What was read at one moment. */
 export interface ReadMoment {
   /** How far a queue had been committed. */
-  readonly position: Position | null;
+  readonly position: ReachedMark | null;
   /** In the order asked; null where a record has no row. */
   readonly values: readonly (RecordValue | null)[];
 }
@@ -59,17 +58,23 @@ export class PostgresReads {
 
   /** The records' values, and the position at the same moment. */
   async values(records: readonly Bytes[]): Promise<ReadMoment> {
-    let position: Position | null = null;
+    let position: ReachedMark | null = null;
     const found = new Map<number, { type: Cell; value: Cell; expiresAt: number | null }>();
     const fields = new Map<number, Map<Bytes, Bytes>>();
-    for (const [n, type = null, field = null, value = null, number = null] of await this.#rows(
+    for (const [n, type = null, field = null, value = null, number = null, generation = null] of await this.#rows(
       this.#statements.values,
       [byteaArray(records)],
     )) {
       const index = numberOfCell(n ?? null) - 1;
       if (index < 0) {
         // The tag is not needed to compare how far two positions of one log are.
-        if (type !== null) position = { logId: type, sequence: numberOfCell(number), tag: 0 };
+        if (type !== null)
+          position = {
+            logId: type,
+            sequence: numberOfCell(number),
+            tag: 0,
+            generation: numberOfCell(generation),
+          };
       } else if (type !== null) found.set(index, { type, value, expiresAt: numberOrNull(number) });
       else {
         const hash = fields.get(index) ?? new Map<Bytes, Bytes>();

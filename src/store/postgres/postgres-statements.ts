@@ -46,8 +46,8 @@ function readable(column: string): string {
 
 /**
  * The DDL of the own tables. `write_behind_dead_letters` has one row for each refused frame and record in it (kind
- * `refused`, `place` is where in its frame), and one for each record with later changes (`behind`). The view shows
- * bytes as text, and of a hash its fields as JSON.
+ * `refused`, `place` is where in its frame), and one for each record with later changes (`behind`); a change that is
+ * too large for one row has several, by `part`. The view shows bytes as text, and of a hash its fields as JSON.
  */
 export function ownTablesSql(schema: string | null = null): string {
   const name = namingIn(schema);
@@ -85,10 +85,11 @@ CREATE TABLE IF NOT EXISTS ${name("write_behind_dead_letters")} (
   tag bigint NOT NULL,
   frames bigint NOT NULL,
   place bigint NOT NULL,
+  part bigint NOT NULL,
   reason text,
   refused_at bigint,
   tries bigint,
-  PRIMARY KEY (record, kind)
+  PRIMARY KEY (record, kind, part)
 );
 CREATE INDEX IF NOT EXISTS write_behind_dead_letters_group_id ON ${name("write_behind_dead_letters")} (group_id);
 CREATE OR REPLACE VIEW ${name("write_behind_kv_text")} AS
@@ -216,14 +217,16 @@ function rowTexts(kv: string, field: string, letters: string) {
 
 /** What is parked: of each group the letters first, oldest first, a letter's records as they were in its frame. */
 function parkedTexts(letters: string) {
-  const columns = "group_id, kind, record, change, log_id, sequence, tag, frames, place, reason, refused_at, tries";
-  const set = ["group_id", "change", "log_id", "sequence", "tag", "frames", "place", "reason", "refused_at", "tries"];
+  const columns =
+    "group_id, kind, record, change, log_id, sequence, tag, frames, place, part, reason, refused_at, tries";
   return {
-    allParked: `SELECT ${columns} FROM ${letters} ORDER BY group_id, kind DESC, sequence, place`,
+    allParked: `SELECT ${columns} FROM ${letters} ORDER BY group_id, kind DESC, sequence, place, part`,
     putParked: `INSERT INTO ${letters} (${columns}) SELECT * FROM unnest($1::bigint[], $2::text[], $3::bytea[],
-        $4::text[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::text[], $11::bigint[],
-        $12::bigint[])
-      ON CONFLICT (record, kind) DO UPDATE SET ${set.map((each) => `${each} = excluded.${each}`).join(", ")}`,
+        $4::text[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::text[],
+        $12::bigint[], $13::bigint[])`,
+    // What is put takes the place of what was there, which may have had more parts.
+    replaceParked: `DELETE FROM ${letters} AS l USING unnest($1::bytea[], $2::text[]) AS new (record, kind)
+      WHERE l.record = new.record AND l.kind = new.kind`,
     dropParked: `DELETE FROM ${letters} WHERE group_id = ANY ($1::bigint[])`,
     clearParked: `DELETE FROM ${letters}`,
   };
@@ -238,9 +241,9 @@ function readTexts(kv: string, field: string, position: string) {
   const of = (table: string): string => `asked, LATERAL (SELECT * FROM ${table} WHERE key = asked.key OFFSET 0)`;
   return {
     values: `WITH asked AS (SELECT key, n FROM unnest($1::bytea[]) WITH ORDINALITY AS asked (key, n))
-      SELECT 0::bigint, log_id, NULL::bytea, NULL::bytea, sequence FROM ${position} WHERE id = 1
-      UNION ALL SELECT n, kv.type, NULL, kv.value, kv.expires_at FROM ${of(kv)} AS kv
-      UNION ALL SELECT n, NULL, f.field, f.value, NULL FROM ${of(field)} AS f`,
+      SELECT 0::bigint, log_id, NULL::bytea, NULL::bytea, sequence, generation FROM ${position} WHERE id = 1
+      UNION ALL SELECT n, kv.type, NULL, kv.value, kv.expires_at, NULL FROM ${of(kv)} AS kv
+      UNION ALL SELECT n, NULL, f.field, f.value, NULL, NULL FROM ${of(field)} AS f`,
     keys: `SELECT key FROM ${kv} WHERE ${live(1)} ORDER BY key LIMIT $2`,
     keysAfter: `SELECT key FROM ${kv} WHERE key > $3::bytea AND ${live(1)} ORDER BY key LIMIT $2`,
   };

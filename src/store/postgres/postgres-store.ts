@@ -5,13 +5,13 @@
  */
 import type { Bytes } from "../../bytes.js";
 import type { RecordValue } from "../../change.js";
-import type { Position } from "../../queue/queue.js";
 import {
   generationAfter,
   hasReached,
   StoreError,
   type Batch,
   type Page,
+  type ReachedMark,
   type Store,
   type StoreClaim,
   type StoreLimits,
@@ -85,7 +85,7 @@ export class PostgresStore implements Store {
     this.#claim = { logId: batch.to.logId, generation: generationAfter(batch) };
   }
 
-  async read(records: readonly Bytes[], reached: Position | null = null): Promise<readonly (RecordValue | null)[]> {
+  async read(records: readonly Bytes[], reached: ReachedMark | null = null): Promise<readonly (RecordValue | null)[]> {
     const { position, values } = await this.#read(reached, (reads) => reads.values(records));
     if (hasReached(position, reached)) return values;
     const message = `the database ${this.place} is not where it was: it was restored or exchanged`;
@@ -164,7 +164,7 @@ export class PostgresStore implements Store {
     }
   }
 
-  async #read<T>(reached: Position | null, work: (reads: PostgresReads) => Promise<T>): Promise<T> {
+  async #read<T>(reached: ReachedMark | null, work: (reads: PostgresReads) => Promise<T>): Promise<T> {
     try {
       this.#reading ??= PostgresReads.connect(this.#where, this.#statements).catch((error: unknown) => {
         this.#reading = null;

@@ -1,7 +1,11 @@
-/** What is parked, in its table: one row for each letter and record, and for each record with something behind. */
+/**
+ * What is parked, in its table: one row for each letter and record, and for each record with something behind. A change
+ * that is too large for one row lies in several.
+ */
 import type { Bytes } from "../../bytes.js";
 import { changeOfKept, keptChange, type KeptChange } from "../../change-json.js";
 import type { Change, RecordChange } from "../../change.js";
+import type { Position } from "../../queue/queue.js";
 import { StoreError, type Behind, type Letter, type ParkedGroup, type Parking } from "../store.js";
 import { bytesOfCell, cellOfBytes, type Cell } from "./sqlite-cell.js";
 import type { SqliteConnection, Statements } from "./sqlite-connection.js";
@@ -21,11 +25,20 @@ interface ParkedRow {
   readonly tries: number;
 }
 
-/** A group in the making. */
+/** Frames, reason, when it was refused first, tries. */
+type Rest = readonly [number, string | null, number | null, number | null];
+
+/** A change in the making. */
+interface Parts {
+  readonly row: ParkedRow;
+  readonly parts: KeptChange[];
+}
+
+/** A group in the making: its letters by sequence, the changes of each and what is behind by record. */
 interface Made {
   readonly id: number;
-  readonly letters: (Letter & { readonly changes: RecordChange[] })[];
-  readonly behind: Map<Bytes, Behind>;
+  readonly letters: Map<number, Map<Bytes, Parts>>;
+  readonly behind: Map<Bytes, Parts>;
 }
 
 /** Dead letters of one database. Every method runs inside a transaction that the caller has begun. */
@@ -42,11 +55,11 @@ export class SqliteParked {
   all(): readonly ParkedGroup[] {
     const groups = new Map<number, Made>();
     for (const row of this.#run.all.all() as unknown as ParkedRow[]) {
-      const group: Made = groups.get(row.group_id) ?? { id: row.group_id, letters: [], behind: new Map() };
+      const group: Made = groups.get(row.group_id) ?? { id: row.group_id, letters: new Map(), behind: new Map() };
       groups.set(row.group_id, group);
-      addRow(group, row, this.#changeOf(row));
+      this.#addRow(group, row);
     }
-    return [...groups.values()];
+    return [...groups.values()].map((group) => this.#groupOf(group));
   }
 
   /** Takes groups out, then puts in what is new. */
@@ -64,22 +77,64 @@ export class SqliteParked {
   }
 
   #putLetter(id: number, { position, changes, reason, refusedAt, tries }: Letter): void {
-    const { logId, sequence, tag } = position;
     for (const { record, change } of changes) {
-      const key = cellOfBytes(record);
-      this.#run.put.run(id, "refused", key, textOf(change), logId, sequence, tag, 1, reason, refusedAt, tries);
+      this.#put(id, "refused", record, change, position, [1, reason, refusedAt, tries]);
     }
   }
 
   #putBehind(id: number, record: Bytes, { position, change, frames }: Behind): void {
-    const { logId, sequence, tag } = position;
-    const key = cellOfBytes(record);
-    this.#run.put.run(id, "behind", key, textOf(change), logId, sequence, tag, frames, null, null, null);
+    this.#put(id, "behind", record, change, position, [frames, null, null, null]);
   }
 
-  #changeOf({ change, sequence }: ParkedRow): Change {
+  #put(id: number, kind: string, record: Bytes, change: Change, position: Position, rest: Rest): void {
+    const { logId, sequence, tag } = position;
+    const key = cellOfBytes(record);
+    this.#run.dropParts.run(key, kind, kind);
+    let part = 0;
+    for (const kept of keptChange(change)) {
+      const name = part === 0 ? kind : `${kind}+${part}`;
+      this.#run.put.run(id, name, key, JSON.stringify(kept), logId, sequence, tag, ...rest);
+      part += 1;
+    }
+  }
+
+  #addRow({ letters, behind }: Made, row: ParkedRow): void {
+    const isBehind = row.kind.startsWith("behind");
+    const changes = isBehind ? behind : (letters.get(row.sequence) ?? new Map<Bytes, Parts>());
+    if (!isBehind) letters.set(row.sequence, changes);
+    const record = bytesOfCell(row.record);
+    const made = changes.get(record) ?? { row, parts: [] };
+    changes.set(record, made);
+    made.parts.push(this.#reading(row, () => JSON.parse(row.change) as KeptChange));
+  }
+
+  #groupOf({ id, letters, behind }: Made): ParkedGroup {
+    return {
+      id,
+      letters: [...letters.values()].map((changes) => this.#letterOf(changes)),
+      behind: new Map(
+        [...behind].map(([record, { row, parts }]) => [
+          record,
+          { position: positionOf(row), change: this.#reading(row, () => changeOfKept(parts)), frames: row.frames },
+        ]),
+      ),
+    };
+  }
+
+  #letterOf(made: ReadonlyMap<Bytes, Parts>): Letter {
+    const changes: RecordChange[] = [];
+    let first: ParkedRow | null = null;
+    for (const [record, { row, parts }] of made) {
+      first ??= row;
+      changes.push({ record, change: this.#reading(row, () => changeOfKept(parts)) });
+    }
+    const { reason, refused_at: refusedAt, tries } = first as ParkedRow;
+    return { position: positionOf(first as ParkedRow), changes, reason, refusedAt, tries };
+  }
+
+  #reading<T>({ sequence }: ParkedRow, read: () => T): T {
     try {
-      return changeOfKept(JSON.parse(change) as KeptChange);
+      return read();
     } catch (error) {
       const message = `a row of write_behind_dead_letters in ${this.#file} cannot be read (sequence ${sequence})`;
       throw new StoreError("broken", message, error);
@@ -87,21 +142,6 @@ export class SqliteParked {
   }
 }
 
-function textOf(change: Change): string {
-  return JSON.stringify(keptChange(change));
-}
-
-function addRow({ letters, behind }: Made, row: ParkedRow, change: Change): void {
-  const position = { logId: row.log_id, sequence: row.sequence, tag: row.tag };
-  const record = bytesOfCell(row.record);
-  if (row.kind === "behind") {
-    behind.set(record, { position, change, frames: row.frames });
-    return;
-  }
-  let letter = letters.at(-1);
-  if (letter?.position.sequence !== row.sequence) {
-    letter = { position, changes: [], reason: row.reason, refusedAt: row.refused_at, tries: row.tries };
-    letters.push(letter);
-  }
-  letter.changes.push({ record, change });
+function positionOf({ log_id: logId, sequence, tag }: ParkedRow): Position {
+  return { logId, sequence, tag };
 }

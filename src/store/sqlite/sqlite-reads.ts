@@ -1,11 +1,17 @@
 /** Reads records and pages of keys from the own tables. */
 import { bufferOfBytes, type Bytes } from "../../bytes.js";
 import type { RecordValue } from "../../change.js";
-import type { Position } from "../../queue/queue.js";
-import type { Page } from "../store.js";
+import type { Page, ReachedMark } from "../store.js";
 import { bytesOfCell, cellOfBytes, type Cell } from "./sqlite-cell.js";
 import type { SqliteConnection, Statements } from "./sqlite-connection.js";
 import { readStatements } from "./sqlite-statements.js";
+
+interface PositionRow {
+  readonly log_id: string | null;
+  readonly sequence: number;
+  readonly tag: number;
+  readonly generation: number;
+}
 
 /** Reads through one connection, inside a transaction that the caller has begun. */
 export class SqliteReads {
@@ -18,11 +24,11 @@ export class SqliteReads {
   }
 
   /** How far a queue has been committed, at the same moment as everything else that is read. */
-  position(): Position | null {
-    const row = this.#run.position.get() as { log_id: string | null; sequence: number; tag: number } | undefined;
-    return row === undefined || row.log_id === null
-      ? null
-      : { logId: row.log_id, sequence: row.sequence, tag: row.tag };
+  position(): ReachedMark | null {
+    const row = this.#run.position.get() as PositionRow | undefined;
+    if (row === undefined || row.log_id === null) return null;
+    const { log_id: logId, sequence, tag, generation } = row;
+    return { logId, sequence, tag, generation };
   }
 
   /** The record's value, or null where it has no row. */

@@ -4,7 +4,8 @@
  * The own tables. `write_behind_kv` has a rowid: without one, values over a quarter of a page would spill into overflow
  * pages one by one. `key` may hold text and blobs; SQLite sorts all text before all blobs. `write_behind_dead_letters`
  * has one row for each refused frame and record in it (kind `refused`), and one for each record with later changes
- * (`behind`): at most one of each for a record.
+ * (`behind`): at most one of each for a record. A change that is too large for one row has more behind it, of the kinds
+ * `refused+1`, `refused+2` and so on.
  */
 export const ownTables = `
   CREATE TABLE IF NOT EXISTS write_behind_kv (
@@ -105,13 +106,15 @@ export const rowStatements = {
 
 /** What is parked: of each group the letters first, oldest first, a letter's records as they were in its frame. */
 export const parkedStatements = {
-  all: "SELECT * FROM write_behind_dead_letters ORDER BY group_id, kind DESC, sequence, rowid",
+  all: "SELECT * FROM write_behind_dead_letters ORDER BY group_id, substr(kind, 1, 1) DESC, sequence, rowid",
   put: `INSERT INTO write_behind_dead_letters
       (group_id, kind, record, change, log_id, sequence, tag, frames, reason, refused_at, tries)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (record, kind) DO UPDATE SET group_id = excluded.group_id, change = excluded.change,
       log_id = excluded.log_id, sequence = excluded.sequence, tag = excluded.tag, frames = excluded.frames,
       reason = excluded.reason, refused_at = excluded.refused_at, tries = excluded.tries`,
+  /** The rows behind the first one of a change that was there. ASCII has `,` behind `+`. */
+  dropParts: "DELETE FROM write_behind_dead_letters WHERE record = ? AND kind > ? || '+' AND kind < ? || ','",
   drop: "DELETE FROM write_behind_dead_letters WHERE group_id = ?",
   clear: "DELETE FROM write_behind_dead_letters",
 } as const;
@@ -123,7 +126,7 @@ const live = "(expires_at IS NULL OR expires_at > ?)";
  * start after is always bound as a blob: it may be any bytes, and the cast compares them as text without looking.
  */
 export const readStatements = {
-  position: "SELECT log_id, sequence, tag FROM write_behind_position WHERE id = 1",
+  position: "SELECT log_id, sequence, tag, generation FROM write_behind_position WHERE id = 1",
   row: "SELECT type, value, expires_at FROM write_behind_kv WHERE key = ?",
   fields: "SELECT field, value FROM write_behind_field WHERE key = ?",
   textKeys: `SELECT key FROM write_behind_kv WHERE key < x'' AND ${live} ORDER BY key LIMIT ?`,

@@ -6,13 +6,13 @@
  */
 import type { Bytes } from "../../bytes.js";
 import type { RecordValue } from "../../change.js";
-import type { Position } from "../../queue/queue.js";
 import {
   generationAfter,
   hasReached,
   StoreError,
   type Batch,
   type Page,
+  type ReachedMark,
   type Store,
   type StoreClaim,
   type StoreLimits,
@@ -99,7 +99,7 @@ export class SqliteStore implements Store {
     });
   }
 
-  async read(records: readonly Bytes[], reached: Position | null = null): Promise<readonly (RecordValue | null)[]> {
+  async read(records: readonly Bytes[], reached: ReachedMark | null = null): Promise<readonly (RecordValue | null)[]> {
     return this.#read(reached, (reads) => {
       if (reached !== null && !hasReached(reads.position(), reached)) {
         const message = `the database ${this.#file} is not where it was: it was restored or exchanged`;
@@ -153,7 +153,7 @@ export class SqliteStore implements Store {
   }
 
   /** Runs work in one short read transaction: what it sees is one moment. */
-  #read<T>(reached: Position | null, work: (reads: SqliteReads) => T): T {
+  #read<T>(reached: ReachedMark | null, work: (reads: SqliteReads) => T): T {
     if (this.#reading?.connection.isCurrent() === false) this.#leaveReading();
     try {
       const { connection, reads } = (this.#reading ??= this.#connectForReading());
