@@ -178,7 +178,7 @@ export const optionTable = {
     type: "text",
     default: null,
     scope: "serve",
-    doc: "the database: sqlite:FILE; by default write-behind.db in the data folder",
+    doc: "the database: sqlite:FILE or postgres://…; by default write-behind.db in the data folder",
   },
   port: {
     type: "count",

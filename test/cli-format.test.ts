@@ -158,9 +158,9 @@ describe("texts for people", () => {
   });
 
   test("the database of --store", () => {
-    expect(namedStore("sqlite:/a/b.db", "d").file).toBe("/a/b.db");
-    expect(namedStore("sqlite:///a/b.db", "d").file).toBe("/a/b.db");
-    expect(namedStore("sqlite:b.db", "d").file).toBe(`${process.cwd()}/b.db`);
+    expect(namedStore("sqlite:/a/b.db", "d").place).toBe("/a/b.db");
+    expect(namedStore("sqlite:///a/b.db", "d").place).toBe("/a/b.db");
+    expect(namedStore("sqlite:b.db", "d").place).toBe(`${process.cwd()}/b.db`);
     expect(() => namedStore("oracle://u:secret@h/d", "d")).toThrow("there is no database of the kind oracle");
     expect(() => namedStore("b.db", "d")).toThrow("--store is no URL");
   });

@@ -117,6 +117,12 @@ export const importRules: IForbiddenRuleType[] = [
     from: { path: "^src/", pathNot: "^src/(store/sqlite|host)/" },
     to: { path: "photostructure" },
   },
+  {
+    name: "the PostgreSQL driver belongs to its adapter",
+    severity: "error",
+    from: { path: "^src/", pathNot: "^src/store/postgres/" },
+    to: { path: "(^|/)(@types/)?pg(/|$)" },
+  },
   { name: "no cycles", severity: "error", from: {}, to: { circular: true } },
   { name: "every import leads somewhere", severity: "error", from: {}, to: { couldNotResolve: true } },
 ];

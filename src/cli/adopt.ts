@@ -4,7 +4,6 @@
  * still has from there on without a gap, and says what is given up. The old log is kept aside in the folder. It can be
  * repeated: a crash in the middle leaves what the next run finishes.
  */
-import { existsSync } from "node:fs";
 import type { Host } from "../host/host.js";
 import { nodeHost } from "../host/node-host.js";
 import type { JournalReport } from "../queue/journal/inspect.js";
@@ -12,13 +11,12 @@ import { countSalvageable, salvage } from "../queue/journal/salvage.js";
 import { startLogAt } from "../queue/journal/start.js";
 import { positionText, samePosition, type Position } from "../queue/queue.js";
 import { loadStore } from "../store/load-store.js";
-import { sqlite } from "../store/sqlite/index.js";
 import type { StoreClaim } from "../store/store.js";
 import { someOptions, type Flags } from "./config.js";
 import { CliError, cliError, exitCodes } from "./exit.js";
 import { lookAtFolder, notStored, type FolderLook } from "./folder-look.js";
 import { counted, print } from "./output.js";
-import { namedStore } from "./store-url.js";
+import { isAbsent, namedStore, type NamedStore } from "./store-url.js";
 
 /** What was done. */
 interface Adopted {
@@ -38,9 +36,9 @@ const names = ["data", "store", "durability", "segmentBytes", "diskReserve"] as 
 /** Runs the verb. */
 export async function adopt(flags: Flags): Promise<void> {
   const options = someOptions(flags, names);
-  const { file } = namedStore(options.store, options.data);
-  if (!existsSync(file))
-    throw new CliError(exitCodes.failed, `there is no database ${file}`, "name it: --store sqlite:FILE");
+  const store = namedStore(options.store, options.data);
+  if (isAbsent(store))
+    throw new CliError(exitCodes.failed, `there is no database ${store.place}`, "name it: --store sqlite:FILE");
   const host = nodeHost();
   await host.disk.makeFolder(options.data);
   const ownership = await host.disk.own(options.data);
@@ -48,7 +46,7 @@ export async function adopt(flags: Flags): Promise<void> {
     throw new CliError(exitCodes.failed, `another process owns the folder ${options.data}`, "stop it first");
   }
   try {
-    const adopted = await adoptOwned(host, { ...options, file, acceptGap: flags["acceptGap"] === true });
+    const adopted = await adoptOwned(host, { ...options, store, acceptGap: flags["acceptGap"] === true });
     print(adopted, flags["json"] === true, () => adoptedText(adopted, options.data));
   } finally {
     await ownership.release();
@@ -57,7 +55,7 @@ export async function adopt(flags: Flags): Promise<void> {
 
 interface Asked {
   readonly data: string;
-  readonly file: string;
+  readonly store: NamedStore;
   readonly acceptGap: boolean;
   readonly durability: "memory" | "os" | "disk";
   readonly segmentBytes: number;
@@ -65,13 +63,13 @@ interface Asked {
 }
 
 async function adoptOwned(host: Host, asked: Asked): Promise<Adopted> {
-  const look = await lookAtFolder(host.disk, asked.data, asked.file);
+  const look = await lookAtFolder(host.disk, asked.data, asked.store);
   // What a newer version wrote is no damage, whatever is accepted.
   if (look?.refusal?.code === "JOURNAL_VERSION") throw cliError(exitCodes.failed, look.refusal);
   const random = host.random.hex(16);
-  const stored = await databasePosition(asked.file, look?.journal.logId ?? random);
+  const stored = await databasePosition(asked.store, look?.journal.logId ?? random);
   const isHalf = look !== null && stored !== null && isHalfDone(look.journal, stored);
-  if (stored === null && (look === null || look.refusal === null)) throw nothingToAdopt(asked.file);
+  if (stored === null && (look === null || look.refusal === null)) throw nothingToAdopt(asked.store);
   if (look !== null && look.refusal === null && !isHalf) {
     return { framesKept: 0, ...nothingGivenUp, position: null, why: "folder and database belong together" };
   }
@@ -84,13 +82,13 @@ async function adoptOwned(host: Host, asked: Asked): Promise<Adopted> {
     : givenUp(look, asked, position, salvageable);
   const logId = await startLogAt(host, folder, position, asked);
   const framesKept = await salvage(host, folder, position, asked);
-  const now = stored === null ? position : await setPosition(asked.file, logId, position);
+  const now = stored === null ? position : await setPosition(asked.store, logId, position);
   return { framesKept, ...given, position: positionText(now) };
 }
 
-function nothingToAdopt(file: string): CliError {
+function nothingToAdopt({ place }: NamedStore): CliError {
   const hint = "there is nothing to adopt: start serve";
-  return new CliError(exitCodes.failed, `no queue has ever written to ${file}`, hint);
+  return new CliError(exitCodes.failed, `no queue has ever written to ${place}`, hint);
 }
 
 const nothingGivenUp = { framesGivenUp: 0, framesLost: 0 };
@@ -123,18 +121,18 @@ function givenUp(
  * cannot be alive, since the folder is owned: a claim that its dead process left is given back. That of another queue
  * is respected (TABLES_IN_USE).
  */
-async function databasePosition(file: string, logId: string): Promise<Position | null> {
-  return opened(file, { logId });
+async function databasePosition(store: NamedStore, logId: string): Promise<Position | null> {
+  return opened(store, { logId });
 }
 
-async function setPosition(file: string, logId: string, { sequence, tag }: Position): Promise<Position> {
+async function setPosition(store: NamedStore, logId: string, { sequence, tag }: Position): Promise<Position> {
   const position = { logId, sequence, tag };
-  await opened(file, { logId, adopt: position });
+  await opened(store, { logId, adopt: position });
   return position;
 }
 
-async function opened(file: string, claim: StoreClaim): Promise<Position | null> {
-  const store = await loadStore(sqlite({ file }));
+async function opened({ descriptor }: NamedStore, claim: StoreClaim): Promise<Position | null> {
+  const store = await loadStore(descriptor);
   try {
     return (await store.open(claim)).position;
   } finally {

@@ -9,33 +9,34 @@ import { someOptions, type Flags } from "./config.js";
 import { CliError, exitCodes, type ExitCode } from "./exit.js";
 import { lookAtFolder, notStored, type FolderLook } from "./folder-look.js";
 import { columns, counted, duration, print, size } from "./output.js";
-import { namedStore } from "./store-url.js";
+import { namedStore, storeJson, type NamedStore } from "./store-url.js";
 
 /** Runs the verb. Failed where the next start would refuse the journal. */
 export async function check(flags: Flags): Promise<ExitCode> {
-  const { data, store } = someOptions(flags, ["data", "store"]);
-  const { file } = namedStore(store, data);
-  const look = await lookAtFolder(nodeHost().disk, data, file);
+  const { data, store: url } = someOptions(flags, ["data", "store"]);
+  const store = namedStore(url, data);
+  const look = await lookAtFolder(nodeHost().disk, data, store);
   if (look === null) {
     throw new CliError(exitCodes.failed, `there is no journal in ${data}`, "name the folder of a server: --data DIR");
   }
-  print(lookJson(look, file), flags["json"] === true, () => lookText(look, data, file));
+  print(lookJson(look, store), flags["json"] === true, () => lookText(look, data, store.place));
   return look.refusal === null ? exitCodes.done : exitCodes.failed;
 }
 
 /** The look as JSON; positions are text. */
-function lookJson(look: FolderLook, file: string): unknown {
+function lookJson(look: FolderLook, store: NamedStore): unknown {
   const { journal, database, why, refusal } = look;
   const { after: _, damage, base, last, ...rest } = journal;
   const position = database?.position ?? null;
   const { readable, bytes, unreadable } = notStored(look);
+  const { kind: _kind, ...where } = storeJson(store);
   return {
     ...rest,
     base: base === null ? null : positionText(base),
     last: last === null ? null : positionText(last),
     damage: plain(damage),
     database: {
-      file,
+      ...where,
       position: position === null ? null : positionText(position),
       owner: database?.owner ?? null,
       error: why,
@@ -50,13 +51,13 @@ function plain(error: FolderLook["refusal"]): unknown {
 }
 
 /** The look for people. */
-export function lookText(look: FolderLook, data: string, file: string): string {
+export function lookText(look: FolderLook, data: string, place: string): string {
   const { journal, refusal } = look;
   const { logId, oldest, last, frames, segments, durable, torn, beyond, behind } = journal;
   const bytes = segments.reduce((sum, segment) => sum + segment.bytes, 0);
   const lines: [string, string][] = [
     ["journal", `${data}/journal, log ${logId ?? "unknown"}`],
-    ["database", databaseText(look, file)],
+    ["database", databaseText(look, place)],
     ["frames", frames === 0 ? "none" : `${counted(frames, "frame")}, ${oldest} to ${last?.sequence}, ${size(bytes)}`],
     ["pending", pendingText(look)],
     ["durable", `up to ${durable} by what the log itself says`],
@@ -76,12 +77,12 @@ export function lookText(look: FolderLook, data: string, file: string): string {
   return columns(lines) + (hint === null ? "" : `hint: ${hint}\n`);
 }
 
-function databaseText({ database, why }: FolderLook, file: string): string {
-  if (database === null) return why ?? file;
+function databaseText({ database, why }: FolderLook, place: string): string {
+  if (database === null) return why ?? place;
   const at = database.position === null ? "no queue has written to it yet" : `at ${positionText(database.position)}`;
   const isOwned = database.owner !== null && Math.abs(database.ageMs) < claimStaleMs;
   const owned = isOwned ? `; a server was here ${duration(Math.max(0, database.ageMs))} ago` : "";
-  return `${file}, ${at}${owned}`;
+  return `${place}, ${at}${owned}`;
 }
 
 function pendingText(look: FolderLook): string {

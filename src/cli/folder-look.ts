@@ -1,12 +1,11 @@
 /** Looks at a data folder and its database side by side, for `check` and `adopt`. It changes nothing. */
-import { existsSync } from "node:fs";
 import { WriteBehindError } from "../errors.js";
 import { DiskError, type Disk } from "../host/host.js";
 import { inspectJournal, type JournalReport } from "../queue/journal/inspect.js";
 import { JournalReader } from "../queue/journal/reader.js";
 import type { Position } from "../queue/queue.js";
-import { lookAtPosition } from "../store/sqlite/sqlite-look.js";
-import type { LookedPosition } from "../store/sqlite/sqlite-position.js";
+import type { LookedPosition } from "../store/store.js";
+import { lookAtStore, type NamedStore } from "./store-url.js";
 
 /** What was found. */
 export interface FolderLook {
@@ -22,10 +21,10 @@ export interface FolderLook {
 const looksMax = 20;
 
 /** Looks at a folder; null where it holds no journal. Throws DiskError. */
-export async function lookAtFolder(disk: Disk, data: string, file: string): Promise<FolderLook | null> {
+export async function lookAtFolder(disk: Disk, data: string, store: NamedStore): Promise<FolderLook | null> {
   let before: FolderLook | null = null;
   for (let looks = 1; ; looks++) {
-    const look = await lookOnce(disk, data, file).catch((error: unknown) => {
+    const look = await lookOnce(disk, data, store).catch((error: unknown) => {
       // A segment may go while it is looked at.
       if (error instanceof DiskError && error.kind === "missing" && looks < looksMax) return undefined;
       throw error;
@@ -37,11 +36,11 @@ export async function lookAtFolder(disk: Disk, data: string, file: string): Prom
   }
 }
 
-async function lookOnce(disk: Disk, data: string, file: string): Promise<FolderLook | null> {
+async function lookOnce(disk: Disk, data: string, store: NamedStore): Promise<FolderLook | null> {
   const folder = `${data}/journal`;
   // The database first: what it has can only become more while the journal is read. And what is about its position at
   // once: the log before it may be trimmed any moment.
-  const { database, why } = lookAtDatabase(file);
+  const { database, why } = await lookAtDatabase(store);
   const position = database?.position ?? null;
   const mismatch = position === null ? null : await mismatchOf(disk, folder, position);
   let journal = await inspectJournal(disk, folder, position?.sequence ?? 0);
@@ -51,10 +50,9 @@ async function lookOnce(disk: Disk, data: string, file: string): Promise<FolderL
   return { journal, database, why, refusal: journal.damage ?? mismatch };
 }
 
-function lookAtDatabase(file: string): Pick<FolderLook, "database" | "why"> {
-  if (!existsSync(file)) return { database: null, why: `there is no database ${file}` };
+async function lookAtDatabase(store: NamedStore): Promise<Pick<FolderLook, "database" | "why">> {
   try {
-    return { database: lookAtPosition(file), why: null };
+    return { database: await lookAtStore(store), why: null };
   } catch (error) {
     return { database: null, why: error instanceof Error ? error.message : String(error) };
   }

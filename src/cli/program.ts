@@ -141,7 +141,7 @@ function addSend(program: Command, end: (code: ExitCode) => void): void {
 
 function addJournalVerbs(program: Command, end: (code: ExitCode) => void): void {
   const dataFlag = { data: "the folder (default ./write-behind-data)" };
-  const storeFlag = { store: "the database: sqlite:FILE (default write-behind.db in the folder)" };
+  const storeFlag = { store: "the database: sqlite:FILE or postgres://… (default write-behind.db in the folder)" };
   const routesFlag = { routes: "YAML file with routes, to be held against the tables of the database" };
   const checked =
     "--data DIR: read a journal from end to end, beside its database, and say what is in it; " +

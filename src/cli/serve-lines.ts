@@ -1,6 +1,6 @@
 /** The five lines that `serve` starts with: where it listens, where the data is, what survives what, what to do next. */
 import { optionTable, type Options } from "../options.js";
-import type { NamedStore } from "./store-url.js";
+import { storeJson, type NamedStore } from "./store-url.js";
 
 /** What the lines are about. */
 export interface Started {
@@ -31,20 +31,21 @@ export function startLines(started: Started): string {
   const lines = [
     `Redis protocol  redis://${host.includes(":") ? `[${host}]` : host}:${port}`,
     `Admin API       ${adminUrl}  (npx write-behind status${status})`,
-    `Data            queue in ${data}, tables write_behind_kv and write_behind_field in ${fileShown(store.file, data)} (SQLite), ${delayMs} ms behind`,
+    `Data            queue in ${data}, tables write_behind_kv and write_behind_field in ${placeShown(store, data)}, ${delayMs} ms behind`,
     `Durability      ${durability}: ${survives[durability]}`,
     `Try             ${send.join(" ")} SET user:1:name Alice`,
   ];
   return lines.map((line) => `${line}\n`).join("");
 }
 
-/** The database's file, the short way where it is in the data folder. */
-function fileShown(file: string, data: string): string {
-  return file.startsWith(`${data}/`) ? `${file.slice(data.length + 1)} there` : file;
+/** Where the database is; a file the short way where it is in the data folder. */
+function placeShown({ kind, place }: NamedStore, data: string): string {
+  if (kind === "postgres") return place;
+  return `${place.startsWith(`${data}/`) ? `${place.slice(data.length + 1)} there` : place} (SQLite)`;
 }
 
 /** The same as one line of JSON, for programs that start a server. */
 export function startJson(started: Started): string {
   const { host, port, adminUrl, data, store, durability } = started;
-  return `${JSON.stringify({ redis: { host, port }, admin: adminUrl, data, store: { kind: store.kind, file: store.file }, durability, pid: process.pid })}\n`;
+  return `${JSON.stringify({ redis: { host, port }, admin: adminUrl, data, store: storeJson(store), durability, pid: process.pid })}\n`;
 }

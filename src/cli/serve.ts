@@ -10,7 +10,7 @@ import { nodeSockets } from "../host/sockets.js";
 import { resolveEngineOptions } from "../options-resolve.js";
 import type { EngineOptions, Options } from "../options.js";
 import { startServer, type RespServer } from "../server/server.js";
-import { sqlite } from "../store/sqlite/index.js";
+import type { StoreDescriptor } from "../store/store.js";
 import { openHeart } from "../write-behind.js";
 import { serveOptions, type Flags } from "./config.js";
 import { exitCodes, type ExitCode } from "./exit.js";
@@ -89,11 +89,11 @@ async function started(
   const waiting = host.clock.after(quietStartMs, () =>
     log.info(
       { event: "starting" },
-      `still starting: ${options.data} or ${store.file} may be in use by another process`,
+      `still starting: ${options.data} or ${store.place} may be in use by another process`,
     ),
   );
   try {
-    const running = await start(host, options, store.file, log, signalled.signal);
+    const running = await start(host, options, store.descriptor, log, signalled.signal);
     if (!signalled.signal.aborted) return running;
     await Promise.allSettled([running.server.close(), running.admin.close(), running.heart.close({ deadlineMs: 0 })]);
   } catch (error) {
@@ -105,8 +105,14 @@ async function started(
   return null;
 }
 
-async function start(host: Host, options: Options, file: string, log: Log, signal: AbortSignal): Promise<Running> {
-  const heart = await openHeart({ host, store: sqlite({ file }), options: engineOptions(options), signal });
+async function start(
+  host: Host,
+  options: Options,
+  store: StoreDescriptor,
+  log: Log,
+  signal: AbortSignal,
+): Promise<Running> {
+  const heart = await openHeart({ host, store, options: engineOptions(options), signal });
   try {
     const server = await startServer({
       heart,

@@ -12,10 +12,11 @@ export function startFailure(error: unknown, options: Pick<Options, "store">, st
   return new WriteBehindError(code, message, { hint: hintAtStart(code, hint, options, store), cause: error });
 }
 
-function hintAtStart(code: string, hint: string, options: Pick<Options, "store">, { kind, file }: NamedStore): string {
+function hintAtStart(code: string, hint: string, options: Pick<Options, "store">, { kind, place }: NamedStore): string {
   if (code === "STORE_DOWN")
-    return "mend the database, or name another one (--store sqlite:FILE), and start again; the queue is as it was";
-  const flag = options.store === null ? "" : ` --store ${kind}:${file}`;
+    return "mend the database, or name another one (--store URL), and start again; the queue is as it was";
+  // A URL with a password is not repeated.
+  const flag = options.store === null ? "" : ` --store ${kind === "sqlite" ? `sqlite:${place}` : "URL"}`;
   return hint.replace(
     adoptCommand,
     (_, data: string, gap: string | undefined) => `npx write-behind adopt --data ${data}${flag}${gap ?? ""}`,

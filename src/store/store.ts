@@ -78,6 +78,15 @@ export interface Parking {
   readonly put: readonly ParkedGroup[];
 }
 
+/** Where a database is, and which queue was there when. */
+export interface LookedPosition {
+  readonly position: Position | null;
+  /** The queue that has claimed it; null where it was given back. */
+  readonly owner: string | null;
+  /** Milliseconds since the owner was last seen, by the database's clock. */
+  readonly ageMs: number;
+}
+
 /** A claim whose owner has not committed for so long, by the database's own clock, is stale. Milliseconds. */
 export const claimStaleMs = 30_000;
 

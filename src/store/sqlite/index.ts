@@ -8,6 +8,8 @@ import { lookAtTablesIn } from "./sqlite-mapped.js";
 import { ownTables } from "./sqlite-statements.js";
 import { sqliteLimits, SqliteStore } from "./sqlite-store.js";
 
+export { ownTablesSql } from "./sqlite-statements.js";
+
 /** Where the database is. */
 export interface SqliteOptions {
   /** The database file, relative to the working folder. Made where it is missing; its folder is not. */

@@ -1,8 +1,8 @@
 /** Looks at the position of a database from outside: for `check`, which must not change a byte. */
-import { StoreError } from "../store.js";
+import { StoreError, type LookedPosition } from "../store.js";
 import { SqliteConnection } from "./sqlite-connection.js";
 import { isMissingTable, storeErrorOf } from "./sqlite-errors.js";
-import { SqlitePosition, type LookedPosition } from "./sqlite-position.js";
+import { SqlitePosition } from "./sqlite-position.js";
 
 /** Where a database is. Throws a StoreError where it cannot be read, or no queue has ever been there. */
 export function lookAtPosition(file: string): LookedPosition {

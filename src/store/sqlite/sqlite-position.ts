@@ -1,7 +1,15 @@
 /** Position and claim: one row, compared and set as the first statement of every commit. */
 import { WriteBehindError } from "../../errors.js";
 import { positionText, type Position } from "../../queue/queue.js";
-import { claimStaleMs, generationAfter, StoreError, type Batch, type StoreClaim, type StoreOpened } from "../store.js";
+import {
+  claimStaleMs,
+  generationAfter,
+  StoreError,
+  type Batch,
+  type LookedPosition,
+  type StoreClaim,
+  type StoreOpened,
+} from "../store.js";
 import type { SqliteConnection, Statements } from "./sqlite-connection.js";
 import { positionStatements } from "./sqlite-statements.js";
 
@@ -13,15 +21,6 @@ interface PositionRow {
   readonly owner: string | null;
   /** Milliseconds since the owner was last seen, by the database's clock. */
   readonly age: number;
-}
-
-/** Where a database is, and which queue was there when. */
-export interface LookedPosition {
-  readonly position: Position | null;
-  /** The queue that has claimed it; null where it was given back. */
-  readonly owner: string | null;
-  /** Milliseconds since the owner was last seen, by the database's clock. */
-  readonly ageMs: number;
 }
 
 /** The position of one database. Every method runs inside a transaction that the caller has begun. */

@@ -48,6 +48,11 @@ export const ownTables = `
   INSERT INTO write_behind_position (id, generation, heartbeat_at) VALUES (1, 0, 0) ON CONFLICT (id) DO NOTHING;
 `;
 
+/** The DDL of the own tables, as every store has such a function. */
+export function ownTablesSql(): string {
+  return `${ownTables.replaceAll(/^ {2}/gm, "").trim()}\n`;
+}
+
 /** The tables that hold users' data. */
 export const rowTables = ["write_behind_kv", "write_behind_field"] as const;
 

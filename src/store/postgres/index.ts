@@ -1,0 +1,29 @@
+/** The PostgreSQL store, for users: `postgres("postgres://user:password@host:5432/database")`. */
+import type { Store, StoreDescriptor } from "../store.js";
+import { postgresLimits, PostgresStore } from "./postgres-store.js";
+import { placeOf, type PostgresDescription, type PostgresOptions, type PostgresTls } from "./postgres-url.js";
+
+export { ownTablesSql } from "./postgres-statements.js";
+export type { PostgresOptions, PostgresTls };
+
+/**
+ * A store in a PostgreSQL database: its own tables, beside whatever else is in there. The URL is the driver's
+ * (package `pg`, to be installed beside this one), and takes `prepare=false` for a pooler that lends connections.
+ * Throws CONFIG.
+ */
+export function postgres(url: string, options: PostgresOptions = {}): StoreDescriptor {
+  const described: PostgresDescription = { url, ...options };
+  placeOf(described);
+  return {
+    kind: "postgres",
+    module: import.meta.url,
+    options: described,
+    limits: postgresLimits,
+    reads: "caller",
+  };
+}
+
+/** What the writer's thread calls: the store that `postgres(…)` describes. */
+export function createStore(options: unknown): Store {
+  return new PostgresStore(placeOf(options));
+}

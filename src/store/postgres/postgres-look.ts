@@ -1,0 +1,25 @@
+/** Looks at the position of a database from outside: for `check`, which changes nothing. */
+import { StoreError, type LookedPosition } from "../store.js";
+import { PostgresConnection } from "./postgres-connection.js";
+import { isMissingTable, storeErrorOf } from "./postgres-errors.js";
+import { PostgresPosition } from "./postgres-position.js";
+import { statementsFor } from "./postgres-statements.js";
+import { placeOf } from "./postgres-url.js";
+
+/** Where a database is. Throws a StoreError where it cannot be read, or no queue has ever been there. */
+export async function lookAtPosition(described: unknown): Promise<LookedPosition> {
+  const place = placeOf(described);
+  const statements = statementsFor(place.schema);
+  try {
+    const connection = await PostgresConnection.connect(place, statements);
+    try {
+      const position = new PostgresPosition(statements, place.shown);
+      return await connection.conversation((run) => position.look(run));
+    } finally {
+      await connection.close();
+    }
+  } catch (error) {
+    if (isMissingTable(error)) throw new StoreError("broken", `no queue has ever written to ${place.shown}`, error);
+    throw storeErrorOf(error, place.shown);
+  }
+}
