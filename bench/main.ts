@@ -12,7 +12,7 @@ import { latency } from "./latency.js";
 import { postgresCounters } from "./postgres-counters.js";
 import { postgresDrain } from "./postgres-drain.js";
 import { postgresRead } from "./postgres-read.js";
-import { postgresSustained } from "./postgres-sustained.js";
+import { postgresFar, postgresSustained } from "./postgres-sustained.js";
 import { inFolder, megabytes, type Answer, type Question } from "./question.js";
 import { serve } from "./serve.js";
 import { setAppend } from "./set-append.js";
@@ -22,7 +22,7 @@ import { zipf } from "./zipf.js";
 
 const questions: readonly Question[] = [
   ...[setAppend, setUpsert, setUeberdb2, serve, drain, latency, zipf, backlog],
-  ...[postgresDrain, postgresSustained, postgresCounters, postgresRead],
+  ...[postgresDrain, postgresSustained, postgresFar, postgresCounters, postgresRead],
 ];
 
 function goalText({ goal }: Answer): string {

@@ -78,15 +78,13 @@ export const postgresDrain: Question = {
       return [
         { what: "new rows", ...fresh },
         { what: "rows that are there", ...again },
-      ].map(
-        ({ what, ours, theirs, ratio }): Answer => ({
-          what: `drain into PostgreSQL, one connection, ${what}`,
-          rival: "hand-written unnest upserts of 20,000 rows, prepared, sorted",
-          ours: perSecond(ours),
-          theirs: perSecond(theirs),
-          ratio,
-          goal: { atLeast: 0.85 },
-        }),
-      );
+      ].map(({ what, ours, theirs, ratio }): Answer => ({
+        what: `drain into PostgreSQL, one connection, ${what}`,
+        rival: "hand-written unnest upserts of 20,000 rows, prepared, sorted",
+        ours: perSecond(ours),
+        theirs: perSecond(theirs),
+        ratio,
+        goal: { atLeast: 0.85 },
+      }));
     }),
 };

@@ -59,11 +59,7 @@ function benchServer(server: PostgresServer): BenchServer {
 }
 
 /** Opens the library on a PostgreSQL database, with every option at its default but those given. */
-export function openOn(
-  url: string,
-  folder: string,
-  options: Partial<WriteBehindOptions> = {},
-): Promise<WriteBehind> {
+export function openOn(url: string, folder: string, options: Partial<WriteBehindOptions> = {}): Promise<WriteBehind> {
   return writeBehind({ data: join(folder, "data"), store: postgres(url), ...options });
 }
 
