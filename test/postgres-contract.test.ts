@@ -79,7 +79,8 @@ for (const programs of [first, ...others]) {
   describePostgres("the postgres store", programs === undefined ? [] : [programs], (server) => {
     let count = 0;
     for (const { name, run } of storeContract(async () => worldIn(server(), `case_${count++}`))) test(name, run);
-    for (const { name, run } of mappedStoreContract(() => mappedWorldIn(server(), `mapped_${count++}`))) test(name, run);
+    for (const { name, run } of mappedStoreContract(() => mappedWorldIn(server(), `mapped_${count++}`)))
+      test(name, run);
   });
 }
 

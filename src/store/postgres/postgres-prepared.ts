@@ -1,6 +1,6 @@
 /**
- * The statements that one connection has prepared, by name: a bounded number, of which the one that was not used for the
- * longest time goes first. What is in here is what the server has.
+ * The statements that one connection has prepared, by name: a bounded number, of which the one that was not used for
+ * the longest time goes first. What is in here is what the server has.
  */
 import type { Statement } from "./postgres-statements.js";
 

@@ -52,7 +52,7 @@ export class PostgresReads {
 
   /** The records' values, and the position at the same moment. `mapping`: null where no route maps a table. */
   async values(records: readonly Bytes[], mapping: Mapping | null = null): Promise<ReadMoment> {
-    const values = new Array<RecordValue | null>(records.length).fill(null);
+    const values: (RecordValue | null)[] = records.map(() => null);
     if (mapping === null) {
       const own = new OwnRead(records);
       await this.run([own.step(this.#statements)]);
@@ -79,7 +79,11 @@ export class PostgresReads {
     const parameters = [String(nowMs), String(limit + 1), ...(after === null ? [] : [bytea(after)])];
     const found: Bytes[] = [];
     await this.run([
-      { statement: after === null ? keys : keysAfter, parameters, onRow: ([key = null]) => found.push(bytesOfCell(key)) },
+      {
+        statement: after === null ? keys : keysAfter,
+        parameters,
+        onRow: ([key = null]) => found.push(bytesOfCell(key)),
+      },
     ]);
     const records = found.slice(0, limit);
     return { records, next: found.length > limit ? (records.at(-1) ?? null) : null };

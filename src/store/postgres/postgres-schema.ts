@@ -151,7 +151,9 @@ class Look {
     const filled = new Set(this.#columns.filter(({ nullable }) => !nullable).map(({ name }) => name));
     const keys = this.#indexes
       .filter(({ unique, immediate }) => unique && immediate)
-      .flatMap(({ columns }) => (columns.every((name) => name !== null && filled.has(name)) ? [columns as string[]] : []));
+      .flatMap(({ columns }) =>
+        columns.every((name) => name !== null && filled.has(name)) ? [columns as string[]] : [],
+      );
     return keys.filter((key, at) => keys.findIndex((other) => sameNames(other, key)) === at);
   }
 
@@ -166,13 +168,17 @@ class Look {
     if (wrongKind !== undefined) return [`${name} is ${wrongKind}, and only tables can be written`];
     const problems: string[] = [];
     if (this.#is(5))
-      problems.push(`other tables inherit from ${name}, and no key of it holds for their rows: use a partitioned table`);
+      problems.push(
+        `other tables inherit from ${name}, and no key of it holds for their rows: use a partitioned table`,
+      );
     if (this.#is(6))
       problems.push(`row level security hides rows of ${name} from the user ${this.#user}: give it BYPASSRLS`);
     if (this.#is(9)) problems.push(`${name} has rules, which rewrite what is written: use triggers instead`);
     for (const { unique, immediate, columns } of this.#indexes) {
       if (unique && !immediate && columns.length === keys.size && columns.every((each) => keys.has(each ?? "")))
-        problems.push(`the key (${columns.join(", ")}) of ${name} is DEFERRABLE, and finds no rows: make it one that is not`);
+        problems.push(
+          `the key (${columns.join(", ")}) of ${name} is DEFERRABLE, and finds no rows: make it one that is not`,
+        );
     }
     return [...problems, ...this.#collationProblems(keys), ...this.#rightProblems(routes, keys)];
   }

@@ -135,7 +135,8 @@ const frame = {
   // Lists of keys are looked up one by one in an index: no plan reads a table whole, and none is kept that was made
   // while a table was small. TimeZone stays as it is: defaults and triggers go by it, and no text that is sent does.
   // Constraints that may wait are checked when all is written: rows may refer to each other.
-  mappedSettings: `SELECT set_config('DateStyle', 'ISO, YMD', true), set_config('plan_cache_mode', 'force_custom_plan', true),
+  mappedSettings: `SELECT set_config('DateStyle', 'ISO, YMD', true),
+    set_config('plan_cache_mode', 'force_custom_plan', true),
     set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)`,
   deferConstraints: "SET CONSTRAINTS ALL DEFERRED",
   checkConstraints: "SET CONSTRAINTS ALL IMMEDIATE",

@@ -1,7 +1,8 @@
 /**
  * The store in a PostgreSQL database. Everything about rows is in postgres-rows.ts, about rows of mapped tables in
- * postgres-table-writes.ts and postgres-table-reads.ts, about position and claim in postgres-position.ts, about dead letters in postgres-parked.ts, about error codes in postgres-errors.ts; how a
- * commit is one round trip in postgres-connection.ts. Cold reads have connections of their own (postgres-reads.ts).
+ * postgres-table-writes.ts and postgres-table-reads.ts, about position and claim in postgres-position.ts, about dead
+ * letters in postgres-parked.ts, about error codes in postgres-errors.ts; how a commit is one round trip in
+ * postgres-connection.ts. Cold reads have connections of their own (postgres-reads.ts).
  */
 import type { Bytes } from "../../bytes.js";
 import type { RecordValue } from "../../change.js";
@@ -20,7 +21,14 @@ import {
   type StoreOpened,
 } from "../store.js";
 import { PipelineError, PostgresConnection } from "./postgres-connection.js";
-import { isMissingTable, isStalePlan, meaningOf, spoilsConnection, sqlStateOf, storeErrorOf } from "./postgres-errors.js";
+import {
+  isMissingTable,
+  isStalePlan,
+  meaningOf,
+  spoilsConnection,
+  sqlStateOf,
+  storeErrorOf,
+} from "./postgres-errors.js";
 import { mappingOf, type Mapping } from "./postgres-mapped.js";
 import { PostgresParked } from "./postgres-parked.js";
 import type { Step } from "./postgres-pipeline.js";
@@ -92,7 +100,7 @@ export class PostgresStore implements Store {
 
   async commit(batch: Batch): Promise<void> {
     await this.#write(async (connection) => {
-      this.#mapped ??= await connection.conversation((run) => this.#look(run));
+      if (this.#routes.length > 0) this.#mapped ??= await connection.conversation((run) => this.#look(run));
       try {
         await this.#commit(connection, batch);
       } catch (error) {

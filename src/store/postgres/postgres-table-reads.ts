@@ -60,7 +60,10 @@ function readSteps(
 ): Step[] {
   return inParts(asked, ({ key }) => bytesOfKey(key)).map((part) => ({
     statement,
-    parameters: boundKeys(table, part.map(({ key }) => key)),
+    parameters: boundKeys(
+      table,
+      part.map(({ key }) => key),
+    ),
     onRow: ([n = null, ...cells]) => {
       const { at } = part[numberOfCell(n) - 1] as AskedRow;
       onValue(at, valueOf(table, cells));
@@ -80,7 +83,12 @@ function valueOf(table: MappedTable, cells: readonly Cell[]): RecordValue {
 
 /** What is bound for keys: an array for each of the key's columns. */
 export function boundKeys(table: MappedTable, keys: readonly RowKey[]): (string | Buffer | null)[] {
-  return table.keyColumns.map((column, at) => boundOf(column, keys.map((key) => key[at] as Bytes)));
+  return table.keyColumns.map((column, at) =>
+    boundOf(
+      column,
+      keys.map((key) => key[at] as Bytes),
+    ),
+  );
 }
 
 /** As many bytes are bound for a key. */
@@ -106,7 +114,9 @@ export async function pageOf(
   // One more than asked tells whether there is another page.
   while (records.length <= limit) {
     const rows: (Bytes | null)[][] = [];
-    const key = from?.map((value, at) => (table.keyColumns[at]?.type.kind === "bytes" ? Buffer.from(value, "latin1") : textOfKey(value)));
+    const key = from?.map((value, at) =>
+      table.keyColumns[at]?.type.kind === "bytes" ? Buffer.from(value, "latin1") : textOfKey(value),
+    );
     const parameters = [String(nowMs), String(limit + 1), ...(key ?? [])];
     const onRow = (cells: readonly Cell[]): void => {
       rows.push(table.keyColumns.map((column, at) => textOfCell(column, cells[at] ?? null)));

@@ -11,7 +11,7 @@ import type { FoundTable } from "./postgres-schema.js";
 import type { Statement } from "./postgres-statements.js";
 import { boundType, millisecondsOf, momentIn, nowIn, readable } from "./postgres-value.js";
 
-/** Statements with as many shapes are kept; one more takes the place of the one that was not used for the longest time. */
+/** As many shapes are kept; one more takes the place of the one that was not used for the longest time. */
 const shapesMax = 1000;
 
 /** Statements of one table. The parameters are said at each; `keys` are those of the key's columns, in order. */
@@ -29,7 +29,10 @@ export class TableSql {
   readonly firstPage: Statement;
   /** The same after a key. Parameters: the log time, how many, a key. */
   readonly nextPage: Statement;
-  /** Removes rows that have ended, the oldest first, and says how many. Parameters: the log time, how many, how many of them are left out. */
+  /**
+   * Removes rows that have ended, the oldest first. Parameters: the log time, how many, how many of the oldest are left
+   * out. Row: how many were found.
+   */
   readonly sweep: Statement | null;
   readonly #found: FoundTable;
   readonly #keys: readonly Column[];
@@ -95,7 +98,9 @@ export class TableSql {
     const all = [...this.#keys, ...columns];
     const isEnd = (column: Column): boolean => column === this.table.expiresAt;
     const arrays = all.map((column, at) => `$${at + 1}::${isEnd(column) ? "bigint[]" : boundType(column)}`);
-    const values = all.map((column, at) => `${isEnd(column) ? momentIn(column, `c${at}`) : this.#cast(column, `c${at}`)} AS c${at}`);
+    const values = all.map(
+      (column, at) => `${isEnd(column) ? momentIn(column, `c${at}`) : this.#cast(column, `c${at}`)} AS c${at}`,
+    );
     const names = all.map((_, at) => `c${at}`);
     return (
       `(SELECT ${values.join(", ")}, n FROM unnest(${arrays.join(", ")}) ` +
@@ -117,7 +122,9 @@ export class TableSql {
     const anew = [...fields.values(), ...this.#ends(true), ...(marks ?? []).map(({ column }) => column)].filter(
       ({ generated }) => !generated,
     );
-    const set = anew.map(({ name }) => `${quoted(name)} = ${isGiven.has(name) ? `excluded.${quoted(name)}` : "DEFAULT"}`);
+    const set = anew.map(
+      ({ name }) => `${quoted(name)} = ${isGiven.has(name) ? `excluded.${quoted(name)}` : "DEFAULT"}`,
+    );
     const overriding = this.#found.numbersKeys ? " OVERRIDING SYSTEM VALUE" : "";
     return (
       `INSERT INTO ${this.#found.target} (${names.join(", ")})${overriding} ` +
@@ -176,7 +183,7 @@ export class TableSql {
         ORDER BY ${[ends, ...keys].join(", ")} LIMIT $2 OFFSET $3 FOR UPDATE OF t SKIP LOCKED)`;
     const from = `expired AS given WHERE ${this.#isKey}`;
     const gone = marks === null ? `DELETE FROM ${target} AS t USING ${from}` : this.#mark(marks, from);
-    return `WITH ${expired}, gone AS (${gone} RETURNING 1) SELECT (SELECT count(*) FROM expired), count(*) FROM gone`;
+    return `WITH ${expired}, gone AS (${gone} RETURNING 1) SELECT count(*) FROM expired`;
   }
 
   /** The name of a row's record, as bytes. */

@@ -137,10 +137,7 @@ function writeSteps(sql: TableSql, rows: readonly RowWrite[], oneByOne: boolean)
 }
 
 /** The statement of a change, and what is bound to it. */
-function shapeOf(
-  sql: TableSql,
-  { record, key, change }: RowWrite,
-): Omit<Group, "rows"> & { readonly bound: Bound } {
+function shapeOf(sql: TableSql, { record, key, change }: RowWrite): Omit<Group, "rows"> & { readonly bound: Bound } {
   const { table } = sql;
   const expiresAt = change.expiresAt ?? null;
   if (expiresAt !== null && table.expiresAt === null) refuseExpiry(table, record);
@@ -160,9 +157,17 @@ function shapeOf(
 }
 
 function parametersOf(table: MappedTable, { columns, ends }: Group, rows: readonly Bound[]): Parameter[] {
-  const parameters: Parameter[] = boundKeys(table, rows.map(({ key }) => key));
+  const parameters: Parameter[] = boundKeys(
+    table,
+    rows.map(({ key }) => key),
+  );
   for (const [at, column] of columns.entries())
-    parameters.push(boundOf(column, rows.map(({ values }) => values[at] ?? null)));
+    parameters.push(
+      boundOf(
+        column,
+        rows.map(({ values }) => values[at] ?? null),
+      ),
+    );
   if (ends) parameters.push(int8Array(rows.map(({ expiresAt }) => expiresAt)));
   return parameters;
 }
