@@ -213,7 +213,9 @@ for (const programs of postgresVersions()) {
     });
 
     test("the moment of an end needs milliseconds, and types without one text are no keys", async () => {
-      await sql("CREATE TABLE t (id int PRIMARY KEY, a timestamptz(2), b timestamp(3), c double precision NOT NULL UNIQUE)");
+      await sql(
+        "CREATE TABLE t (id int PRIMARY KEY, a timestamptz(2), b timestamp(3), c double precision NOT NULL UNIQUE)",
+      );
       const problems = async (route: Route): Promise<readonly string[]> => {
         const routes = readRoutes([route]);
         const checked = planOf(routes, await lookAtTables({ url }, routes), "store");

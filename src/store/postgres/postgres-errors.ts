@@ -86,7 +86,6 @@ const networkMeanings: Readonly<Record<string, Meaning>> = {
 /** By what the driver says where it has no code. */
 const driverMeanings: readonly (readonly [RegExp, Meaning])[] = [
   [/timeout expired|connection timeout|timeout exceeded/i, { kind: "retryable", what: "does not answer" }],
-  [/read timeout/i, { kind: "retryable", what: "does not answer", spoils: true }],
   [/terminated|not queryable|connection error|was closed/i, lost],
   [/SSL|certificate|SASL|password/i, { kind: "broken", what: "cannot be connected to as the URL says" }],
 ];

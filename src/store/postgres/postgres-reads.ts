@@ -100,15 +100,18 @@ export class PostgresReads {
   /** Does steps on one connection, in one round trip. One that has failed is not used again. */
   async run(steps: readonly Step[]): Promise<void> {
     const client = await this.#pool.connect();
-    const timer = setTimeout(() => void client.end(), readMs);
+    // What breaks under way is said to the steps; said to nobody it would end the process.
+    const ignore = (): void => {};
+    client.on("error", ignore);
+    const timer = setTimeout(() => void client.end().catch(() => {}), readMs);
+    let failed = true;
     try {
       await this.#send(client, steps);
-      client.release();
-    } catch (error) {
-      client.release(true);
-      throw error;
+      failed = false;
     } finally {
       clearTimeout(timer);
+      client.removeListener("error", ignore);
+      client.release(failed);
     }
   }
 

@@ -128,10 +128,11 @@ const frame = {
       WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, true)`,
   commit: "COMMIT",
   beginReading: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
-  // So that the text of a value is what canonical.ts reads, whatever the database's settings are.
+  // So that the text of a value is what canonical.ts reads, whatever the database's settings are; and keys are looked
+  // up in their index, also where a plan was made while the table was small.
   textSettings: `SELECT set_config('DateStyle', 'ISO, YMD', true), set_config('TimeZone', 'UTC', true),
     set_config('IntervalStyle', 'postgres', true), set_config('bytea_output', 'hex', true),
-    set_config('extra_float_digits', '1', true)`,
+    set_config('extra_float_digits', '1', true), set_config('enable_seqscan', 'off', true)`,
   // Lists of keys are looked up one by one in an index: no plan reads a table whole, and none is kept that was made
   // while a table was small. TimeZone stays as it is: defaults and triggers go by it, and no text that is sent does.
   // Constraints that may wait are checked when all is written: rows may refer to each other.
