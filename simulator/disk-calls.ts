@@ -79,7 +79,7 @@ function scenario(dice: Dice): WorldOptions {
       databaseGoesBack: 0,
       clockJumps: 0,
       diskFull: 0,
-      pause: 1,
+      pause: 4,
       flush: 1,
       look: 1,
       rival: 0,

@@ -261,7 +261,9 @@ class Engine implements Heart {
 
   async #foundTables(tables: readonly TableSchema[]): Promise<void> {
     try {
-      if (await this.#addressing.found(tables)) this.#cache.forgetClean();
+      if (!(await this.#addressing.found(tables))) return;
+      this.#reader.lookAfresh?.();
+      this.#cache.forgetClean();
     } catch (error) {
       this.events.emit("warning", { text: (error as Error).message });
     }

@@ -6,6 +6,7 @@ import { DatabaseSync } from "@photostructure/sqlite";
 import { expect, test } from "vitest";
 import { ownTables, rowStatements } from "../src/store/sqlite/sqlite-statements.js";
 import { runCampaign } from "./crash/campaign.js";
+import { History, type Found } from "./crash/history.js";
 import { Written } from "./crash/written.js";
 
 test("kill -9 at random instants loses nothing that was answered", async () => {
@@ -39,4 +40,22 @@ test("the history that triggers keep tells what was written twice, and a positio
     database.close();
     await rm(folder, { recursive: true });
   }
+});
+
+test("an end that nobody was told of is not a ghost in the database, though the server's was read inexactly", () => {
+  const history = new History(["a"]);
+  const put = (from: number): number =>
+    history.send({
+      what: "PEXPIRE",
+      changes: [["a", { type: "string", value: "1", life: { forMs: 1000, from, to: Number.POSITIVE_INFINITY } }]],
+    });
+  history.answer(put(11_000), 10_001);
+  // Sent 19 ms later, done, and never answered.
+  put(11_019);
+  history.died(10_030);
+  const found = (expiresAt: number): Map<string, Found> => new Map([["a", { type: "string", value: "1", expiresAt }]]);
+  history.sawServer({ records: found(11_020), readFrom: 10_500, readTo: 10_520 });
+  history.sawDatabase({ records: found(11_020), readFrom: 10_600, readTo: 10_600 });
+  const older = { records: found(10_900), readFrom: 10_600, readTo: 10_600 };
+  expect(() => history.sawDatabase(older)).toThrow("a ghost");
 });

@@ -1,6 +1,7 @@
 /** What is particular to the PostgreSQL store, beyond the suite that all stores pass. */
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -362,6 +363,12 @@ describe("postgres(…)", () => {
       const compiled = join(dirname(fileURLToPath(import.meta.url)), "..", "src");
       cpSync(compiled, join(folder, "src"), { recursive: true });
       writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
+      // Routes are read with it: it is there wherever this package is.
+      mkdirSync(join(folder, "node_modules"));
+      symlinkSync(
+        dirname(createRequire(import.meta.url).resolve("zod/package.json")),
+        join(folder, "node_modules", "zod"),
+      );
       // A process of its own: the test runner finds packages beside itself for everybody.
       const script = `
         import { createStore } from "./src/store/postgres/index.js";

@@ -21,7 +21,7 @@ export type ToReader =
       /** A mapped table, or null for the own ones. */
       readonly table: string | null;
     }
-  /** Answered by `closed`. */
+  /** Closes the connection; the next question makes another one. Answered by `closed`. */
   | { readonly type: "close"; readonly id: number };
 
 /** From the reading thread: one answer for each question. */

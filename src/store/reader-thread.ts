@@ -19,7 +19,10 @@ export function main(channel: Channel<unknown, unknown>, data: unknown): void {
       });
       return store;
     };
-    last = last.then(() => answer(load, request)).then((reply) => channel.post(reply));
+    last = last.then(async () => {
+      channel.post(await answer(load, request));
+      if (request.type === "close") store = null;
+    });
   });
 }
 

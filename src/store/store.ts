@@ -180,7 +180,10 @@ export function hasReached(found: ReachedMark | null, reached: ReachedMark | nul
 }
 
 /** A store, seen by those who only read. */
-export type StoreReader = Pick<Store, "read" | "scan" | "close">;
+export interface StoreReader extends Pick<Store, "read" | "scan" | "close"> {
+  /** The tables are others than they were: what was found out about them is forgotten. */
+  lookAfresh?(): void;
+}
 
 /**
  * What a store's error means for the writer. `retryable`: the same batch may succeed later. `refused`: the database

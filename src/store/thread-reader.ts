@@ -62,8 +62,14 @@ class CallerReader implements StoreReader {
     return (await this.#load()).scan(after, limit, nowMs, table);
   }
 
+  lookAfresh(): void {
+    void this.close();
+  }
+
   async close(): Promise<void> {
-    await (await this.#store?.catch(() => null))?.close();
+    const store = this.#store;
+    this.#store = null;
+    await (await store?.catch(() => null))?.close();
   }
 
   #load(): Promise<Store> {
@@ -108,6 +114,12 @@ class ThreadReader implements StoreReader {
     const answer = await this.#ask((id) => ({ type: "scan", id, after, limit, nowMs, table }));
     if (answer.type !== "page") throw strangeAnswer(answer);
     return answer.page;
+  }
+
+  lookAfresh(): void {
+    // What it says of its end nobody needs: the next question tells.
+    if (this.#thread !== null && !this.#closed)
+      this.#post(this.#thread, (id) => ({ type: "close", id })).catch(() => {});
   }
 
   async close(): Promise<void> {

@@ -8,7 +8,7 @@
 /** When a record ends: somewhere in between, since only the server knows its clock at that moment. */
 export interface Life {
   readonly forMs: number;
-  readonly from: number;
+  from: number;
   /** Infinity until the answer has come. */
   to: number;
 }
@@ -101,6 +101,7 @@ export class History {
   sawServer(sight: Sight): number {
     const found = this.#search(this.#server, Math.max(this.answered, this.stored), sight, "the server");
     this.#advance(this.#server, found);
+    for (const [key, kept] of this.#server.state) widen(kept, sight.records.get(key) ?? null, sight);
     this.#commands.length = found - this.#first;
     this.sent = this.answered = found;
     this.state = new Map(this.#server.state);
@@ -175,14 +176,29 @@ function settle(command: Sent, nowMs: number): void {
   }
 }
 
+/**
+ * An end that was read through the server is not exact: a later command, never answered, may have set another one so near
+ * that it was not told apart, and the database shows it to the millisecond.
+ */
+function widen(kept: Kept | null, found: Found, sight: Sight): void {
+  if (kept === null || kept.life === null || found === null || found.expiresAt === null) return;
+  kept.life.from = Math.min(kept.life.from, found.expiresAt - readingMs(sight));
+  kept.life.to = Math.max(kept.life.to, found.expiresAt + readingMs(sight));
+}
+
+/** How far an end may be from what was read of it. */
+function readingMs({ readFrom, readTo }: Sight): number {
+  return readTo - readFrom + clockSlackMs;
+}
+
 function matches(kept: Kept | null, found: Found, sight: Sight): boolean {
   if (kept === null) return found === null;
   const { life } = kept;
   if (found === null) return life !== null && sight.readTo + clockSlackMs >= life.from;
   if (found.type !== kept.type || (life === null) !== (found.expiresAt === null)) return false;
   if (life !== null && found.expiresAt !== null) {
-    const readingMs = sight.readTo - sight.readFrom + clockSlackMs;
-    if (found.expiresAt < life.from - readingMs || found.expiresAt > life.to + readingMs) return false;
+    const offMs = readingMs(sight);
+    if (found.expiresAt < life.from - offMs || found.expiresAt > life.to + offMs) return false;
   }
   if (kept.type === "string") return found.type === "string" && found.value === kept.value;
   return found.type === "hash" && sameFields(found.fields, kept.fields);

@@ -1,5 +1,9 @@
 /** The PostgreSQL store, for users: `postgres("postgres://user:password@host:5432/database")`. */
+import type { RouteSpec } from "../../routes/route.js";
+import type { TableSchema } from "../../routes/table.js";
 import type { Store, StoreDescriptor } from "../store.js";
+import { lookAtTablesIn } from "./postgres-mapped.js";
+import { ownTablesSql } from "./postgres-statements.js";
 import { postgresLimits, PostgresStore } from "./postgres-store.js";
 import { placeOf, type PostgresDescription, type PostgresOptions, type PostgresTls } from "./postgres-url.js";
 
@@ -24,6 +28,16 @@ export function postgres(url: string, options: PostgresOptions = {}): StoreDescr
 }
 
 /** What the writer's thread calls: the store that `postgres(…)` describes. */
-export function createStore(options: unknown): Store {
-  return new PostgresStore(placeOf(options));
+export function createStore(options: unknown, routes: readonly RouteSpec[] = []): Store {
+  return new PostgresStore(placeOf(options), routes);
+}
+
+/** The tables of routes as they are; nothing is changed. Throws a StoreError. */
+export function lookAtTables(options: unknown, routes: readonly RouteSpec[]): Promise<readonly TableSchema[]> {
+  return lookAtTablesIn(options, routes);
+}
+
+/** The statements that make the own tables, for people who make them by hand. */
+export function sqlOfOwnTables(options: unknown): string {
+  return ownTablesSql(placeOf(options).schema);
 }

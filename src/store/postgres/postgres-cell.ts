@@ -24,9 +24,18 @@ export function bytea(bytes: Bytes): Buffer {
 
 /** A column of bytes. */
 export function byteaArray(values: readonly (Bytes | null)[]): Buffer {
+  return bytesArray(byteaOid, values);
+}
+
+/** A column of texts that are there as the bytes of their UTF-8. The server refuses what is none, and zero bytes. */
+export function utf8Array(values: readonly (Bytes | null)[]): Buffer {
+  return bytesArray(textOid, values);
+}
+
+function bytesArray(oid: number, values: readonly (Bytes | null)[]): Buffer {
   let size = headerBytes;
   for (const value of values) size += 4 + (value === null ? 0 : value.length);
-  const buffer = arrayOf(byteaOid, values.length, size);
+  const buffer = arrayOf(oid, values.length, size);
   let offset = headerBytes;
   for (const value of values) {
     offset = buffer.writeInt32BE(value === null ? -1 : value.length, offset);

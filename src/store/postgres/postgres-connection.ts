@@ -5,6 +5,7 @@
 import type { Client, ClientConfig, Pool, PoolConfig, Submittable } from "pg";
 import { WriteBehindError } from "../../errors.js";
 import { PostgresPipeline, type Step } from "./postgres-pipeline.js";
+import { PreparedNames } from "./postgres-prepared.js";
 import type { Statements } from "./postgres-statements.js";
 import type { PostgresPlace, Timeouts } from "./postgres-url.js";
 
@@ -57,7 +58,7 @@ export class PostgresConnection {
   readonly #client: Client;
   readonly #statements: Statements;
   readonly #timeouts: Timeouts;
-  readonly #prepared: Set<string> | null;
+  readonly #prepared: PreparedNames | null;
   /** What the server gives a statement, and what the network may take. */
   readonly #answerMs: number;
   #isLost = false;
@@ -67,7 +68,7 @@ export class PostgresConnection {
     this.#statements = statements;
     this.#timeouts = timeouts;
     this.#answerMs = timeouts.statementMs + timeouts.connectMs;
-    this.#prepared = prepare ? new Set() : null;
+    this.#prepared = prepare ? new PreparedNames() : null;
     // A connection that breaks while nobody uses it says so here only.
     client.on("error", () => (this.#isLost = true));
     client.on("end", () => (this.#isLost = true));

@@ -26,6 +26,7 @@ const pooler = "does not know a prepared statement: a pooler that lends connecti
  * understood mends nothing.
  */
 export const meanings: Readonly<Record<string, Meaning>> = {
+  "0A000": { kind: "broken", what: "does not do what is asked, or a table has changed since" },
   "08": { kind: "retryable", what: "cannot be spoken to", spoils: true },
   "21": { kind: "broken", what: "does not understand a statement" },
   "22": refusesValue,
@@ -85,7 +86,6 @@ const networkMeanings: Readonly<Record<string, Meaning>> = {
 /** By what the driver says where it has no code. */
 const driverMeanings: readonly (readonly [RegExp, Meaning])[] = [
   [/timeout expired|connection timeout|timeout exceeded/i, { kind: "retryable", what: "does not answer" }],
-  [/read timeout/i, { kind: "retryable", what: "does not answer", spoils: true }],
   [/terminated|not queryable|connection error|was closed/i, lost],
   [/SSL|certificate|SASL|password/i, { kind: "broken", what: "cannot be connected to as the URL says" }],
 ];
@@ -132,6 +132,11 @@ export function spoilsConnection(error: unknown): boolean {
 /** Whether the server says that a statement names a table that is not there. */
 export function isMissingTable(error: unknown): boolean {
   return ["42P01", "3F000"].includes(sqlStateOf(error) ?? "");
+}
+
+/** Whether a statement was prepared before somebody changed a table: made anew, it may pass. */
+export function isStalePlan(error: unknown): boolean {
+  return sqlStateOf(error) === "0A000";
 }
 
 /** What the driver throws by itself has no code and no class of its own. */

@@ -5,6 +5,7 @@
  * https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-PIPELINING
  */
 import type { Cell, Parameter } from "./postgres-cell.js";
+import type { PreparedNames } from "./postgres-prepared.js";
 import type { Statement } from "./postgres-statements.js";
 
 /** One statement with its parameters, and who takes the rows that it answers with. */
@@ -27,6 +28,7 @@ interface Wire {
   parse(statement: { readonly name: string; readonly text: string }): void;
   bind(portal: Portal): void;
   execute(portal: Pick<Portal, "portal">): void;
+  close(statement: { readonly type: "S"; readonly name: string }): void;
   sync(): void;
 }
 
@@ -36,7 +38,7 @@ export class PostgresPipeline {
   failedAt: Step | null = null;
   readonly #steps: readonly Step[];
   readonly #head: number;
-  readonly #prepared: Set<string> | null;
+  readonly #prepared: PreparedNames | null;
   readonly #done: (error: unknown) => void;
   #answered = 0;
   #ended = false;
@@ -47,7 +49,7 @@ export class PostgresPipeline {
    * connection knows already, to which those of the steps are added; null where nothing is to be prepared. `done` is
    * called once, with null or with what went wrong.
    */
-  constructor(steps: readonly Step[], head: number, prepared: Set<string> | null, done: (error: unknown) => void) {
+  constructor(steps: readonly Step[], head: number, prepared: PreparedNames | null, done: (error: unknown) => void) {
     this.#steps = steps;
     this.#head = head;
     this.#prepared = prepared;
@@ -56,6 +58,8 @@ export class PostgresPipeline {
 
   submit(wire: Wire): void {
     wire.stream.cork();
+    const gone = this.#prepared?.makeRoom(this.#steps.map(({ statement }) => statement)) ?? [];
+    for (const name of gone) wire.close({ type: "S", name });
     for (const step of this.#steps.slice(0, this.#head)) {
       this.#bind(wire, step, "");
       wire.execute({ portal: "" });

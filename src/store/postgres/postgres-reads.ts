@@ -1,34 +1,24 @@
 /**
  * Reads records and pages of keys from the own tables, over a few connections of its own: a read never waits for a
- * commit. Each read is one statement, which sees one moment, and one round trip.
+ * commit. Each read is one statement, which sees one moment, or one transaction that does; and one round trip.
  */
-import type { ClientBase, Pool, QueryArrayConfig } from "pg";
+import type { Pool, PoolClient, Submittable } from "pg";
 import type { Bytes } from "../../bytes.js";
 import type { RecordValue } from "../../change.js";
 import type { Page, ReachedMark } from "../store.js";
-import {
-  bytea,
-  byteaArray,
-  bytesOfCell,
-  numberOfCell,
-  numberOrNull,
-  type Cell,
-  type Parameter,
-} from "./postgres-cell.js";
-import { configOf, goodbyeMs, importDriver } from "./postgres-connection.js";
-import type { Statement, Statements } from "./postgres-statements.js";
+import { bytea, byteaArray, bytesOfCell, numberOfCell, numberOrNull, type Cell } from "./postgres-cell.js";
+import { configOf, goodbyeMs, importDriver, PipelineError } from "./postgres-connection.js";
+import type { Mapping } from "./postgres-mapped.js";
+import { PostgresPipeline, type Step } from "./postgres-pipeline.js";
+import { PreparedNames } from "./postgres-prepared.js";
+import type { Statements } from "./postgres-statements.js";
+import { divideRead } from "./postgres-table-reads.js";
 import type { PostgresPlace } from "./postgres-url.js";
 
 /** Connections for reading, at the most. */
 const connectionsMax = 4;
 /** A read that takes longer has failed. */
 const readMs = 30_000;
-
-/**
- * A prepared statement is planned once: each time anew it takes longer than the reading itself. That plan looks keys up
- * in indexes, also where it was made while the table was small.
- */
-const planOnce = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET jit = off";
 
 /** What was read at one moment. */
 export interface ReadMoment {
@@ -38,81 +28,63 @@ export interface ReadMoment {
   readonly values: readonly (RecordValue | null)[];
 }
 
-/** Cells come as the text that they travel as. */
-const asText = { getTypeParser: () => (text: string) => text };
-
 /** The reading side of one database. */
 export class PostgresReads {
   readonly #pool: Pool;
   readonly #statements: Statements;
-  readonly #prepare: boolean;
+  /** What each connection has prepared; null where nothing is. */
+  readonly #prepared: WeakMap<PoolClient, PreparedNames> | null;
 
   private constructor(pool: Pool, statements: Statements, prepare: boolean) {
     this.#pool = pool;
     this.#statements = statements;
-    this.#prepare = prepare;
+    this.#prepared = prepare ? new WeakMap() : null;
   }
 
   static async connect(place: PostgresPlace, statements: Statements): Promise<PostgresReads> {
     const { Pool } = await importDriver();
     const config = configOf(place, "write-behind reader");
-    const { prepare } = place;
-    const pool = new Pool({
-      ...config,
-      max: connectionsMax,
-      query_timeout: readMs,
-      allowExitOnIdle: true,
-      // Only where the session is ours.
-      ...(prepare && { onConnect: async (client: ClientBase) => void (await client.query(planOnce)) }),
-    });
+    const pool = new Pool({ ...config, max: connectionsMax, allowExitOnIdle: true });
     // A connection that breaks while it is idle is thrown away, and the next read makes another one.
     pool.on("error", () => {});
-    return new PostgresReads(pool, statements, prepare);
+    return new PostgresReads(pool, statements, place.prepare);
   }
 
-  /** The records' values, and the position at the same moment. */
-  async values(records: readonly Bytes[]): Promise<ReadMoment> {
-    let position: ReachedMark | null = null;
-    const found = new Map<number, { type: Cell; value: Cell; expiresAt: number | null }>();
-    const fields = new Map<number, Map<Bytes, Bytes>>();
-    for (const [n, type = null, field = null, value = null, number = null, generation = null] of await this.#rows(
-      this.#statements.values,
-      [byteaArray(records)],
-    )) {
-      const index = numberOfCell(n ?? null) - 1;
-      if (index < 0) {
-        // The tag is not needed to compare how far two positions of one log are.
-        if (type !== null)
-          position = {
-            logId: type,
-            sequence: numberOfCell(number),
-            tag: 0,
-            generation: numberOfCell(generation),
-          };
-      } else if (type !== null) found.set(index, { type, value, expiresAt: numberOrNull(number) });
-      else {
-        const hash = fields.get(index) ?? new Map<Bytes, Bytes>();
-        fields.set(index, hash.set(bytesOfCell(field), bytesOfCell(value)));
-      }
+  /** The records' values, and the position at the same moment. `mapping`: null where no route maps a table. */
+  async values(records: readonly Bytes[], mapping: Mapping | null = null): Promise<ReadMoment> {
+    const values: (RecordValue | null)[] = records.map(() => null);
+    if (mapping === null) {
+      const own = new OwnRead(records);
+      await this.run([own.step(this.#statements)]);
+      own.give((at, value) => (values[at] = value));
+      return { position: own.position, values };
     }
-    const values = records.map((_, index) => {
-      const row = found.get(index);
-      if (row === undefined) return null;
-      const { type, value, expiresAt } = row;
-      return { content: type === "hash" ? (fields.get(index) ?? new Map()) : bytesOfCell(value), expiresAt };
-    });
-    return { position, values };
+    const divided = divideRead(mapping, records, (at, value) => (values[at] = value));
+    const own = new OwnRead(divided.own.map(([, record]) => record));
+    const step = own.step(this.#statements);
+    await this.run(divided.steps.length === 0 ? [step] : this.#oneMoment([step, ...divided.steps]));
+    own.give((at, value) => (values[(divided.own[at] as readonly [number, Bytes])[0]] = value));
+    return { position: own.position, values };
+  }
+
+  /** Does steps that all see one moment, and give values as the text that canonical.ts reads. */
+  snapshot(steps: readonly Step[]): Promise<void> {
+    return this.run(this.#oneMoment(steps));
   }
 
   /** One page of live keys in the order of their bytes. */
   async page(after: Bytes | null, limit: number, nowMs: number): Promise<Page> {
     const { keys, keysAfter } = this.#statements;
     // One more than asked tells whether there is another page.
-    const parameters = [String(nowMs), String(limit + 1)];
-    const rows = await (after === null
-      ? this.#rows(keys, parameters)
-      : this.#rows(keysAfter, [...parameters, bytea(after)]));
-    const found = rows.map(([key = null]) => bytesOfCell(key));
+    const parameters = [String(nowMs), String(limit + 1), ...(after === null ? [] : [bytea(after)])];
+    const found: Bytes[] = [];
+    await this.run([
+      {
+        statement: after === null ? keys : keysAfter,
+        parameters,
+        onRow: ([key = null]) => found.push(bytesOfCell(key)),
+      },
+    ]);
     const records = found.slice(0, limit);
     return { records, next: found.length > limit ? (records.at(-1) ?? null) : null };
   }
@@ -125,9 +97,90 @@ export class PostgresReads {
     clearTimeout(timer);
   }
 
-  async #rows({ name, text }: Statement, values: readonly Parameter[]): Promise<readonly (readonly Cell[])[]> {
-    const query: QueryArrayConfig = { text, values: [...values], rowMode: "array", types: asText };
-    const { rows } = await this.#pool.query<Cell[]>(this.#prepare ? { ...query, name } : query);
-    return rows;
+  /** Does steps on one connection, in one round trip. One that has failed is not used again. */
+  async run(steps: readonly Step[]): Promise<void> {
+    const client = await this.#pool.connect();
+    // What breaks under way is said to the steps; said to nobody it would end the process.
+    const ignore = (): void => {};
+    client.on("error", ignore);
+    const timer = setTimeout(() => void client.end().catch(() => {}), readMs);
+    let failed = true;
+    try {
+      await this.#send(client, steps);
+      failed = false;
+    } finally {
+      clearTimeout(timer);
+      client.removeListener("error", ignore);
+      client.release(failed);
+    }
+  }
+
+  #send(client: PoolClient, given: readonly Step[]): Promise<void> {
+    let prepared = this.#prepared?.get(client) ?? null;
+    let steps = given;
+    if (this.#prepared !== null && prepared === null) {
+      this.#prepared.set(client, (prepared = new PreparedNames()));
+      steps = [...this.#planOnce(), ...given];
+    }
+    return new Promise((resolve, reject) => {
+      const pipeline = new PostgresPipeline(steps, steps.length, prepared, (error) => {
+        if (error === null) resolve();
+        else reject(new PipelineError(error, pipeline.failedAt));
+      });
+      client.query(pipeline as unknown as Submittable);
+    });
+  }
+
+  /** The session is ours where statements are prepared, so it is set for good. */
+  #planOnce(): Step[] {
+    const { planOnce, planByIndex, planPlainly } = this.#statements;
+    return [{ statement: planOnce }, { statement: planByIndex }, { statement: planPlainly }];
+  }
+
+  #oneMoment(steps: readonly Step[]): Step[] {
+    const { beginReading, textSettings, commit } = this.#statements;
+    return [{ statement: beginReading }, { statement: textSettings }, ...steps, { statement: commit }];
+  }
+}
+
+/** Records of the own tables that are read, and what comes of them. */
+class OwnRead {
+  position: ReachedMark | null = null;
+  readonly #records: readonly Bytes[];
+  readonly #found = new Map<number, { type: Cell; value: Cell; expiresAt: number | null }>();
+  readonly #fields = new Map<number, Map<Bytes, Bytes>>();
+
+  constructor(records: readonly Bytes[]) {
+    this.#records = records;
+  }
+
+  step({ values }: Statements): Step {
+    return { statement: values, parameters: [byteaArray(this.#records)], onRow: (row) => this.#take(row) };
+  }
+
+  /** Gives the value of each record that is there, with its place. */
+  give(onValue: (at: number, value: RecordValue) => void): void {
+    for (const [at, { type, value, expiresAt }] of this.#found) {
+      const content = type === "hash" ? (this.#fields.get(at) ?? new Map<Bytes, Bytes>()) : bytesOfCell(value);
+      onValue(at, { content, expiresAt });
+    }
+  }
+
+  #take([n = null, type = null, field = null, value = null, number = null, generation = null]: readonly Cell[]): void {
+    const index = numberOfCell(n) - 1;
+    if (index < 0) {
+      // The tag is not needed to compare how far two positions of one log are.
+      if (type !== null)
+        this.position = {
+          logId: type,
+          sequence: numberOfCell(number),
+          tag: 0,
+          generation: numberOfCell(generation),
+        };
+    } else if (type !== null) this.#found.set(index, { type, value, expiresAt: numberOrNull(number) });
+    else {
+      const hash = this.#fields.get(index) ?? new Map<Bytes, Bytes>();
+      this.#fields.set(index, hash.set(bytesOfCell(field), bytesOfCell(value)));
+    }
   }
 }

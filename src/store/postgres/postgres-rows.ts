@@ -5,13 +5,12 @@
 import type { Bytes } from "../../bytes.js";
 import type { Change, Fields, Merge, Replace } from "../../change.js";
 import { byteaArray, int8Array } from "./postgres-cell.js";
+import { inParts } from "./postgres-parts.js";
 import type { Step } from "./postgres-pipeline.js";
 import type { Statement, Statements } from "./postgres-statements.js";
 
 /** So many expired rows go with one commit. */
 const sweepRowsMax = 1000;
-/** So many bytes go with one statement, or one value more: a message of the protocol has less than 1 GB. */
-const stepBytesMax = 2 ** 25;
 
 interface StringRow {
   readonly key: Bytes;
@@ -141,20 +140,4 @@ function keysOf(rows: readonly { readonly key: Bytes }[]): Buffer {
 
 function expiriesOf(rows: readonly { readonly expiresAt: number | null }[]): Buffer {
   return int8Array(rows.map(({ expiresAt }) => expiresAt));
-}
-
-/** A list in parts of so many bytes; no part is empty, so an empty list has none. */
-function inParts<T>(list: readonly T[], bytesOf: (each: T) => number): T[][] {
-  const parts: T[][] = [];
-  let bytes = Infinity;
-  for (const each of list) {
-    const more = bytesOf(each);
-    if (bytes + more > stepBytesMax) {
-      parts.push([]);
-      bytes = 0;
-    }
-    bytes += more;
-    parts.at(-1)?.push(each);
-  }
-  return parts;
 }

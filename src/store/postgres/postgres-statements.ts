@@ -1,4 +1,5 @@
 /** Every statement of the PostgreSQL store: its own tables, and what is done to them. Text only; nothing runs here. */
+import { quoted } from "./postgres-names.js";
 
 /** A statement with constant text: prepared once per connection under its name. */
 export interface Statement {
@@ -21,11 +22,6 @@ type Relation = (typeof ownRelations)[number];
 
 /** How relations are written in statements: with the schema in front where there is one. */
 export type Naming = (relation: Relation) => string;
-
-/** An identifier in quotes. */
-export function quoted(identifier: string): string {
-  return `"${identifier.replaceAll('"', '""')}"`;
-}
 
 /** The naming of a schema; null: as the session's search_path finds them. */
 export function namingIn(schema: string | null): Naming {
@@ -131,6 +127,26 @@ const frame = {
     set_config('synchronous_commit', CASE current_setting('synchronous_commit')
       WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, true)`,
   commit: "COMMIT",
+  beginReading: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+  // For a session that only reads. Planned anew each time, a statement takes longer than the reading itself; planned
+  // once, it must go by indexes, also where that was while a table was small. SET, since nothing may be read before the
+  // transaction that may follow has begun.
+  planOnce: "SET plan_cache_mode = force_generic_plan",
+  planByIndex: "SET enable_seqscan = off",
+  planPlainly: "SET jit = off",
+  // So that the text of a value is what canonical.ts reads, whatever the database's settings are; and keys are looked
+  // up in their index, also where a plan was made while the table was small.
+  textSettings: `SELECT set_config('DateStyle', 'ISO, YMD', true), set_config('TimeZone', 'UTC', true),
+    set_config('IntervalStyle', 'postgres', true), set_config('bytea_output', 'hex', true),
+    set_config('extra_float_digits', '1', true), set_config('enable_seqscan', 'off', true)`,
+  // Lists of keys are looked up one by one in an index: no plan reads a table whole, and none is kept that was made
+  // while a table was small. TimeZone stays as it is: defaults and triggers go by it, and no text that is sent does.
+  // Constraints that may wait are checked when all is written: rows may refer to each other.
+  mappedSettings: `SELECT set_config('DateStyle', 'ISO, YMD', true),
+    set_config('plan_cache_mode', 'force_custom_plan', true),
+    set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)`,
+  deferConstraints: "SET CONSTRAINTS ALL DEFERRED",
+  checkConstraints: "SET CONSTRAINTS ALL IMMEDIATE",
 };
 
 /** All statements for a schema. */

@@ -1,10 +1,13 @@
 /**
- * The store in a PostgreSQL database. Everything about rows is in postgres-rows.ts, about position and claim in
- * postgres-position.ts, about dead letters in postgres-parked.ts, about error codes in postgres-errors.ts; how a
- * commit is one round trip in postgres-connection.ts. Cold reads have connections of their own (postgres-reads.ts).
+ * The store in a PostgreSQL database. Everything about rows is in postgres-rows.ts, about rows of mapped tables in
+ * postgres-table-writes.ts and postgres-table-reads.ts, about position and claim in postgres-position.ts, about dead
+ * letters in postgres-parked.ts, about error codes in postgres-errors.ts; how a commit is one round trip in
+ * postgres-connection.ts. Cold reads have connections of their own (postgres-reads.ts).
  */
 import type { Bytes } from "../../bytes.js";
 import type { RecordValue } from "../../change.js";
+import type { RouteSpec } from "../../routes/route.js";
+import { divideBatch } from "../mapped-batch.js";
 import {
   generationAfter,
   hasReached,
@@ -18,13 +21,23 @@ import {
   type StoreOpened,
 } from "../store.js";
 import { PipelineError, PostgresConnection } from "./postgres-connection.js";
-import { isMissingTable, spoilsConnection, sqlStateOf, storeErrorOf } from "./postgres-errors.js";
+import {
+  isMissingTable,
+  isStalePlan,
+  meaningOf,
+  spoilsConnection,
+  sqlStateOf,
+  storeErrorOf,
+} from "./postgres-errors.js";
+import { mappingOf, type Mapping } from "./postgres-mapped.js";
 import { PostgresParked } from "./postgres-parked.js";
 import type { Step } from "./postgres-pipeline.js";
 import { PostgresPosition } from "./postgres-position.js";
 import { PostgresReads } from "./postgres-reads.js";
 import { PostgresRows } from "./postgres-rows.js";
 import { ownTablesSql, rowTables, statementsFor, type Statements } from "./postgres-statements.js";
+import { pageOf } from "./postgres-table-reads.js";
+import { PostgresTableWrites } from "./postgres-table-writes.js";
 import type { PostgresPlace } from "./postgres-url.js";
 
 /**
@@ -36,6 +49,11 @@ export const postgresLimits: StoreLimits = { keyBytesMax: 2600, valueBytesMax: 2
 /** Steps whose rows come before `run` resolves. */
 type Run = (steps: readonly Step[]) => Promise<void>;
 
+/** What mapped rows are written by. */
+interface MappedWriting extends Mapping {
+  readonly writes: PostgresTableWrites;
+}
+
 /** A store in a PostgreSQL database. */
 export class PostgresStore implements Store {
   readonly kind = "postgres";
@@ -46,12 +64,18 @@ export class PostgresStore implements Store {
   readonly #position: PostgresPosition;
   readonly #rows: PostgresRows;
   readonly #parked: PostgresParked;
+  readonly #routes: readonly RouteSpec[];
+  /** Null until the tables of the routes have been looked at, and where no route maps one. */
+  #mapped: MappedWriting | null = null;
+  /** The same for reads, which may come before any `open`. */
+  #readMapping: Mapping | null = null;
   #writing: PostgresConnection | null = null;
   #reading: Promise<PostgresReads> | null = null;
   #claim: { readonly logId: string; readonly generation: number } | null = null;
 
-  constructor(where: PostgresPlace) {
+  constructor(where: PostgresPlace, routes: readonly RouteSpec[] = []) {
     this.#where = where;
+    this.#routes = routes.filter(({ table }) => table !== null);
     this.place = where.schema === null ? where.shown : `${where.shown} (schema ${where.schema})`;
     this.#statements = statementsFor(where.schema);
     this.#position = new PostgresPosition(this.#statements, this.place);
@@ -63,7 +87,11 @@ export class PostgresStore implements Store {
     const opened = await this.#write((connection) =>
       connection.conversation(async (run) => {
         await this.#checkTables(connection, run);
-        return { ...(await this.#position.claim(claim, run)), parked: await this.#parked.all(run) };
+        // Afresh, for reads too: somebody may have changed a table.
+        this.#mapped = this.#readMapping = null;
+        this.#mapped = await this.#look(run);
+        const tables = this.#mapped?.tables ?? [];
+        return { ...(await this.#position.claim(claim, run)), parked: await this.#parked.all(run), tables };
       }),
     );
     this.#claim = { logId: claim.logId, generation: opened.generation };
@@ -71,11 +99,10 @@ export class PostgresStore implements Store {
   }
 
   async commit(batch: Batch): Promise<void> {
-    // All of it before anything is sent: what cannot be said in steps has changed nothing.
-    const steps = this.#steps(batch);
     await this.#write(async (connection) => {
+      if (this.#routes.length > 0) this.#mapped ??= await connection.conversation((run) => this.#look(run));
       try {
-        await connection.transaction(steps, { isLong: batch.clear });
+        await this.#commit(connection, batch);
       } catch (error) {
         const step = error instanceof PipelineError ? error.step : null;
         if (!this.#position.isMoved(step, sqlStateOf(error))) throw error;
@@ -86,14 +113,21 @@ export class PostgresStore implements Store {
   }
 
   async read(records: readonly Bytes[], reached: ReachedMark | null = null): Promise<readonly (RecordValue | null)[]> {
-    const { position, values } = await this.#read(reached, (reads) => reads.values(records));
+    const { position, values } = await this.#read(reached, async (reads) =>
+      reads.values(records, await this.#mappingFor(reads)),
+    );
     if (hasReached(position, reached)) return values;
     const message = `the database ${this.place} is not where it was: it was restored or exchanged`;
     throw new StoreError("moved", message);
   }
 
-  scan(after: Bytes | null, limit: number, nowMs: number): Promise<Page> {
-    return this.#read(null, (reads) => reads.page(after, limit, nowMs));
+  scan(after: Bytes | null, limit: number, nowMs: number, table: string | null = null): Promise<Page> {
+    return this.#read(null, async (reads) => {
+      if (table === null) return reads.page(after, limit, nowMs);
+      const mapping = await this.#mappingFor(reads);
+      if (mapping === null) throw new StoreError("broken", `no route maps a table ${table}`);
+      return pageOf(mapping, { table, after, limit, nowMs }, (steps) => reads.snapshot(steps));
+    });
   }
 
   async close(): Promise<void> {
@@ -109,15 +143,52 @@ export class PostgresStore implements Store {
     await (await reading?.catch(() => null))?.close();
   }
 
+  async #commit(connection: PostgresConnection, batch: Batch): Promise<void> {
+    // All of it before anything is sent: what cannot be said in steps has changed nothing.
+    const steps = this.#steps(batch);
+    const { sweepUpTo } = batch;
+    const sweeps = sweepUpTo === null ? [] : (this.#mapped?.writes.sweep(sweepUpTo) ?? []);
+    const isLong = batch.clear;
+    if (sweepUpTo === null || sweeps.length === 0) return connection.transaction(steps, { isLong });
+    try {
+      // What the batch itself has left to be checked is not the sweep's fault, and the other way round.
+      const check = { statement: this.#statements.checkConstraints };
+      await connection.transaction([...steps, check, ...sweeps], { isLong });
+    } catch (error) {
+      const step = error instanceof PipelineError ? error.step : null;
+      const isRefused = meaningOf(error)?.kind === "refused";
+      if (!isRefused || this.#mapped?.writes.hasFailedSweep(step, sweepUpTo) !== true) throw error;
+      // The batch is not to blame for expired rows that others still refer to.
+      await connection.transaction(steps, { isLong });
+    }
+  }
+
   #steps(batch: Batch): Step[] {
-    const { clear, rows, parking, sweepUpTo } = batch;
+    const { clear, rows, frames, parking, sweepUpTo } = batch;
+    const { mappedSettings, deferConstraints } = this.#statements;
+    const mapped = this.#mapped;
+    const { own, steps } = mapped === null ? { own: rows, steps: [] } : divideBatch(mapped.plan, batch);
+    const settings = [{ statement: mappedSettings }, { statement: deferConstraints }];
     return [
       this.#position.move(batch),
       ...(clear ? [...this.#rows.clear(), this.#parked.clear()] : []),
-      ...this.#rows.writeAll(rows),
+      ...this.#rows.writeAll(own),
+      ...(mapped !== null && (steps.length > 0 || sweepUpTo !== null) ? settings : []),
+      ...(mapped?.writes.write(steps, frames <= 1) ?? []),
       ...(parking === null ? [] : this.#parked.change(parking)),
       ...(sweepUpTo === null ? [] : [this.#rows.sweep(sweepUpTo)]),
     ];
+  }
+
+  async #look(run: Run): Promise<MappedWriting | null> {
+    if (this.#routes.length === 0) return null;
+    const mapping = await mappingOf(run, this.#routes, this.#where);
+    return { ...mapping, writes: new PostgresTableWrites(mapping) };
+  }
+
+  async #mappingFor(reads: PostgresReads): Promise<Mapping | null> {
+    if (this.#routes.length === 0) return null;
+    return (this.#readMapping ??= await mappingOf((steps) => reads.snapshot(steps), this.#routes, this.#where));
   }
 
   /** Makes the own tables where they are missing, and sees whether they are what they should be. */
@@ -170,10 +241,19 @@ export class PostgresStore implements Store {
         this.#reading = null;
         throw error;
       });
-      return await work(await this.#reading);
+      const reads = await this.#reading;
+      return await work(reads).catch((error: unknown) => {
+        // Somebody may have changed a table, or mended it.
+        this.#readMapping = null;
+        if (!isStalePlan(error)) throw error;
+        return work(reads);
+      });
     } catch (error) {
+      const step = error instanceof PipelineError ? error.step : null;
       // Not "absent": the writer has not been here yet, or this is another database than before.
-      if (isMissingTable(error)) {
+      const { values, keys, keysAfter } = this.#statements;
+      const isOwn = step !== null && [values, keys, keysAfter].includes(step.statement);
+      if (isMissingTable(error) && isOwn) {
         const [kind, what] = reached === null ? (["retryable", "yet"] as const) : (["moved", "any more"] as const);
         throw new StoreError(kind, `there are no tables to read in ${this.place} ${what}`, error);
       }
