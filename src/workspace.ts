@@ -262,7 +262,8 @@ export class Workspace {
     this.#eachTouched((touched) => this.#assign(touched, null, null, null));
   }
 
-  #replace(address: Address, content: Content, expiresAt: number | null): void {
+  /** A map is this work's own from now on. */
+  #replace(address: Address, content: Bytes | Map<Bytes, Bytes>, expiresAt: number | null): void {
     if (expiresAt !== null) {
       checkEnd(address.record, expiresAt);
       if (expiresAt <= this.now) return this.#remove(address);
@@ -270,7 +271,10 @@ export class Workspace {
     const touched = this.#touch(address, false);
     // A row that is in the database although the record has ended or was deleted must go, not be updated.
     const whole: Replace = { kind: "replace", content, expiresAt, afterRemove: touched.value === null };
-    this.#put(touched, whole, composed(touched.change, whole), null);
+    // Later changes in this work lie over it, in the maps of this change.
+    const draft = typeof content === "string" ? null : new FieldsDraft(noFields, content, new Set());
+    const value = draft === null ? whole : { content: draft, expiresAt };
+    this.#put(touched, value, composed(touched.change, whole), draft);
   }
 
   #remove(address: Address): void {
