@@ -223,7 +223,7 @@ class Engine implements Heart {
         stored: () => Math.max(this.#side.stored, this.#journal.oldest() - 1),
         addressing: this.#addressing,
       });
-      await recover(log.read(from, this.#journal.accepted), this.#cache, this.#side);
+      await recover(log.read(from, this.#journal.accepted), this.#cache, this.#side, this.#addressing);
       this.#side.begin();
       this.#ticks.begin();
     } catch (error) {

@@ -5,11 +5,13 @@
  */
 import { keyIsRecord, type Resolve } from "../address.js";
 import type { Bytes } from "../bytes.js";
+import type { Change } from "../change.js";
 import { WriteBehindError } from "../errors.js";
 import { DiskError, type Disk } from "../host/host.js";
 import { planOf } from "../routes/check.js";
 import type { Plan } from "../routes/plan.js";
 import { fingerprintOf, type RouteSpec, type Unrouted } from "../routes/route.js";
+import { mayDiffer } from "../routes/row-door.js";
 import type { TableSchema } from "../routes/table.js";
 import type { Store, StoreDescriptor } from "../store/store.js";
 
@@ -47,7 +49,8 @@ export class Addressing {
     this.#parts = parts;
     this.#fingerprint = fingerprintOf(parts.routes, parts.unrouted);
     this.#remembered = remembered;
-    if (parts.unrouted === "refuse" || (parts.routes.length > 0 && !this.mapsTables)) this.#replan([]);
+    const noPlan = parts.routes.length === 0 && parts.unrouted === "store";
+    if (!this.mapsTables && !noPlan) this.#replan([]);
   }
 
   /** With what the folder remembers of the time before; a folder without such a file has never had routes. */
@@ -59,6 +62,12 @@ export class Addressing {
   /** Null without routes: a key is its own record then. */
   get plan(): Plan | null {
     return this.#plan;
+  }
+
+  /** Whether the database may make more of a change than it was given: then the record is read again once it is there. */
+  mayDiffer(record: Bytes, change: Change): boolean {
+    const table = this.#plan?.rowOf(record)?.table ?? null;
+    return table !== null && mayDiffer(table, change);
   }
 
   /** Whether any route maps a table. */
