@@ -261,7 +261,10 @@ class Engine implements Heart {
 
   async #foundTables(tables: readonly TableSchema[]): Promise<void> {
     try {
-      if (await this.#addressing.found(tables)) this.#cache.forgetClean();
+      if (!this.#addressing.found(tables)) return;
+      // In this step: nobody is shown a row without the column that it has now.
+      this.#cache.forgetClean();
+      await this.#addressing.remember();
     } catch (error) {
       this.events.emit("warning", { text: (error as Error).message });
     }

@@ -93,5 +93,5 @@ export async function refusalOf(work: Promise<unknown>): Promise<WriteBehindErro
     (thrown: unknown) => thrown,
   );
   if (error instanceof WriteBehindError) return error;
-  throw error ?? new Error("it was not refused");
+  throw new Error("it was not refused", { cause: error });
 }

@@ -107,7 +107,8 @@ describe("values", () => {
 
   it("are refused with record, column, type and value, and nothing has changed", () => {
     const workspace = over({ "user:1": ada });
-    const refused = (key: string, work: () => void, ...parts: string[]): void => refuses(work, JSON.stringify(key), ...parts);
+    const refused = (key: string, work: () => void, ...parts: string[]): void =>
+      refuses(work, JSON.stringify(key), ...parts);
     refused("user:1:age", () => workspace.setString(b("user:1:age"), b("abc")), "age", "smallint", '"abc"', "users");
     refused("user:1", () => workspace.setFields(b("user:1"), fieldsOf({ name: "x", age: "70000" })), "age", "70000");
     refused("user:1", () => workspace.mergeFields(b("user:1"), fieldsOf({ nope: "x" })), "no column nope", "name, age");

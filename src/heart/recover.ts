@@ -15,10 +15,11 @@ export async function recover(
     for (const { frame } of piece) {
       const { sequence } = frame.position;
       if (frame.body.kind === "clear") cache.clear(sequence);
-      else for (const { record, change } of frame.body.changes) {
-        cache.write(record, change, sequence);
-        if (addressing.mayDiffer(record, change)) cache.invalidate(record);
-      }
+      else
+        for (const { record, change } of frame.body.changes) {
+          cache.write(record, change, sequence);
+          if (addressing.mayDiffer(record, change)) cache.invalidate(record);
+        }
       side.recovered(sequence, frame.body.kind === "clear" ? 1 : frame.body.changes.length);
     }
   }
