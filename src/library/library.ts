@@ -17,9 +17,10 @@ import {
   type WaitOptions,
 } from "../heart.js";
 import type { Collection } from "./collection.js";
-import { CollectionHandle, RowWork } from "./collection-handle.js";
+import { CollectionHandle } from "./collection-handle.js";
 import { JsonHandle } from "./json-handle.js";
 import { QueuedReceipt, type Receipt, type SetOptions } from "./receipt.js";
+import { RowWork } from "./row-work.js";
 import { runTransaction, type Transaction } from "./transaction.js";
 import {
   bytesOfKey,
