@@ -12,7 +12,8 @@ const kit = engineKit();
 const tables = `
   CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT NOT NULL, email TEXT DEFAULT 'none', visits INTEGER NOT NULL
     DEFAULT 7, big BIGINT, active BOOLEAN, born DATETIME, meta JSON, photo BLOB, score REAL);
-  CREATE TABLE orders (customer INTEGER, no INTEGER, total NUMERIC, made TEXT, PRIMARY KEY (customer, no)) WITHOUT ROWID;
+  CREATE TABLE orders (customer INTEGER, no INTEGER, total NUMERIC, made TEXT, PRIMARY KEY (customer, no))
+    WITHOUT ROWID;
   CREATE TABLE paths (path TEXT PRIMARY KEY, hits INTEGER, loud TEXT AS (upper(path)));`;
 
 const paths = collection("path:{path}", { table: "paths" }).typed<{ path: string; hits: number | null }>();
@@ -175,8 +176,8 @@ describe("keys", () => {
     const column = collection("user:{id}:{column}", { table: "users" });
     const { wb } = await opened(strict, column);
     const same = collection("u:{id}", { table: "users" });
-    for (const of of [same, column as never, orders as never])
-      expect(await refusalOf(wb.collection(of).get({ id: 1 }))).toMatchObject({
+    for (const wrong of [same, column as never, orders as never])
+      expect(await refusalOf(wb.collection(wrong).get({ id: 1 }))).toMatchObject({
         code: "CONFIG",
         message: expect.stringContaining("is not among the routes") as string,
       });

@@ -1,4 +1,4 @@
-/** Records that are rows of a user's tables, on the whole engine over a real SQLite: what is read, and what is there. */
+/** Records that are rows of a user's tables, on the whole engine over a real SQLite: what is read and what is there. */
 import { describe, expect, test } from "vitest";
 import type { Bytes } from "../src/bytes.js";
 import type { WriteBehind } from "../src/index.js";

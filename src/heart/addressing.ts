@@ -66,7 +66,7 @@ export class Addressing {
     return this.#plan;
   }
 
-  /** Whether the database may make more of a change than it was given: then the record is read again once it is there. */
+  /** Whether the database may make more of a change than it was given: then the record is read again afterwards. */
   mayDiffer(record: Bytes, change: Change): boolean {
     const table = this.#plan?.rowOf(record)?.table ?? null;
     return table !== null && mayDiffer(table, change);

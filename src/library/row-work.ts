@@ -1,4 +1,4 @@
-/** What is done to one row of a typed collection, as work on a workspace. Shared by the collection and by transactions. */
+/** What is done to one row of a typed collection, as work on a workspace: for collections and for transactions. */
 import { bytesOfText, type Bytes } from "../bytes.js";
 import type { Fields } from "../change.js";
 import { WriteBehindError } from "../errors.js";
