@@ -322,6 +322,54 @@ describe("rows that end", () => {
   });
 });
 
+describe("changes of columns of a row that is not in memory", () => {
+  const keyed = [...routes, { key: "session:{token}:{column}", table: "sessions" }];
+
+  test("a row that has ended is one that is not there: the new one is whole and has no end", async () => {
+    const { db, start } = routesLab(kit);
+    db.run("INSERT INTO sessions VALUES ('a', 'old', 1000), ('b', 'old', 1000), ('c', 'old', 1000)");
+    const wb = await start({ routes: keyed });
+    await wb.set("session:a:who", "new");
+    expect(await wb.hash("session:a").getAll()).toEqual({ who: "new" });
+    await wb.write((workspace) => workspace.mergeFields("session:b" as Bytes, new Map([["who", "new"]] as never)));
+    await wb.delete("session:c:who");
+    await wb.flush();
+    expect(db.all("SELECT * FROM sessions WHERE who = 'new' ORDER BY token")).toEqual([
+      { token: "a", who: "new", until: null },
+      { token: "b", who: "new", until: null },
+    ]);
+  });
+
+  test("taking a column away makes no row", async () => {
+    const { db, start } = routesLab(kit);
+    const wb = await start({ routes: [...keyed, { key: "plain:{id}:{column}", table: "plain" }] });
+    await wb.delete("plain:none:a");
+    await wb.delete("user:1:name");
+    await wb.write((workspace) => workspace.mergeFields("plain:none" as Bytes, new Map(), ["a" as Bytes]));
+    expect(wb.heart.accepted).toBe(0);
+    expect(await wb.hash("plain:none").getAll()).toBeNull();
+    db.run("INSERT INTO plain VALUES ('there', 'x', 1)");
+    await wb.delete("plain:there:a");
+    await wb.flush();
+    expect(db.all("SELECT * FROM plain")).toEqual([{ id: "there", a: null, b: 1 }]);
+  });
+
+  test("setting one needs no database, and reaches the row or makes it", async () => {
+    const { db, start } = routesLab(kit);
+    db.run("INSERT INTO plain VALUES ('there', 'x', 1)");
+    const wb = await start({ routes: [...keyed, { key: "plain:{id}:{column}", table: "plain" }] });
+    await wb.set("plain:there:b", "02");
+    await wb.set("plain:new:b", "+3");
+    expect(wb.status().cache.misses).toBe(0);
+    expect(await wb.hash("plain:there").getAll()).toEqual({ a: "x", b: "2" });
+    await wb.flush();
+    expect(db.all("SELECT * FROM plain ORDER BY id")).toEqual([
+      { id: "new", a: null, b: 3 },
+      { id: "there", a: "x", b: 2 },
+    ]);
+  });
+});
+
 test("inspect shows the route, the record and the row", async () => {
   const { start } = routesLab(kit);
   const wb = await start();

@@ -33,7 +33,10 @@ export class CollectionHandle<Pattern extends string, Row, New = NewRow<Pattern,
     return this.#wb.write(work, options);
   }
 
-  /** Changes some columns; only they reach the database, and null is NULL. Never needs the database. */
+  /**
+   * Changes some columns, and makes the row where it is absent; only they reach the database, and null is NULL. Needs the
+   * database only where the row may have ended, or where all are null.
+   */
   async update(key: RowKey<Pattern, Row>, columns: Partial<New>, options?: WaitOptions): Promise<Receipt> {
     return this.#wb.write(this.#work.update(this.#work.rowOf(key), columns), options);
   }

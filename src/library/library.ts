@@ -49,7 +49,7 @@ export class WriteBehind {
     this.heart = heart;
   }
 
-  /** Sets a value, whatever was there. Never needs the database. */
+  /** Sets a value, whatever was there. Needs the database only for one column of a row that may have ended. */
   set(key: Key, value: Value, options: SetOptions = {}): Promise<Receipt> {
     try {
       const keyBytes = bytesOfKey(key);
@@ -91,7 +91,7 @@ export class WriteBehind {
     return values.map((bytes) => (bytes === null ? null : textOfBytes(bytes)));
   }
 
-  /** Removes a record, whatever it holds. Never needs the database. */
+  /** Removes a record, whatever it holds, without the database; or one column of a row, which needs the row. */
   async delete(key: Key, options?: WaitOptions): Promise<Receipt> {
     const keyBytes = bytesOfKey(key);
     return this.write((workspace) => workspace.remove(keyBytes), options);
