@@ -107,7 +107,7 @@ export class Addressing {
    * Throws ROUTE_MISMATCH.
    */
   found(tables: readonly TableSchema[]): boolean {
-    if (!this.mapsTables) return false;
+    if (!this.mapsTables || tables.length === 0) return false;
     const differ = JSON.stringify(tables) !== JSON.stringify(this.#tables);
     this.#told = true;
     try {
@@ -153,10 +153,9 @@ function fingerprintBefore(found: Found, now: string): string | null {
 
 const checkHint = "correct the routes or the tables; `write-behind check` says the same again";
 
-/** The store with its routes. Throws CONFIG for a store that cannot be given any. */
+/** The store with its routes. A plain object has them from whoever made it, and tells what tables it has found. */
 export function withRoutes(store: Store | StoreDescriptor, routes: readonly RouteSpec[]): Store | StoreDescriptor {
-  if (!routes.some(({ table }) => table !== null)) return store;
-  if (!("module" in store)) throw takesNoRoutes();
+  if (!("module" in store) || !routes.some(({ table }) => table !== null)) return store;
   return { ...store, routes };
 }
 
