@@ -101,7 +101,7 @@ export const mutants: readonly Mutant[] = [
     name: "forget-what-is-pending-at-start",
     promise: 2,
     file: "src/write-behind.js",
-    find: "await recover(log.read(from, this.#journal.accepted), this.#cache, this.#side);",
+    find: "await recover(log.read(from, this.#journal.accepted), this.#cache, this.#side, this.#addressing);",
     replace: "",
     seeds: 300,
   },

@@ -6,15 +6,21 @@ import type { Bytes } from "../src/bytes.js";
 import type { RecordValue } from "../src/change.js";
 import { WriteBehindError } from "../src/errors.js";
 import type { Workspace } from "../src/workspace.js";
+import { columnKey } from "./rows.js";
 
-/** One thing to do with one key. */
+/** What a change of a hash is in a mapped table: `column` by the column's own key, and a row stays without fields. */
+interface InRow {
+  readonly row?: "whole" | "column";
+}
+
+/** One thing to do with one key. `column`: the key of one column of the row. */
 export type Step =
-  | { readonly kind: "get"; readonly key: Bytes }
+  | { readonly kind: "get"; readonly key: Bytes; readonly column?: Bytes }
   | { readonly kind: "set"; readonly key: Bytes; readonly value: Bytes; readonly ttlMs: number | null }
   | { readonly kind: "delete"; readonly key: Bytes }
   | { readonly kind: "increment"; readonly key: Bytes; readonly by: number }
-  | { readonly kind: "hashSet"; readonly key: Bytes; readonly field: Bytes; readonly value: Bytes }
-  | { readonly kind: "hashUnset"; readonly key: Bytes; readonly field: Bytes }
+  | ({ readonly kind: "hashSet"; readonly key: Bytes; readonly field: Bytes; readonly value: Bytes } & InRow)
+  | ({ readonly kind: "hashUnset"; readonly key: Bytes; readonly field: Bytes } & InRow)
   | { readonly kind: "expire"; readonly key: Bytes; readonly ttlMs: number | null }
   | { readonly kind: "clear" };
 
@@ -82,8 +88,9 @@ export function perform(operation: Operation, workspace: Workspace): Reply {
 function performStep(step: Step, workspace: Workspace): string {
   switch (step.kind) {
     case "get": {
-      const content = workspace.get(step.key);
-      return textOf(content === null ? null : { content, expiresAt: workspace.expiryOf(step.key) ?? null });
+      const key = step.column === undefined ? step.key : columnKey(step.key, step.column);
+      const content = workspace.get(key);
+      return textOf(content === null ? null : { content, expiresAt: workspace.expiryOf(key) ?? null });
     }
     case "set":
       workspace.setString(step.key, step.value, step.ttlMs === null ? null : workspace.now + step.ttlMs);
@@ -97,11 +104,19 @@ function performStep(step: Step, workspace: Workspace): string {
       return sum;
     }
     case "hashSet": {
+      if (step.row === "column") {
+        workspace.setString(columnKey(step.key, step.field), step.value);
+        return "ok";
+      }
       const count = workspace.getHash(step.key)?.size ?? 0;
       workspace.setFields(step.key, new Map([[step.field, step.value]]));
       return String(count);
     }
     case "hashUnset": {
+      if (step.row === "column") {
+        workspace.remove(columnKey(step.key, step.field));
+        return "ok";
+      }
       const had = workspace.getHash(step.key)?.has(step.field) === true;
       workspace.unsetFields(step.key, [step.field]);
       return String(had);
@@ -145,7 +160,7 @@ function expectedStep(
   const expiresAt = value?.expiresAt ?? null;
   switch (step.kind) {
     case "get":
-      return textOf(value);
+      return textOf(step.column === undefined ? value : columnOf(value, step.column));
     case "set":
       effects.set(key, { content: step.value, expiresAt: step.ttlMs === null ? null : now + step.ttlMs });
       return "ok";
@@ -160,14 +175,14 @@ function expectedStep(
     case "hashSet": {
       const before = value === null ? new Map<Bytes, Bytes>() : fieldsIn(value);
       effects.set(key, { content: new Map([...before, [step.field, step.value]]), expiresAt });
-      return String(before.size);
+      return step.row === "column" ? "ok" : String(before.size);
     }
     case "hashUnset": {
-      if (value === null) return "false";
-      const before = fieldsIn(value);
+      const before = value === null ? new Map<Bytes, Bytes>() : fieldsIn(value);
       const left = new Map([...before].filter(([field]) => field !== step.field));
-      effects.set(key, left.size === 0 ? null : { content: left, expiresAt });
-      return String(before.has(step.field));
+      const stays = step.row !== undefined && value !== null;
+      effects.set(key, left.size === 0 && !stays ? null : { content: left, expiresAt });
+      return step.row === "column" ? "ok" : String(before.has(step.field));
     }
     case "expire":
       if (value !== null)
@@ -184,6 +199,11 @@ function stringIn(value: RecordValue): Bytes {
 function fieldsIn(value: RecordValue): ReadonlyMap<Bytes, Bytes> {
   if (typeof value.content === "string") throw new WriteBehindError("WRONG_TYPE", "a string");
   return value.content;
+}
+
+function columnOf(value: RecordValue | null, column: Bytes): RecordValue | null {
+  const content = value === null ? undefined : fieldsIn(value).get(column);
+  return content === undefined ? null : { content, expiresAt: value?.expiresAt ?? null };
 }
 
 function added(current: Bytes | null, by: number): string {
