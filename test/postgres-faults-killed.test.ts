@@ -7,21 +7,51 @@ import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
 import { allIsRight, eventually, faultsKit, Load, moreBatches } from "./postgres-faults-kit.js";
 import type { PostgresServer } from "./postgres-server.js";
-import type { TcpProxy } from "./tcp-proxy.js";
+import type { Side, TcpProxy } from "./tcp-proxy.js";
 import { describePostgres, postgresVersions } from "./with-postgres.js";
 
 /** What a server sends first of all to whom it lets in: the process that serves him. */
 const backendKey = Buffer.from([0x4b, 0, 0, 0, 12]);
 
-/** The processes behind the connections that go through a proxy, and a look at what clients send them. */
-function watch(proxy: TcpProxy, onClient: (data: Buffer, pid: number | null) => void): void {
+/** The compare-and-set of a run, by the name that its statement has, and the COMMIT at the end of a run. */
+const [runBegins, runEnds] = ["write_behind_move", "write_behind_commit"];
+
+/** Looks at all that passes, with the process behind the connection. What `look` returns false for is swallowed. */
+function watch(proxy: TcpProxy, look: (side: Side, data: Buffer, pid: number | null) => boolean): void {
   const pids = new Map<unknown, number>();
   proxy.onData = (side, data, way) => {
     const at = side === "server" && !pids.has(way) ? data.indexOf(backendKey) : -1;
     if (at >= 0) pids.set(way, data.readInt32BE(at + 5));
-    if (side === "client") onClient(data, pids.get(way) ?? null);
-    return true;
+    return look(side, data, pids.get(way) ?? null);
   };
+}
+
+/** When somebody is killed: before the run is sent, once it is on its way, when all is done and nobody knows of it. */
+type Instant = "before" | "during" | "after";
+
+/** Kills at the next run of the writer, and waits until that was done. `kill` is told the writer's process. */
+async function killAtRun(proxy: TcpProxy, instant: Instant, kill: (pid: number) => void): Promise<void> {
+  let [seen, done] = [0, false];
+  // Which process is behind a connection is said at its beginning only.
+  proxy.cut();
+  watch(proxy, (side, data, pid) => {
+    if (seen > 0 && side === "server" && pid === seen && !done) {
+      if (instant !== "after") return true;
+      kill(seen);
+      done = true;
+      return false;
+    }
+    if (seen > 0 || pid === null || side === "server") return true;
+    if (!data.includes(instant === "after" ? runEnds : runBegins)) return true;
+    seen = pid;
+    if (instant === "after") return true;
+    if (instant === "before") kill(seen);
+    else setImmediate(kill, seen);
+    done = true;
+    return true;
+  });
+  await expect.poll(() => done, eventually).toBe(true);
+  proxy.onData = null;
 }
 
 const [first, ...others] = postgresVersions();
@@ -30,50 +60,49 @@ for (const programs of [first, ...others]) {
   describePostgres("PostgreSQL is killed", programs === undefined ? [] : [programs], (server) => {
     const { engine, sql, proxy } = faultsKit(server);
 
-    test("SIGKILL of the writer's own process, in the midst of a run and at its COMMIT, again and again", async () => {
+    test("SIGKILL of the writer's own process: before, in the midst of and behind a commit", async () => {
       const wb = await engine();
       const load = new Load(wb);
-      for (let kill = 0; kill < 4; kill++) {
+      for (const instant of ["before", "during", "after", "during", "after"] as const) {
         await moreBatches(wb, 2);
-        let killed = 0;
-        watch(proxy(), (data, pid) => {
-          if (killed > 0 || pid === null || !data.includes("COMMIT")) return;
-          killed = pid;
-          // At once the statements have not come in yet; a moment later some, or all of them, are done.
-          if (kill % 2 === 0) process.kill(pid, "SIGKILL");
-          else setImmediate(() => process.kill(pid, "SIGKILL"));
-        });
-        // Statements are told by name once they are prepared: a new connection names them in full.
-        proxy().cut();
-        await expect.poll(() => killed, eventually).toBeGreaterThan(0);
-        proxy().onData = null;
+        await killAtRun(proxy(), instant, (pid) => process.kill(pid, "SIGKILL"));
+        // One process that dies takes all the others with it, and the server recovers by itself.
         await expect.poll(() => sql("SELECT 1").catch(() => []), eventually).toEqual(["1"]);
       }
       await moreBatches(wb, 1);
       await allIsRight(sql, wb, load);
     });
 
-    test("SIGKILL of the whole server in the midst of a run, at COMMIT, while connecting; started again each time", async () => {
+    test("SIGKILL of the whole server: in the midst of a run, at its COMMIT, behind it, and started again", async () => {
       const wb = await engine();
       const load = new Load(wb);
-      const moments: ((data: Buffer, pid: number | null) => boolean)[] = [
-        (_data, pid) => pid !== null,
-        (data, pid) => pid !== null && data.includes("COMMIT"),
-        (_data, pid) => pid === null,
-      ];
-      for (const moment of moments) {
+      for (const instant of ["before", "during", "after"] as const) {
         await moreBatches(wb, 2);
         let killed: Promise<void> | null = null;
-        watch(proxy(), (data, pid) => {
-          if (killed === null && moment(data, pid)) killed = server().sigkill();
-        });
-        proxy().cut();
+        await killAtRun(proxy(), instant, () => (killed = server().sigkill()));
         await expect.poll(() => killed, eventually).not.toBe(null);
         await killed;
-        proxy().onData = null;
         await expect.poll(() => wb.status().store, eventually).toMatchObject({ state: "down" });
         await server().start();
       }
+      await moreBatches(wb, 1);
+      await allIsRight(sql, wb, load);
+    });
+
+    test("SIGKILL of the whole server while it is connected to, and started again", async () => {
+      const wb = await engine();
+      const load = new Load(wb);
+      await moreBatches(wb, 1);
+      let killed: Promise<void> | null = null;
+      watch(proxy(), (side, _data, pid) => {
+        if (side === "client" && pid === null) killed ??= server().sigkill();
+        return true;
+      });
+      proxy().cut();
+      await expect.poll(() => killed, eventually).not.toBe(null);
+      await killed;
+      await server().start();
+      proxy().onData = null;
       await moreBatches(wb, 1);
       await allIsRight(sql, wb, load);
     });

@@ -5,6 +5,7 @@
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import {
+  appendFileSync,
   chmodSync,
   chownSync,
   cpSync,
@@ -210,13 +211,14 @@ class Server implements PostgresServer {
     const copied = spawnSync("cp", ["-a", this.#data, data], { encoding: "utf8" });
     if (copied.status !== 0) throw new Error(`copying the data failed: ${copied.stderr}`);
     await this.start();
-    const settings = [...this.#settings];
     if (asStandby) {
-      settings.push(`primary_conninfo=host=127.0.0.1 port=${this.port} user=postgres`);
+      // In a file: unlike what the command line says it can be altered while the server runs.
+      const primary = `primary_conninfo = 'host=127.0.0.1 port=${this.port} user=postgres'\n`;
+      appendFileSync(join(data, "postgresql.auto.conf"), primary);
       writeFileSync(join(data, "standby.signal"), "");
       if (isRoot) chownSync(join(data, "standby.signal"), nobody, nobody);
     }
-    return new Server(this.#programs, root, data, await freePort(), settings);
+    return new Server(this.#programs, root, data, await freePort(), this.#settings);
   }
 
   async kill(): Promise<void> {
