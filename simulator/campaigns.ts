@@ -24,6 +24,25 @@ const lastLine = (output: string): string => output.trim().split("\n").at(-1) ??
 const matched = (output: string, pattern: RegExp): string =>
   [...output.matchAll(new RegExp(pattern, "g"))].at(-1)?.[0] ?? lastLine(output);
 
+/** The real server, killed at random instants; and PostgreSQL beside it, where that is the store. */
+function kills(name: string, store: string): Campaign {
+  return {
+    name,
+    share: 0.1,
+    jobs: 1,
+    command: (seconds, seed) => [
+      "dist/test/crash/main.js",
+      "--store",
+      store,
+      "--seconds",
+      `${seconds}`,
+      "--seed",
+      `${seed % 2 ** 31}`,
+    ],
+    reached: (output) => matched(output, /\d+ kills.*/),
+  };
+}
+
 /** All of them. To add one is to add an entry. */
 export const campaigns: readonly Campaign[] = [
   {
@@ -55,13 +74,8 @@ export const campaigns: readonly Campaign[] = [
     command: (seconds, seed) => ["dist/simulator/disk-faults.js", "--seconds", `${seconds}`, "--seed", `${seed}`],
     reached: (output) => matched(output, /\d+ runs with failing disk calls.*/),
   },
-  {
-    name: "kills",
-    share: 0.2,
-    jobs: 1,
-    command: (seconds, seed) => ["dist/test/crash/main.js", "--seconds", `${seconds}`, "--seed", `${seed % 2 ** 31}`],
-    reached: (output) => matched(output, /\d+ kills.*/),
-  },
+  kills("kills", "sqlite"),
+  kills("kills-postgres", "postgres"),
   {
     name: "properties",
     share: 0.1,

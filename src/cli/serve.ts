@@ -88,7 +88,7 @@ async function started(
   const waiting = host.clock.after(quietStartMs, () =>
     log.info(
       { event: "starting" },
-      `still starting: ${options.data} or ${store.place} may be in use by another process`,
+      `still starting: ${options.data} or ${store.place} may be in use by another process, or out of reach`,
     ),
   );
   try {
