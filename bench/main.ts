@@ -9,6 +9,10 @@ import { parseArgs } from "node:util";
 import { backlog } from "./backlog.js";
 import { drain } from "./drain.js";
 import { latency } from "./latency.js";
+import { postgresCounters } from "./postgres-counters.js";
+import { postgresDrain } from "./postgres-drain.js";
+import { postgresRead } from "./postgres-read.js";
+import { postgresFar, postgresSustained } from "./postgres-sustained.js";
 import { inFolder, megabytes, type Answer, type Question } from "./question.js";
 import { serve } from "./serve.js";
 import { setAppend } from "./set-append.js";
@@ -16,7 +20,10 @@ import { setUeberdb2 } from "./set-ueberdb2.js";
 import { setUpsert } from "./set-upsert.js";
 import { zipf } from "./zipf.js";
 
-const questions: readonly Question[] = [setAppend, setUpsert, setUeberdb2, serve, drain, latency, zipf, backlog];
+const questions: readonly Question[] = [
+  ...[setAppend, setUpsert, setUeberdb2, serve, drain, latency, zipf, backlog],
+  ...[postgresDrain, postgresSustained, postgresFar, postgresCounters, postgresRead],
+];
 
 function goalText({ goal }: Answer): string {
   if (goal === null) return "reported";

@@ -2,7 +2,7 @@
  * Reads records and pages of keys from the own tables, over a few connections of its own: a read never waits for a
  * commit. Each read is one statement, which sees one moment, or one transaction that does; and one round trip.
  */
-import type { Pool, PoolClient, Submittable } from "pg";
+import type { ClientBase, Pool, PoolClient, Submittable } from "pg";
 import type { Bytes } from "../../bytes.js";
 import type { RecordValue } from "../../change.js";
 import type { Page, ReachedMark } from "../store.js";
@@ -19,6 +19,12 @@ import type { PostgresPlace } from "./postgres-url.js";
 const connectionsMax = 4;
 /** A read that takes longer has failed. */
 const readMs = 30_000;
+
+/**
+ * A prepared statement is planned once: each time anew it takes longer than the reading itself. That plan looks keys up
+ * in indexes, also where it was made while the table was small.
+ */
+const planOnce = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET jit = off";
 
 /** What was read at one moment. */
 export interface ReadMoment {
@@ -44,7 +50,13 @@ export class PostgresReads {
   static async connect(place: PostgresPlace, statements: Statements): Promise<PostgresReads> {
     const { Pool } = await importDriver();
     const config = configOf(place, "write-behind reader");
-    const pool = new Pool({ ...config, max: connectionsMax, allowExitOnIdle: true });
+    const pool = new Pool({
+      ...config,
+      max: connectionsMax,
+      allowExitOnIdle: true,
+      // Only where the session is ours.
+      ...(place.prepare && { onConnect: async (client: ClientBase) => void (await client.query(planOnce)) }),
+    });
     // A connection that breaks while it is idle is thrown away, and the next read makes another one.
     pool.on("error", () => {});
     return new PostgresReads(pool, statements, place.prepare);
