@@ -128,6 +128,12 @@ const frame = {
       WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, true)`,
   commit: "COMMIT",
   beginReading: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+  // For a session that only reads. Planned anew each time, a statement takes longer than the reading itself; planned
+  // once, it must go by indexes, also where that was while a table was small. SET, since nothing may be read before the
+  // transaction that may follow has begun.
+  planOnce: "SET plan_cache_mode = force_generic_plan",
+  planByIndex: "SET enable_seqscan = off",
+  planPlainly: "SET jit = off",
   // So that the text of a value is what canonical.ts reads, whatever the database's settings are; and keys are looked
   // up in their index, also where a plan was made while the table was small.
   textSettings: `SELECT set_config('DateStyle', 'ISO, YMD', true), set_config('TimeZone', 'UTC', true),
