@@ -7,6 +7,7 @@ import { expect, test } from "vitest";
 import { ownTables, rowStatements } from "../src/store/sqlite/sqlite-statements.js";
 import { embeddedPostgres } from "./postgres-server.js";
 import { runCampaign } from "./crash/campaign.js";
+import { History, type Kept, type Sight } from "./crash/history.js";
 import { SqliteDatabase } from "./crash/sqlite-database.js";
 import { Written } from "./crash/written.js";
 
@@ -55,4 +56,21 @@ test("the history that triggers keep tells what was written twice, and a positio
     database.close();
     await rm(folder, { recursive: true });
   }
+});
+
+test("a command that was refused must have done nothing", () => {
+  const history = new History(["a"]);
+  const set = (value: string): number => {
+    const kept: Kept = { type: "string", value, life: null };
+    return history.send({ what: `SET a ${value}`, changes: [["a", kept]] });
+  };
+  const seen = (value: string): Sight => ({
+    records: new Map([["a", { type: "string", value, expiresAt: null }]]),
+    readFrom: 0,
+    readTo: 0,
+  });
+  history.answer(set("1"), 0);
+  history.takeBack(set("2"));
+  expect(() => history.sawServer(seen("2"))).toThrow("a ghost");
+  expect(history.sawServer(seen("1"))).toBe(1);
 });

@@ -3,7 +3,17 @@
  * to a standby that had not everything. What it lacks is written again from what the queue has kept, or it is named.
  */
 import { expect, test } from "vitest";
-import { allIsRight, eventually, faultsKit, Load, moreBatches, quick, rowsOf, witnessed, type Sql } from "./postgres-faults-kit.js";
+import {
+  allIsRight,
+  eventually,
+  faultsKit,
+  Load,
+  moreBatches,
+  quick,
+  rowsOf,
+  witnessed,
+  type Sql,
+} from "./postgres-faults-kit.js";
 import type { WriteBehind } from "../src/library/library.js";
 import { postgres } from "../src/store/postgres/index.js";
 import type { PostgresServer } from "./postgres-server.js";
@@ -30,8 +40,10 @@ async function restore(sql: Sql): Promise<void> {
   await sql(`BEGIN; SET LOCAL session_replication_role = replica; ${put.join(" ")} COMMIT`);
 }
 
-const tables = ["write_behind_kv", "write_behind_field", "write_behind_position", "write_behind_dead_letters"]
-  .concat(["history", "moves"]);
+const tables = ["write_behind_kv", "write_behind_field", "write_behind_position", "write_behind_dead_letters"].concat([
+  "history",
+  "moves",
+]);
 
 describePostgres("PostgreSQL goes back under a running engine", postgresVersions(), (server) => {
   const { engine, sql, pointTo, folder, start, url } = faultsKit(server);

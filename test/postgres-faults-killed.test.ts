@@ -78,10 +78,10 @@ for (const programs of [first, ...others]) {
       const load = new Load(wb);
       for (const instant of ["before", "during", "after"] as const) {
         await moreBatches(wb, 2);
-        let killed: Promise<void> | null = null;
-        await killAtRun(proxy(), instant, () => (killed = server().sigkill()));
-        await expect.poll(() => killed, eventually).not.toBe(null);
-        await killed;
+        const killed: Promise<void>[] = [];
+        await killAtRun(proxy(), instant, () => void killed.push(server().sigkill()));
+        await expect.poll(() => killed.length, eventually).toBe(1);
+        await Promise.all(killed);
         await expect.poll(() => wb.status().store, eventually).toMatchObject({ state: "down" });
         await server().start();
       }
@@ -93,14 +93,14 @@ for (const programs of [first, ...others]) {
       const wb = await engine();
       const load = new Load(wb);
       await moreBatches(wb, 1);
-      let killed: Promise<void> | null = null;
+      const killed: Promise<void>[] = [];
       watch(proxy(), (side, _data, pid) => {
-        if (side === "client" && pid === null) killed ??= server().sigkill();
+        if (side === "client" && pid === null && killed.length === 0) killed.push(server().sigkill());
         return true;
       });
       proxy().cut();
-      await expect.poll(() => killed, eventually).not.toBe(null);
-      await killed;
+      await expect.poll(() => killed.length, eventually).toBe(1);
+      await Promise.all(killed);
       await server().start();
       proxy().onData = null;
       await moreBatches(wb, 1);
@@ -118,7 +118,8 @@ describePostgres("PostgreSQL is away, or busy with something else", postgresVers
     const filling = "x".repeat(500);
     let value = 0;
     const write = async (many: number): Promise<void> => {
-      for (let end = value + many; value < end; ) {
+      const end = value + many;
+      while (value < end) {
         const together = Array.from({ length: 1000 }, () => {
           const [key, mine] = [`key:${value % 1000}`, (value += 1)];
           return wb.set(key, `${mine} ${filling}`).then(() => answered.set(key, mine));
@@ -129,9 +130,7 @@ describePostgres("PostgreSQL is away, or busy with something else", postgresVers
     await write(10_000);
     await wb.flush();
     proxy().refuse();
-    await expect
-      .poll(async () => (await write(1000), wb.status().store), eventually)
-      .toMatchObject({ state: "down" });
+    await expect.poll(async () => (await write(1000), wb.status().store), eventually).toMatchObject({ state: "down" });
     const before = used();
     await write(100_000);
     const grown = used();
@@ -180,7 +179,9 @@ describePostgres("PostgreSQL is away, or busy with something else", postgresVers
       .poll(() => wb.status().store, eventually)
       .toMatchObject({ state: "down", error: expect.stringContaining("has locks on rows") as string });
     (await migrations).goOn();
-    await (await migrations).done;
+    await (
+      await migrations
+    ).done;
     await moreBatches(wb, 1);
 
     await wb.pause();

@@ -24,7 +24,9 @@ describePostgres("serve is started, and PostgreSQL is not as it should be", post
 
   /** Lets `guarded` in with the right password only. */
   async function guard(): Promise<void> {
-    await server().sql("CREATE ROLE guarded LOGIN SUPERUSER PASSWORD 's3cret-word'").catch(() => {});
+    await server()
+      .sql("CREATE ROLE guarded LOGIN SUPERUSER PASSWORD 's3cret-word'")
+      .catch(() => {});
     const [file = ""] = await server().sql("SHOW hba_file");
     const lines = "host all guarded all scram-sha-256\\nhost all all all trust";
     await server().sql(`COPY (SELECT unnest(string_to_array(E'${lines}', E'\\n'))) TO '${file}'`);
@@ -87,7 +89,9 @@ describePostgres("serve is started, and PostgreSQL is not as it should be", post
   test(
     "a role without rights: exit code 1 with what is missing; granted, it starts; taken away while running, it waits",
     onMachine(async (machine) => {
-      await server().sql("CREATE ROLE visitor LOGIN").catch(() => {});
+      await server()
+        .sql("CREATE ROLE visitor LOGIN")
+        .catch(() => {});
       const { name, url } = await made("visitor");
       const refused = machine.spawn("--store", url);
       expect([await refused.ready(), refused.ended]).toEqual([false, "code 1, signal null"]);
