@@ -23,7 +23,7 @@ export interface Round {
   sent: number;
   answered: number;
   refused: number;
-  /** The database dies meanwhile: then each connection waits for each answer, and may be refused what needs the database. */
+  /** The database dies meanwhile: each connection waits for each answer, and may be refused what needs the database. */
   readonly databaseDies: boolean;
   /** Answers of INCR on the one counter that all connections share. */
   readonly shared: number[];
