@@ -7,7 +7,7 @@ import { expect, test } from "vitest";
 import { ownTables, rowStatements } from "../src/store/sqlite/sqlite-statements.js";
 import { embeddedPostgres } from "./postgres-server.js";
 import { runCampaign } from "./crash/campaign.js";
-import { History, type Found } from "./crash/history.js";
+import { History, type Found, type Kept, type Sight } from "./crash/history.js";
 import { SqliteDatabase } from "./crash/sqlite-database.js";
 import { Written } from "./crash/written.js";
 
@@ -74,4 +74,21 @@ test("an end that nobody was told of is not a ghost in the database, though the 
   history.sawDatabase({ records: found(11_020), readFrom: 10_600, readTo: 10_600 });
   const older = { records: found(10_900), readFrom: 10_600, readTo: 10_600 };
   expect(() => history.sawDatabase(older)).toThrow("a ghost");
+});
+
+test("a command that was refused must have done nothing", () => {
+  const history = new History(["a"]);
+  const set = (value: string): number => {
+    const kept: Kept = { type: "string", value, life: null };
+    return history.send({ what: `SET a ${value}`, changes: [["a", kept]] });
+  };
+  const seen = (value: string): Sight => ({
+    records: new Map([["a", { type: "string", value, expiresAt: null }]]),
+    readFrom: 0,
+    readTo: 0,
+  });
+  history.answer(set("1"), 0);
+  history.takeBack(set("2"));
+  expect(() => history.sawServer(seen("2"))).toThrow("a ghost");
+  expect(history.sawServer(seen("1"))).toBe(1);
 });

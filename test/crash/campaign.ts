@@ -1,7 +1,7 @@
 /**
  * Rounds of: start the server, look at everything, write from several connections, kill it at a random instant, look at
- * the database. What was answered must be there, whatever the instant. A database with a process of its own is killed as
- * well, in the midst of it: while it is away the server goes on, and what it cannot do it refuses whole.
+ * the database. What was answered must be there, whatever the instant. A database with a process of its own is killed
+ * as well, in the midst of it: while it is away the server goes on, and what it cannot do it refuses whole.
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -239,7 +239,7 @@ class Campaign {
     this.#checkShared(round.shared);
   }
 
-  /** The database dies under the load. Then it comes back and is found without anybody's help, or the server dies, too. */
+  /** The database dies under the load. It comes back and is found without anybody's help, or the server dies, too. */
   async #withoutDatabase(server: ServerProcess): Promise<void> {
     await this.#killDatabase();
     await sleep(this.#dice.below(roundMs / 2));

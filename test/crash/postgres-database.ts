@@ -76,7 +76,8 @@ export class PostgresDatabase implements CrashDatabase {
   async written(): Promise<readonly WrittenRow[]> {
     if (!this.#begun) return [];
     const text = `WITH gone AS (DELETE FROM crash_written RETURNING id, key, value, sequence)
-      SELECT convert_from(key, 'UTF8') AS key, convert_from(value, 'UTF8') AS value, sequence::float8 FROM gone ORDER BY id`;
+      SELECT convert_from(key, 'UTF8') AS key, convert_from(value, 'UTF8') AS value, sequence::float8
+      FROM gone ORDER BY id`;
     return this.#with(async (client) => (await client.query<WrittenRow>(text)).rows);
   }
 

@@ -23,7 +23,7 @@ export interface Round {
   sent: number;
   answered: number;
   refused: number;
-  /** The database dies meanwhile: then each connection waits for each answer, and may be refused what needs the database. */
+  /** The database dies meanwhile: each connection waits for each answer, and may be refused what needs the database. */
   readonly databaseDies: boolean;
   /** Answers of INCR on the one counter that all connections share. */
   readonly shared: number[];
@@ -126,7 +126,8 @@ class Planner {
     if (roll < 75) return this.#setUntil(this.#key("x", 4), this.#dice.between(1, 400));
     if (roll < 78) return this.#expire(this.#anyKey());
     if (roll < 80) return this.#setUntil(this.#key("s", 10), longMs);
-    if (roll < 88) return this.#get(this.#key("s", 10));
+    if (roll < 87) return this.#get(this.#key("s", 10));
+    if (roll < 88) return this.#besideCold(this.#key("s", 10));
     return this.#transaction();
   }
 
@@ -227,6 +228,15 @@ class Planner {
       changes,
       answer: isInteger(kept === null ? "0" : "1"),
     };
+  }
+
+  /** A SET in one transaction with a read that only the database can answer: both are done, or neither is. */
+  #besideCold(key: string): Plan {
+    const { wire, changes, what } = this.#set(key);
+    const never = `never${this.#connection}:${this.#history.sent}`;
+    const answer = (reply: RespReply): boolean =>
+      reply.type === "array" && isOk(reply.items[0] as RespReply) && reply.items[1]?.type === "null";
+    return { what: `${what} beside ${never}`, wire: [["MULTI"], ...wire, ["GET", never], ["EXEC"]], changes, answer };
   }
 
   /** Two strings and a hash change together, or none of them. */
