@@ -14,7 +14,14 @@ import type { Bytes } from "../src/bytes.js";
 import { apply, type RecordValue } from "../src/change.js";
 import { samePosition } from "../src/queue/queue.js";
 import { memoryStore, type MemoryStore } from "../src/store/memory/memory-store.js";
-import { generationAfter, StoreError, type Batch, type ParkedGroup, type Store, type TableSchema } from "../src/store/store.js";
+import {
+  generationAfter,
+  StoreError,
+  type Batch,
+  type ParkedGroup,
+  type Store,
+  type TableSchema,
+} from "../src/store/store.js";
 import type { Moment } from "./crash-points.js";
 import type { Machine, Process } from "./machine.js";
 import { isRefused } from "./operation.js";
