@@ -47,9 +47,16 @@ function kills(name: string, store: string): Campaign {
 export const campaigns: readonly Campaign[] = [
   {
     name: "simulator",
-    share: 0.4,
+    share: 0.3,
     jobs: cores,
     command: (seconds, seed) => ["dist/simulator/main.js", "--seed", `${seed}`, "--seconds", `${seconds}`],
+    reached: (output) => matched(output, /\d+ worlds, \d+ events, .* faults/),
+  },
+  {
+    name: "simulator, rows",
+    share: 0.1,
+    jobs: cores,
+    command: (seconds, seed) => ["dist/simulator/main.js", "--rows", "--seed", `${seed}`, "--seconds", `${seconds}`],
     reached: (output) => matched(output, /\d+ worlds, \d+ events, .* faults/),
   },
   {

@@ -6,6 +6,7 @@
 
 import type { Mutant } from "./mutant.js";
 import { operatorMutants } from "./mutants-operator.js";
+import { rowsMutants } from "./mutants-rows.js";
 
 /** The table: what is promised of writes and reads, then what an operator relies on. */
 export const mutants: readonly Mutant[] = [
@@ -299,4 +300,5 @@ export const mutants: readonly Mutant[] = [
     seeds: 600,
   },
   ...operatorMutants,
+  ...rowsMutants,
 ];

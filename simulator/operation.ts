@@ -6,7 +6,6 @@ import type { Bytes } from "../src/bytes.js";
 import type { RecordValue } from "../src/change.js";
 import { WriteBehindError } from "../src/errors.js";
 import type { Workspace } from "../src/workspace.js";
-import { columnKey } from "./rows.js";
 
 /** What a change of a hash is in a mapped table: `column` by the column's own key, and a row stays without fields. */
 interface InRow {
@@ -78,6 +77,11 @@ export function textOf(value: RecordValue | null): string {
   const text =
     fields === null ? JSON.stringify(content) : `{${fields.map(([name, is]) => `${name}: ${is}`).join(", ")}}`;
   return expiresAt === null ? text : `${text} until ${expiresAt}`;
+}
+
+/** The key of one column of a row (rows.ts). */
+function columnKey(record: Bytes, field: Bytes): Bytes {
+  return `${record}:${field}` as Bytes;
 }
 
 /** Does the operation on the engine's workspace. Throws what the engine throws. */
@@ -172,23 +176,32 @@ function expectedStep(
       effects.set(key, { content: sum as Bytes, expiresAt });
       return sum;
     }
-    case "hashSet": {
-      const before = value === null ? new Map<Bytes, Bytes>() : fieldsIn(value);
-      effects.set(key, { content: new Map([...before, [step.field, step.value]]), expiresAt });
-      return step.row === "column" ? "ok" : String(before.size);
-    }
-    case "hashUnset": {
-      const before = value === null ? new Map<Bytes, Bytes>() : fieldsIn(value);
-      const left = new Map([...before].filter(([field]) => field !== step.field));
-      const stays = step.row !== undefined && value !== null;
-      effects.set(key, left.size === 0 && !stays ? null : { content: left, expiresAt });
-      return step.row === "column" ? "ok" : String(before.has(step.field));
-    }
+    case "hashSet":
+    case "hashUnset":
+      return expectedInHash(step, value, effects);
     case "expire":
       if (value !== null)
         effects.set(key, { content: value.content, expiresAt: step.ttlMs === null ? null : now + step.ttlMs });
       return String(value !== null);
   }
+}
+
+function expectedInHash(
+  step: Extract<Step, { kind: "hashSet" | "hashUnset" }>,
+  value: RecordValue | null,
+  effects: Map<Bytes, RecordValue | null>,
+): string {
+  const { key, field, row } = step;
+  const before = value === null ? new Map<Bytes, Bytes>() : fieldsIn(value);
+  const expiresAt = value?.expiresAt ?? null;
+  if (step.kind === "hashSet") {
+    effects.set(key, { content: new Map([...before, [field, step.value]]), expiresAt });
+    return row === "column" ? "ok" : String(before.size);
+  }
+  const left = new Map([...before].filter(([name]) => name !== field));
+  const stays = row !== undefined && value !== null;
+  effects.set(key, left.size === 0 && !stays ? null : { content: left, expiresAt });
+  return row === "column" ? "ok" : String(before.has(field));
 }
 
 function stringIn(value: RecordValue): Bytes {

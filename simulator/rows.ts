@@ -2,7 +2,6 @@
  * Worlds in which every record is a row of a mapped table: two keys name each cell, a change of one column may be made
  * without a look at the row, and the folder remembers the table for starts without a database.
  */
-import type { Bytes } from "../src/bytes.js";
 import { readRoutes, type Route } from "../src/routes/route.js";
 import type { TableSchema } from "../src/routes/table.js";
 import type { Dice } from "./host/random.js";
@@ -24,11 +23,6 @@ export const rowsTable: TableSchema = {
   hasTriggers: false,
   problems: [],
 };
-
-/** The key of one column of a record. */
-export function columnKey(record: Bytes, field: Bytes): Bytes {
-  return `${record}:${field}` as Bytes;
-}
 
 /** Throws the dice for a world of rows. */
 export function rowsWorld(dice: Dice): WorldOptions {

@@ -250,8 +250,8 @@ export class Workspace {
   }
 
   /**
-   * Removes the key; changes nothing where it is known that there is none. Needs nothing in memory, but the record where
-   * the key is a field of it: a row that is not there must not come to be.
+   * Removes the key; changes nothing where it is known that there is none. Needs nothing in memory, but the record
+   * where the key is a field of it: a row that is not there must not come to be.
    */
   remove(key: Bytes): void {
     const address = this.#resolve(key);

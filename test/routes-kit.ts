@@ -1,6 +1,6 @@
 /** Tables of a user's in a real SQLite file, and engines whose routes map them. */
 import { join } from "node:path";
-import { DatabaseSync } from "@photostructure/sqlite";
+import { DatabaseSync, type DatabaseSyncInstance } from "@photostructure/sqlite";
 import type { Host } from "../src/host/host.js";
 import { nodeHost } from "../src/host/node-host.js";
 import { sqlite, type WriteBehind } from "../src/index.js";
@@ -37,14 +37,19 @@ export class Database {
     this.file = file;
   }
 
+  /** The engine may be committing just now. */
+  #open(): DatabaseSyncInstance {
+    return new DatabaseSync(this.file, { timeout: 15_000 });
+  }
+
   run(sql: string): void {
-    const connection = new DatabaseSync(this.file);
+    const connection = this.#open();
     connection.exec(sql);
     connection.close();
   }
 
   all(sql: string): Record<string, unknown>[] {
-    const connection = new DatabaseSync(this.file);
+    const connection = this.#open();
     try {
       return connection.prepare(sql).all() as Record<string, unknown>[];
     } finally {

@@ -34,8 +34,8 @@ export class CollectionHandle<Pattern extends string, Row, New = NewRow<Pattern,
   }
 
   /**
-   * Changes some columns, and makes the row where it is absent; only they reach the database, and null is NULL. Needs the
-   * database only where the row may have ended, or where all are null.
+   * Changes some columns, and makes the row where it is absent; only they reach the database, and null is NULL. Needs
+   * the database only where the row may have ended, or where all are null.
    */
   async update(key: RowKey<Pattern, Row>, columns: Partial<New>, options?: WaitOptions): Promise<Receipt> {
     return this.#wb.write(this.#work.update(this.#work.rowOf(key), columns), options);
