@@ -2,7 +2,7 @@
  * Reads records and pages of keys from the own tables, over a few connections of its own: a read never waits for a
  * commit. Each read is one statement, which sees one moment, or one transaction that does; and one round trip.
  */
-import type { ClientBase, Pool, PoolClient, Submittable } from "pg";
+import type { Pool, PoolClient, Submittable } from "pg";
 import type { Bytes } from "../../bytes.js";
 import type { RecordValue } from "../../change.js";
 import type { Page, ReachedMark } from "../store.js";
@@ -50,13 +50,9 @@ export class PostgresReads {
   static async connect(place: PostgresPlace, statements: Statements): Promise<PostgresReads> {
     const { Pool } = await importDriver();
     const config = configOf(place, "write-behind reader");
-    const pool = new Pool({
-      ...config,
-      max: connectionsMax,
-      allowExitOnIdle: true,
-      // Only where the session is ours.
-      ...(place.prepare && { onConnect: async (client: ClientBase) => void (await client.query(planOnce)) }),
-    });
+    const pool = new Pool({ ...config, max: connectionsMax, allowExitOnIdle: true });
+    // Only where the session is ours. It is queued before the first read, which says so itself where this has failed.
+    if (place.prepare) pool.on("connect", (client) => void client.query(planOnce).catch(() => {}));
     // A connection that breaks while it is idle is thrown away, and the next read makes another one.
     pool.on("error", () => {});
     return new PostgresReads(pool, statements, place.prepare);
