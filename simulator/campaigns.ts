@@ -84,6 +84,22 @@ export const campaigns: readonly Campaign[] = [
   kills("kills", "sqlite"),
   kills("kills-postgres", "postgres"),
   {
+    name: "shop",
+    share: 0.1,
+    jobs: 1,
+    command: (seconds, seed) => [
+      "dist/examples/shop/main.js",
+      "--seconds",
+      `${seconds}`,
+      "--seed",
+      `${seed % 2 ** 31}`,
+    ],
+    reached: (output) =>
+      [...output.matchAll(/^\w+: (\d+ requests done), \d+ refused, (\d+ kills, \d+ outages)/gm)]
+        .map((match) => `${match[1]}, ${match[2]}`)
+        .join("; "),
+  },
+  {
     name: "properties",
     share: 0.1,
     jobs: 1,

@@ -96,7 +96,9 @@ class Game {
     await this.#opened;
   }
 
+  /** Ends all of it; does nothing where it was closed. */
   kill(): void {
+    this.#isOver = true;
     this.#desk?.kill("SIGKILL");
   }
 
@@ -149,12 +151,12 @@ class Game {
   async observe(): Promise<void> {
     while (!this.#isOver) {
       await sleep(20);
+      const [wasDown, outages] = [this.#isDown, this.counts.outages];
       try {
         for (const what of await broken(this.#setting.database)) this.seen.add(what);
         this.counts.looks += 1;
       } catch (error) {
-        if (!this.#isDown) await sleep(100);
-        if (!this.#isDown && this.#isOver) throw error;
+        if (!wasDown && outages === this.counts.outages) this.seen.add(`an observer: ${String(error)}`);
       }
     }
   }
@@ -170,7 +172,7 @@ class Game {
 
   /** Sends a request until it is done or refused: without an answer the same one again. */
   async #request(request: Request): Promise<void> {
-    for (;;) {
+    while (!this.#isOver) {
       const answer = await this.#ask(request);
       if (answer?.outcome.is === "done") {
         this.counts.done += 1;
