@@ -24,13 +24,39 @@ const lastLine = (output: string): string => output.trim().split("\n").at(-1) ??
 const matched = (output: string, pattern: RegExp): string =>
   [...output.matchAll(new RegExp(pattern, "g"))].at(-1)?.[0] ?? lastLine(output);
 
+/** The real server, killed at random instants; and PostgreSQL beside it, where that is the store. */
+function kills(name: string, store: string): Campaign {
+  return {
+    name,
+    share: 0.1,
+    jobs: 1,
+    command: (seconds, seed) => [
+      "dist/test/crash/main.js",
+      "--store",
+      store,
+      "--seconds",
+      `${seconds}`,
+      "--seed",
+      `${seed % 2 ** 31}`,
+    ],
+    reached: (output) => matched(output, /\d+ kills.*/),
+  };
+}
+
 /** All of them. To add one is to add an entry. */
 export const campaigns: readonly Campaign[] = [
   {
     name: "simulator",
-    share: 0.4,
+    share: 0.3,
     jobs: cores,
     command: (seconds, seed) => ["dist/simulator/main.js", "--seed", `${seed}`, "--seconds", `${seconds}`],
+    reached: (output) => matched(output, /\d+ worlds, \d+ events, .* faults/),
+  },
+  {
+    name: "simulator, rows",
+    share: 0.1,
+    jobs: cores,
+    command: (seconds, seed) => ["dist/simulator/main.js", "--rows", "--seed", `${seed}`, "--seconds", `${seconds}`],
     reached: (output) => matched(output, /\d+ worlds, \d+ events, .* faults/),
   },
   {
@@ -55,13 +81,8 @@ export const campaigns: readonly Campaign[] = [
     command: (seconds, seed) => ["dist/simulator/disk-faults.js", "--seconds", `${seconds}`, "--seed", `${seed}`],
     reached: (output) => matched(output, /\d+ runs with failing disk calls.*/),
   },
-  {
-    name: "kills",
-    share: 0.2,
-    jobs: 1,
-    command: (seconds, seed) => ["dist/test/crash/main.js", "--seconds", `${seconds}`, "--seed", `${seed % 2 ** 31}`],
-    reached: (output) => matched(output, /\d+ kills.*/),
-  },
+  kills("kills", "sqlite"),
+  kills("kills-postgres", "postgres"),
   {
     name: "shop",
     share: 0.1,

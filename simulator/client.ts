@@ -102,16 +102,23 @@ export class Client {
       case "increment":
         return { kind, key, by: dice.between(1, 1000) };
       case "hashSet":
-        return { kind, key, field, value: this.#value() };
+        return { kind, key, field, value: this.#value(), ...this.#inRow() };
       case "hashUnset":
-        return { kind, key, field };
+        return { kind, key, field, ...this.#inRow() };
       case "expire":
         return { kind, key, ttlMs: dice.chance(0.2) ? null : dice.between(1, options.ttlMs) };
       case "clear":
         return { kind };
+      case "get":
+        return options.rows && dice.chance(0.3) ? { kind, key, column: field } : { kind, key };
       default:
         return { kind, key };
     }
+  }
+
+  #inRow(): { readonly row?: "whole" | "column" } {
+    const { dice, options } = this.#town;
+    return options.rows ? { row: dice.chance(0.5) ? "column" : "whole" } : {};
   }
 
   /** A value that nobody else ever writes; now and then a number, so that there is something to increment. */

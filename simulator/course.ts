@@ -5,6 +5,7 @@
  */
 import type { Bytes } from "../src/bytes.js";
 import type { Heart } from "../src/heart.js";
+import type { Step } from "./operation.js";
 import { rot } from "./rot.js";
 import { ask, heartOf, type Stage } from "./stage.js";
 
@@ -12,7 +13,7 @@ import { ask, heartOf, type Stage } from "./stage.js";
 export async function beCalm(stage: Stage): Promise<void> {
   await settle(stage);
   await readAll(stage, "warm");
-  await ask(stage, "last", [{ kind: "set", key: "k0" as Bytes, value: "the last value" as Bytes, ttlMs: null }]);
+  await ask(stage, "last", [lastStep(stage.options.rows)]);
   await reopen(stage);
   await readAll(stage, "cold");
   await settle(stage);
@@ -20,6 +21,13 @@ export async function beCalm(stage: Stage): Promise<void> {
   await rot(stage);
   await readAll(stage, "after rot");
   await settle(stage);
+}
+
+function lastStep(rows: boolean): Step {
+  const [key, value] = ["k0" as Bytes, "the last value" as Bytes];
+  return rows
+    ? { kind: "hashSet", key, field: "f0" as Bytes, value, row: "column" }
+    : { kind: "set", key, value, ttlMs: null };
 }
 
 /** Everything pending reaches the database. */

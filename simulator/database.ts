@@ -14,7 +14,14 @@ import type { Bytes } from "../src/bytes.js";
 import { apply, type RecordValue } from "../src/change.js";
 import { samePosition } from "../src/queue/queue.js";
 import { memoryStore, type MemoryStore } from "../src/store/memory/memory-store.js";
-import { generationAfter, StoreError, type Batch, type ParkedGroup, type Store } from "../src/store/store.js";
+import {
+  generationAfter,
+  StoreError,
+  type Batch,
+  type ParkedGroup,
+  type Store,
+  type TableSchema,
+} from "../src/store/store.js";
 import type { Moment } from "./crash-points.js";
 import type { Machine, Process } from "./machine.js";
 import { isRefused } from "./operation.js";
@@ -75,6 +82,8 @@ export class SimulatedDatabase {
   onCommit: (commit: Commit) => void = () => {};
   /** Told that the database is as it was after an earlier commit. */
   onWentBack: (sequence: number) => void = () => {};
+  /** The mapped tables that it has; null where there are none. */
+  tables: readonly TableSchema[] | null = null;
   downSinceMs = 0;
   /** Calls that failed. */
   faults = 0;
@@ -105,7 +114,7 @@ export class SimulatedDatabase {
         this.#call(process, "store opens", async () => {
           const opened = await this.#of(process).open(claim);
           this.#machine.tell(() => `${process.name} opens the store at ${opened.position?.sequence ?? "nothing"}`);
-          return opened;
+          return this.tables === null ? opened : { ...opened, tables: this.tables };
         }),
       commit: (batch) => this.#call(process, "commit", () => this.#commit(process, batch), true),
       read: (records, reached) =>

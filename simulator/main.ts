@@ -4,6 +4,7 @@
  *   --seeds N      how many worlds (default 1000; 1 with --seed alone)
  *   --seed S       the first seed (default 1); with --seeds 1 the story is told
  *   --seconds S    stop after so many seconds
+ *   --rows         worlds whose records are rows of a mapped table
  *   --mutants      instead: plant every bug of mutants.ts, and see that each is caught in time; ends with a table
  *   --seconds-each S  one mutant has so long (default 90); out of time is told, and is no failure
  *   --mutant NAME  the same for one of them
@@ -15,7 +16,8 @@ import { parseArgs } from "node:util";
 import { withoutRealWorld } from "./guard.js";
 import { runMutants } from "./mutant-runner.js";
 import { withoutFilling } from "./operation.js";
-import { runWorld, type Result } from "./world.js";
+import { rowsWorld } from "./rows.js";
+import { runWorld, type Plan, type Result } from "./world.js";
 
 /** What a campaign of worlds came to. */
 interface Campaign {
@@ -35,12 +37,16 @@ const { values } = parseArgs({
     seed: { type: "string" },
     seconds: { type: "string" },
     "seconds-each": { type: "string" },
+    rows: { type: "boolean", default: false },
     mutants: { type: "boolean", default: false },
     mutant: { type: "string" },
     json: { type: "boolean", default: false },
     story: { type: "string", default: "60" },
   },
 });
+
+/** Another kind of world than the swarm's. */
+const plan: Plan | null = values.rows ? { options: rowsWorld } : null;
 
 function count(text: string | undefined, otherwise: number): number {
   if (text === undefined) return otherwise;
@@ -60,7 +66,7 @@ async function campaign(first: number, seeds: number, seconds: number): Promise<
   const points = new Map<string, number>();
   let failed: Result | null = null;
   while (worlds < seeds && elapsed() < seconds && failed === null) {
-    const result = await withoutRealWorld(() => runWorld(first + worlds++));
+    const result = await withoutRealWorld(() => runWorld(first + worlds++, false, plan));
     const { reached } = result;
     sum.events += result.events;
     for (const name of ["kills", "powerLosses", "faults"] as const) sum[name] += reached[name];
@@ -90,7 +96,7 @@ function say(campaign: Campaign, first: number): void {
 
 async function tell(failed: Result): Promise<void> {
   Error.stackTraceLimit = 20;
-  const told = await withoutRealWorld(() => runWorld(failed.seed, true));
+  const told = await withoutRealWorld(() => runWorld(failed.seed, true, plan));
   console.log(
     `\nseed ${failed.seed} breaks promise ${failed.failure?.promise}\n  ${withoutFilling(told.failure?.message ?? "")}\n`,
   );
@@ -99,7 +105,7 @@ async function tell(failed: Result): Promise<void> {
   for (const line of told.story.slice(-lines)) console.log(line);
   if (told.hash !== failed.hash)
     console.log("\nand the seed did not give the same world again: something is not simulated");
-  console.log(`\nagain: npm run simulate -- --seed ${failed.seed}`);
+  console.log(`\nagain: npm run simulate --${values.rows ? " --rows" : ""} --seed ${failed.seed}`);
 }
 
 if (values.mutants || values.mutant !== undefined) {

@@ -90,7 +90,7 @@ async function runMutant(mutant: Mutant, seconds: number): Promise<Outcome> {
   const folder = `${project}.mutants/${mutant.name}-${process.pid}`;
   try {
     await plant(mutant, folder);
-    const output = await simulate(folder, mutant.seeds, seconds);
+    const output = await simulate(folder, mutant, seconds);
     if (output === null) {
       return { mutant, seeds: null, promise: "a world without an end", error: null, outOfTime: true };
     }
@@ -136,11 +136,21 @@ async function plant(mutant: Mutant, folder: string): Promise<void> {
 const lastWorldMs = 15_000;
 
 /** What the campaign says; null where it had to be ended, because one world of it would not. */
-function simulate(folder: string, seeds: number, seconds: number): Promise<string | null> {
+function simulate(folder: string, { seeds, rows }: Mutant, seconds: number): Promise<string | null> {
   return new Promise((resolve, reject) => {
     const child = spawn(
       process.execPath,
-      [`${folder}/simulator/main.js`, "--json", "--seed", "1", "--seeds", `${seeds}`, "--seconds", `${seconds}`],
+      [
+        `${folder}/simulator/main.js`,
+        ...(rows === true ? ["--rows"] : []),
+        "--json",
+        "--seed",
+        "1",
+        "--seeds",
+        `${seeds}`,
+        "--seconds",
+        `${seconds}`,
+      ],
       {
         stdio: ["ignore", "pipe", "pipe"],
       },

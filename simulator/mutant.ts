@@ -11,4 +11,6 @@ export interface Mutant {
   readonly replace: string;
   /** Within how many seeds it must be caught. */
   readonly seeds: number;
+  /** In worlds whose records are rows. */
+  readonly rows?: true;
 }

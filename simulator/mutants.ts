@@ -6,6 +6,7 @@
 
 import type { Mutant } from "./mutant.js";
 import { operatorMutants } from "./mutants-operator.js";
+import { rowsMutants } from "./mutants-rows.js";
 
 /** The table: what is promised of writes and reads, then what an operator relies on. */
 export const mutants: readonly Mutant[] = [
@@ -101,7 +102,7 @@ export const mutants: readonly Mutant[] = [
     name: "forget-what-is-pending-at-start",
     promise: 2,
     file: "src/write-behind.js",
-    find: "await recover(log.read(from, this.#journal.accepted), this.#cache, this.#side);",
+    find: "await recover(log.read(from, this.#journal.accepted), this.#cache, this.#side, this.#addressing);",
     replace: "",
     seeds: 300,
   },
@@ -299,4 +300,5 @@ export const mutants: readonly Mutant[] = [
     seeds: 600,
   },
   ...operatorMutants,
+  ...rowsMutants,
 ];

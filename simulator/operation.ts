@@ -7,14 +7,19 @@ import type { RecordValue } from "../src/change.js";
 import { WriteBehindError } from "../src/errors.js";
 import type { Workspace } from "../src/workspace.js";
 
-/** One thing to do with one key. */
+/** What a change of a hash is in a mapped table: `column` by the column's own key, and a row stays without fields. */
+interface InRow {
+  readonly row?: "whole" | "column";
+}
+
+/** One thing to do with one key. `column`: the key of one column of the row. */
 export type Step =
-  | { readonly kind: "get"; readonly key: Bytes }
+  | { readonly kind: "get"; readonly key: Bytes; readonly column?: Bytes }
   | { readonly kind: "set"; readonly key: Bytes; readonly value: Bytes; readonly ttlMs: number | null }
   | { readonly kind: "delete"; readonly key: Bytes }
   | { readonly kind: "increment"; readonly key: Bytes; readonly by: number }
-  | { readonly kind: "hashSet"; readonly key: Bytes; readonly field: Bytes; readonly value: Bytes }
-  | { readonly kind: "hashUnset"; readonly key: Bytes; readonly field: Bytes }
+  | ({ readonly kind: "hashSet"; readonly key: Bytes; readonly field: Bytes; readonly value: Bytes } & InRow)
+  | ({ readonly kind: "hashUnset"; readonly key: Bytes; readonly field: Bytes } & InRow)
   | { readonly kind: "expire"; readonly key: Bytes; readonly ttlMs: number | null }
   | { readonly kind: "clear" };
 
@@ -74,6 +79,11 @@ export function textOf(value: RecordValue | null): string {
   return expiresAt === null ? text : `${text} until ${expiresAt}`;
 }
 
+/** The key of one column of a row (rows.ts). */
+function columnKey(record: Bytes, field: Bytes): Bytes {
+  return `${record}:${field}` as Bytes;
+}
+
 /** Does the operation on the engine's workspace. Throws what the engine throws. */
 export function perform(operation: Operation, workspace: Workspace): Reply {
   return operation.map((step) => performStep(step, workspace)).join(" | ");
@@ -82,8 +92,9 @@ export function perform(operation: Operation, workspace: Workspace): Reply {
 function performStep(step: Step, workspace: Workspace): string {
   switch (step.kind) {
     case "get": {
-      const content = workspace.get(step.key);
-      return textOf(content === null ? null : { content, expiresAt: workspace.expiryOf(step.key) ?? null });
+      const key = step.column === undefined ? step.key : columnKey(step.key, step.column);
+      const content = workspace.get(key);
+      return textOf(content === null ? null : { content, expiresAt: workspace.expiryOf(key) ?? null });
     }
     case "set":
       workspace.setString(step.key, step.value, step.ttlMs === null ? null : workspace.now + step.ttlMs);
@@ -97,11 +108,19 @@ function performStep(step: Step, workspace: Workspace): string {
       return sum;
     }
     case "hashSet": {
+      if (step.row === "column") {
+        workspace.setString(columnKey(step.key, step.field), step.value);
+        return "ok";
+      }
       const count = workspace.getHash(step.key)?.size ?? 0;
       workspace.setFields(step.key, new Map([[step.field, step.value]]));
       return String(count);
     }
     case "hashUnset": {
+      if (step.row === "column") {
+        workspace.remove(columnKey(step.key, step.field));
+        return "ok";
+      }
       const had = workspace.getHash(step.key)?.has(step.field) === true;
       workspace.unsetFields(step.key, [step.field]);
       return String(had);
@@ -145,7 +164,7 @@ function expectedStep(
   const expiresAt = value?.expiresAt ?? null;
   switch (step.kind) {
     case "get":
-      return textOf(value);
+      return textOf(step.column === undefined ? value : columnOf(value, step.column));
     case "set":
       effects.set(key, { content: step.value, expiresAt: step.ttlMs === null ? null : now + step.ttlMs });
       return "ok";
@@ -157,23 +176,32 @@ function expectedStep(
       effects.set(key, { content: sum as Bytes, expiresAt });
       return sum;
     }
-    case "hashSet": {
-      const before = value === null ? new Map<Bytes, Bytes>() : fieldsIn(value);
-      effects.set(key, { content: new Map([...before, [step.field, step.value]]), expiresAt });
-      return String(before.size);
-    }
-    case "hashUnset": {
-      if (value === null) return "false";
-      const before = fieldsIn(value);
-      const left = new Map([...before].filter(([field]) => field !== step.field));
-      effects.set(key, left.size === 0 ? null : { content: left, expiresAt });
-      return String(before.has(step.field));
-    }
+    case "hashSet":
+    case "hashUnset":
+      return expectedInHash(step, value, effects);
     case "expire":
       if (value !== null)
         effects.set(key, { content: value.content, expiresAt: step.ttlMs === null ? null : now + step.ttlMs });
       return String(value !== null);
   }
+}
+
+function expectedInHash(
+  step: Extract<Step, { kind: "hashSet" | "hashUnset" }>,
+  value: RecordValue | null,
+  effects: Map<Bytes, RecordValue | null>,
+): string {
+  const { key, field, row } = step;
+  const before = value === null ? new Map<Bytes, Bytes>() : fieldsIn(value);
+  const expiresAt = value?.expiresAt ?? null;
+  if (step.kind === "hashSet") {
+    effects.set(key, { content: new Map([...before, [field, step.value]]), expiresAt });
+    return row === "column" ? "ok" : String(before.size);
+  }
+  const left = new Map([...before].filter(([name]) => name !== field));
+  const stays = row !== undefined && value !== null;
+  effects.set(key, left.size === 0 && !stays ? null : { content: left, expiresAt });
+  return row === "column" ? "ok" : String(before.has(field));
 }
 
 function stringIn(value: RecordValue): Bytes {
@@ -184,6 +212,11 @@ function stringIn(value: RecordValue): Bytes {
 function fieldsIn(value: RecordValue): ReadonlyMap<Bytes, Bytes> {
   if (typeof value.content === "string") throw new WriteBehindError("WRONG_TYPE", "a string");
   return value.content;
+}
+
+function columnOf(value: RecordValue | null, column: Bytes): RecordValue | null {
+  const content = value === null ? undefined : fieldsIn(value).get(column);
+  return content === undefined ? null : { content, expiresAt: value?.expiresAt ?? null };
 }
 
 function added(current: Bytes | null, by: number): string {

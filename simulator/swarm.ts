@@ -43,6 +43,8 @@ export interface WorldOptions {
   readonly valueBytes: number;
   /** All values are equally long, so that old frames of the journal fit between new ones. */
   readonly sameLength: boolean;
+  /** Every record is a row of a mapped table (rows.ts). */
+  readonly rows: boolean;
   /** Records that end: never, now and then, as long as this. */
   readonly ends: number;
   /** Share of values that the database refuses. */
@@ -84,6 +86,7 @@ export function swarm(dice: Dice): WorldOptions {
     burst: dice.pick([1, 1, 3, 8]),
     valueBytes,
     sameLength: dice.chance(0.3),
+    rows: false,
     ends,
     refused: dice.pick(discards ? [0.02, 0.2] : [0, 0, 0.02, 0.2]),
     ttlMs: dice.pick([10, 100, 5000]),

@@ -19,6 +19,7 @@ import { incidents } from "./incidents.js";
 import { Instance, type Surroundings } from "./instance.js";
 import { Machine, type Process } from "./machine.js";
 import { Model } from "./model.js";
+import { rowsTable } from "./rows.js";
 import type { Stage } from "./stage.js";
 import { swarm, type WorldOptions } from "./swarm.js";
 import { Trace } from "./trace.js";
@@ -48,9 +49,9 @@ export interface Result {
 /** Another kind of world than the swarm's, and calls of its disk that fail. */
 export interface Plan {
   readonly options: (dice: Dice) => WorldOptions;
-  readonly faultOf: FaultOf;
+  readonly faultOf?: FaultOf;
   /** How long the faults go on at the most, in milliseconds of virtual time. */
-  readonly faultsMs: number;
+  readonly faultsMs?: number;
 }
 
 /** Runs the world of a seed. With `telling` the result has the story in words. */
@@ -105,6 +106,7 @@ class World implements Surroundings, Town, Fate, Stage {
     this.#faultsMs = plan?.faultsMs ?? faultsLimitMs;
     this.machine = new Machine(this.dice, this.trace);
     this.database = new SimulatedDatabase(this.machine);
+    if (this.options.rows) this.database.tables = [rowsTable];
     const diskMs = this.options.disk.latencyMs ?? 1;
     this.#checkers = allCheckers({ model: this.model, engine: this.options.engine, diskMs });
     const { incidents: weights, givesUpBehind } = this.options;
@@ -112,7 +114,7 @@ class World implements Surroundings, Town, Fate, Stage {
     this.#left = this.options.operations;
     this.database.onCommit = (commit) => this.#committed(commit);
     this.database.onWentBack = (sequence) => this.observe((checker) => checker.wentBack?.(sequence));
-    if (plan !== null) this.machine.disk.faults.planned = plan.faultOf;
+    if (plan?.faultOf !== undefined) this.machine.disk.faults.planned = plan.faultOf;
     this.machine.disk.onMisuse = (message) => this.fail(new Error(message));
     const { crashes, disk } = this.machine;
     crashes.mayCrash = () => !this.isCalm && this.#ends <= endsMax;

@@ -39,7 +39,8 @@ export const errorCodes = {
     remedy: "`write-behind check` says where; `write-behind adopt --accept-gap` goes on without it",
   },
   JOURNAL_VERSION: {
-    means: "the journal was written by a newer version, in a format that this one does not know; nothing was changed",
+    means:
+      "the journal, or routes.json beside it, was written by a newer version, in a format that this one does not know; nothing was changed",
     remedy: "start that version again",
   },
   JOURNAL_FAILED: {

@@ -39,6 +39,12 @@ export interface Events {
   readonly stalled: { readonly reason: string };
   /** What an operator must know although no write is hurt: the database went back, a clock jumped. */
   readonly warning: { readonly text: string };
+  /** Rows of a table are read into the cache at the start (`warm`), so many until now. `full`: no more of them fit. */
+  readonly warming: {
+    readonly table: string;
+    readonly records: number;
+    readonly state: "reading" | "done" | "full";
+  };
   /** Nothing is pending any more. */
   readonly drained: { readonly sequence: number };
 }

@@ -170,7 +170,7 @@ export class Workspace {
     if (field === null && table !== null) throw wrongType(key, `a row of ${table.schema.name}`, "a string");
     if (field === null) return this.#replace(address, value, expiresAt);
     if (expiresAt !== null) throw fieldExpiry(key);
-    this.#mergeFields(this.#touch(address, false), new Map([[field, valueFor(table, key, field, value)]]), new Set());
+    this.#mergeFields(this.#base(address), new Map([[field, valueFor(table, key, field, value)]]), new Set());
   }
 
   /** Makes the key hold another string and keeps its end (INCR, SET KEEPTTL). Needs the record in memory. */
@@ -189,16 +189,21 @@ export class Workspace {
     this.#replace(address, new Map(fieldsFor(address.table, key, fields)), expiresAt);
   }
 
-  /** Sets fields of the hash at a key and takes others out, whatever they were. Needs nothing in memory. */
+  /**
+   * Sets fields of the hash at a key, making it where it is absent, and takes others out, whatever they were. Needs the
+   * record in memory where it sets none, and where it may have ended.
+   */
   mergeFields(key: Bytes, set: Fields, unset: readonly Bytes[] = []): void {
     const address = this.#resolve(key);
     const { field, table } = address;
     if (field !== null) throw wrongType(key, "a string", "a hash");
     if (set.size + unset.length === 0) return;
     for (const name of unset) checkUnset(table, key, name);
-    const touched = this.#touch(address, false);
+    const made = new Map(fieldsFor(table, key, set));
+    if (set.size === 0 && this.#read(address) === null) return;
+    const touched = this.#base(address);
     if (touched.value !== undefined && touched.value !== null) fieldsOf(touched.value.content, key);
-    this.#mergeFields(touched, new Map(fieldsFor(table, key, set)), new Set(unset));
+    this.#mergeFields(touched, made, new Set(unset));
   }
 
   /** Sets fields of the hash at a key, making it where it is absent. Needs the record in memory. */
@@ -244,16 +249,18 @@ export class Workspace {
     this.#put(touched, { content: value.content, expiresAt }, change, touched.draft);
   }
 
-  /** Removes the key; changes nothing where it is known that there is none. Needs nothing in memory. */
+  /**
+   * Removes the key; changes nothing where it is known that there is none. Needs nothing in memory, but the record
+   * where the key is a field of it: a row that is not there must not come to be.
+   */
   remove(key: Bytes): void {
     const address = this.#resolve(key);
     const { field, table } = address;
     if (field === null) return this.#remove(address);
-    const touched = this.#touch(address, false);
-    const value = touched.value;
-    if (value === null || (value !== undefined && !fieldsOf(value.content, key).has(field))) return;
+    const value = this.#read(address);
+    if (value === null || !fieldsOf(value.content, key).has(field)) return;
     checkUnset(table, key, field);
-    this.#mergeFields(touched, new Map(), new Set([field]));
+    this.#mergeFields(this.#touch(address, true), new Map(), new Set([field]));
   }
 
   /** Everything is gone, what this work changed before too. It is a frame of its own: no change may follow. */
@@ -262,7 +269,14 @@ export class Workspace {
     this.#eachTouched((touched) => this.#assign(touched, null, null, null));
   }
 
-  #replace(address: Address, content: Content, expiresAt: number | null): void {
+  /** What is merged into. Where records may have ended only a look at it tells whether it is there (promise 2). */
+  #base(address: Address): Touched {
+    if (address.table !== null && address.table.expiresAt !== null) this.#read(address);
+    return this.#touch(address, false);
+  }
+
+  /** A map is this work's own from now on. */
+  #replace(address: Address, content: Bytes | Map<Bytes, Bytes>, expiresAt: number | null): void {
     if (expiresAt !== null) {
       checkEnd(address.record, expiresAt);
       if (expiresAt <= this.now) return this.#remove(address);
@@ -270,7 +284,10 @@ export class Workspace {
     const touched = this.#touch(address, false);
     // A row that is in the database although the record has ended or was deleted must go, not be updated.
     const whole: Replace = { kind: "replace", content, expiresAt, afterRemove: touched.value === null };
-    this.#put(touched, whole, composed(touched.change, whole), null);
+    // Later changes in this work lie over it, in the maps of this change.
+    const draft = typeof content === "string" ? null : new FieldsDraft(noFields, content, new Set());
+    const value = draft === null ? whole : { content: draft, expiresAt };
+    this.#put(touched, value, composed(touched.change, whole), draft);
   }
 
   #remove(address: Address): void {

@@ -48,6 +48,7 @@ import type { Plan } from "./routes/plan.js";
 import type { Store, StoreDescriptor, StoreReader, TableSchema } from "./store/store.js";
 import { openReader } from "./store/thread-reader.js";
 import type { Workspace } from "./workspace.js";
+import { Warming } from "./heart/warming.js";
 import { WriterSide } from "./heart/writer-side.js";
 import { startWriter, type WriterHandle } from "./writer/writer-link.js";
 
@@ -223,13 +224,28 @@ class Engine implements Heart {
         stored: () => Math.max(this.#side.stored, this.#journal.oldest() - 1),
         addressing: this.#addressing,
       });
-      await recover(log.read(from, this.#journal.accepted), this.#cache, this.#side);
+      await recover(log.read(from, this.#journal.accepted), this.#cache, this.#side, this.#addressing);
       this.#side.begin();
       this.#ticks.begin();
+      void this.#warm();
     } catch (error) {
       await this.#closing.stopParts();
       throw error;
     }
+  }
+
+  async #warm(): Promise<void> {
+    const tables = (this.#addressing.plan?.tables ?? []).filter(({ route }) => route.warm);
+    const warming = new Warming({
+      reader: this.#reader,
+      loads: this.#loads,
+      cache: this.#cache,
+      clock: this.#host.clock,
+      events: this.events,
+      now: () => this.#time.now(),
+      ended: () => this.#closing.begun,
+    });
+    await warming.run(tables.map(({ schema }) => schema.name));
   }
 
   get durability(): Durability {
@@ -261,9 +277,11 @@ class Engine implements Heart {
 
   async #foundTables(tables: readonly TableSchema[]): Promise<void> {
     try {
-      if (!(await this.#addressing.found(tables))) return;
+      if (!this.#addressing.found(tables)) return;
+      // In this step: nobody is shown a row without the column that it has now.
       this.#reader.lookAfresh?.();
       this.#cache.forgetClean();
+      await this.#addressing.remember();
     } catch (error) {
       this.events.emit("warning", { text: (error as Error).message });
     }

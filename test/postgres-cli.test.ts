@@ -1,5 +1,5 @@
 /** The real program on PostgreSQL: serve, check, adopt, a kill in between; and no password anywhere. */
-import { rmSync } from "node:fs";
+import { rmSync, writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { run } from "./cli-process.js";
 import { eventually, onMachine, send } from "./serve-machine.js";
@@ -51,6 +51,62 @@ describePostgres("write-behind --store postgres://…", postgresVersions(), (ser
 
       const said = [first, second, third, refused].map(({ errors }) => errors).join("");
       expect(said + JSON.stringify(status) + checked.out + adopted.out).not.toContain("s3cret-word");
+    }),
+  );
+
+  test(
+    "routes: checked, served, killed, gone on with; what a client writes is in users' tables",
+    onMachine(async (machine) => {
+      const { name, url } = await made();
+      await server().sql(
+        `CREATE TABLE users (id bigint PRIMARY KEY, name text NOT NULL, seen numeric(10,1), "until" timestamptz);
+        CREATE TABLE orders (customer bigint REFERENCES users, no int, total int, PRIMARY KEY (customer, no))`,
+        name,
+      );
+      const routes = `${machine.data}.routes.yaml`;
+      writeFileSync(
+        routes,
+        `- { key: "user:{id}", table: users, expiresAt: until }
+- { key: "user:{id}:{column}", table: users }
+- { key: "order:{customer}:{no}", table: orders }
+`,
+      );
+      const checked = await run(["check", "--store", url, "--routes", routes]);
+      expect(checked).toMatchObject({ code: 0, out: expect.stringContaining("everything fits") as string });
+      const sql = await run(["sql", "--store", url]);
+      expect(sql).toMatchObject({ code: 0, out: expect.stringContaining("write_behind_position") as string });
+
+      const flags = ["--store", url, "--delay", "0", "--routes", routes];
+      const first = await machine.serve(...flags);
+      expect(
+        await send(
+          first,
+          ["HSET", "user:7", "name", "Ada", "seen", "1.25"],
+          ["HSET", "order:7:1", "total", "5"],
+          ["SET", "user:7:name", "Ada L."],
+          ["SET", "own", "x"],
+          ["WAIT", "1", "10000"],
+        ),
+      ).toEqual(["2", "1", "OK", "OK", "1"]);
+      expect(await server().sql("SELECT id, name, seen, until FROM users", name)).toEqual(["7|Ada L.|1.3|"]);
+      await first.end("SIGKILL");
+
+      const second = await machine.serve(...flags);
+      expect(
+        await send(
+          second,
+          ["GET", "user:7:name"],
+          ["HGET", "user:7", "seen"],
+          ["GET", "own"],
+          ["EXPIRE", "user:7", "1000"],
+          ["DEL", "order:7:1"],
+          ["WAIT", "1", "10000"],
+        ),
+      ).toEqual(["Ada L.", "1.3", "x", "1", "1", "1"]);
+      expect(await server().sql("SELECT until > now(), (SELECT count(*) FROM orders) FROM users", name)).toEqual([
+        "true|0",
+      ]);
+      await second.end("SIGTERM");
     }),
   );
 

@@ -3,120 +3,19 @@
  * answered is in the database, nothing was written twice or out of order (a table that triggers keep tells), and
  * nobody had to do anything. Real server, real engine, a proxy between them.
  */
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { postgres } from "../src/store/postgres/index.js";
-import type { WriteBehind } from "../src/library/library.js";
-import { engineKit } from "./engine-kit.js";
-import { TcpProxy } from "./tcp-proxy.js";
+import { allIsRight, batches, eventually, faultsKit, Load, moreBatches, quick } from "./postgres-faults-kit.js";
+import type { TcpProxy } from "./tcp-proxy.js";
 import { describePostgres, postgresVersions } from "./with-postgres.js";
 
-const eventually = { timeout: 20_000, interval: 5 };
-const quick = { retryMinMs: 1, retryMaxMs: 50 };
 /** In the protocol a client's Sync is the last message of what it has sent at once. */
 const sync = Buffer.from([0x53, 0, 0, 0, 4]);
 
-/** What triggers write down of every row that is written: who comes first has the smaller number. */
-const history = `
-  CREATE TABLE history (n bigserial, key text, value int);
-  CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-    INSERT INTO history (key, value) VALUES (convert_from(new.key, 'UTF8'), convert_from(new.value, 'UTF8')::int);
-    RETURN new;
-  END $$;
-  CREATE TRIGGER keep AFTER INSERT OR UPDATE ON write_behind_kv FOR EACH ROW EXECUTE FUNCTION keep();
-`;
-
 describePostgres("PostgreSQL behind a bad network", postgresVersions(), (server) => {
-  const { folder, start } = engineKit();
+  const { folder, start, url, engine, sql, database, proxy: proxyOf } = faultsKit(server);
   let proxy: TcpProxy;
-  let database = "";
-  let count = 0;
-
-  beforeAll(async () => {
-    proxy = await TcpProxy.start(server().port);
-  });
-  afterAll(() => proxy.stop());
-  beforeEach(async () => {
-    database = `faults_${count++}`;
-    await server().sql(`CREATE DATABASE ${database}`);
-  });
-  afterEach(() => proxy.heal());
-
-  const sql = (text: string): Promise<string[]> => server().sql(text, database);
-
-  function url(query = "statement_timeout=2000"): string {
-    return `postgres://postgres@127.0.0.1:${proxy.port}/${database}?connect_timeout=1&${query}`;
-  }
-
-  async function engine(query?: string, data = folder()): Promise<WriteBehind> {
-    const wb = await start(postgres(url(query)), { data, ...quick });
-    await sql(history);
-    return wb;
-  }
-
-  /** Writes rounds of ten keys until `until` says so; every value is larger than the one before. */
-  class Load {
-    readonly answered = new Map<string, number>();
-    readonly #wb: WriteBehind;
-    #value = 0;
-    #stop = false;
-    readonly #ended: Promise<void>;
-
-    constructor(wb: WriteBehind) {
-      this.#wb = wb;
-      this.#ended = this.#run();
-    }
-
-    async #run(): Promise<void> {
-      while (!this.#stop) {
-        const value = (this.#value += 1);
-        const key = `key:${value % 10}`;
-        await this.#wb.set(key, value);
-        this.answered.set(key, value);
-        await new Promise((resolve) => setImmediate(resolve));
-      }
-    }
-
-    /** Waits until so many more writes are in the database. */
-    async stored(more: number): Promise<void> {
-      const goal = this.#value + more;
-      await expect.poll(() => this.#value, eventually).toBeGreaterThan(goal);
-    }
-
-    async end(): Promise<void> {
-      this.#stop = true;
-      await this.#ended;
-    }
-  }
-
-  /** Nothing lost, nothing twice, nothing out of order. */
-  async function allIsRight(wb: WriteBehind, load: Load): Promise<void> {
-    await load.end();
-    await wb.flush();
-    const rows = await sql("SELECT key || '=' || value FROM write_behind_kv_text ORDER BY 1");
-    expect(rows).toEqual([...load.answered].map(([key, value]) => `${key}=${value}`).toSorted());
-    const twice = "SELECT key, value, count(*) FROM history GROUP BY 1, 2 HAVING count(*) > 1";
-    expect(await sql(twice)).toEqual([]);
-    const back =
-      "SELECT * FROM (SELECT key, value, lag(value) OVER (PARTITION BY key ORDER BY n) AS before FROM history) AS h " +
-      "WHERE before >= value";
-    expect(await sql(back)).toEqual([]);
-    await expect
-      .poll(() => wb.status(), eventually)
-      .toMatchObject({ state: "running", store: { state: "up", error: null }, queue: { pendingChanges: 0 } });
-    expect(wb.status().deadLetters.count).toBe(0);
-  }
-
-  /** Batches that were committed, as the engine has heard of them. */
-  function batches(wb: WriteBehind): () => number {
-    let seen = 0;
-    wb.on("batch", () => seen++);
-    return () => seen;
-  }
-
-  async function moreBatches(wb: WriteBehind, many: number): Promise<void> {
-    const seen = batches(wb);
-    await expect.poll(seen, eventually).toBeGreaterThanOrEqual(many);
-  }
+  beforeAll(() => (proxy = proxyOf()));
 
   test("the connection is lost again and again, before, in the midst of and behind a commit", async () => {
     const wb = await engine();
@@ -136,7 +35,7 @@ describePostgres("PostgreSQL behind a bad network", postgresVersions(), (server)
     };
     await expect.poll(() => cuts, eventually).toBeGreaterThan(25);
     proxy.onData = null;
-    await allIsRight(wb, load);
+    await allIsRight(sql, wb, load);
   });
 
   test("the answer to COMMIT is lost: it is not written again", async () => {
@@ -155,7 +54,7 @@ describePostgres("PostgreSQL behind a bad network", postgresVersions(), (server)
     };
     await expect.poll(() => lost, eventually).toBe(5);
     await moreBatches(wb, 2);
-    await allIsRight(wb, load);
+    await allIsRight(sql, wb, load);
   });
 
   test("nobody can connect for a while: writes go on, and are stored afterwards", async () => {
@@ -168,7 +67,7 @@ describePostgres("PostgreSQL behind a bad network", postgresVersions(), (server)
     await expect.poll(() => load.answered.get("key:1"), eventually).toBeGreaterThan(before);
     proxy.heal();
     await moreBatches(wb, 1);
-    await allIsRight(wb, load);
+    await allIsRight(sql, wb, load);
   });
 
   test("connections are cut while they are made", async () => {
@@ -185,7 +84,7 @@ describePostgres("PostgreSQL behind a bad network", postgresVersions(), (server)
     };
     await expect.poll(() => cuts, eventually).toBe(10);
     await moreBatches(wb, 1);
-    await allIsRight(wb, load);
+    await allIsRight(sql, wb, load);
   });
 
   test("the other side says goodbye and listens still", async () => {
@@ -196,7 +95,7 @@ describePostgres("PostgreSQL behind a bad network", postgresVersions(), (server)
       proxy.halfClose();
     }
     await moreBatches(wb, 1);
-    await allIsRight(wb, load);
+    await allIsRight(sql, wb, load);
   });
 
   test("everything is swallowed: the writer hangs up in time, and the row that it held is free", async () => {
@@ -216,11 +115,11 @@ describePostgres("PostgreSQL behind a bad network", postgresVersions(), (server)
     await expect.poll(() => swallowing, eventually).toBe(true);
     const open = "SELECT count(*) FROM pg_stat_activity WHERE state LIKE '%transaction%' OR state = 'active'";
     await expect
-      .poll(() => sql(`${open} AND pid <> pg_backend_pid() AND datname = '${database}'`), eventually)
+      .poll(() => sql(`${open} AND pid <> pg_backend_pid() AND datname = '${database()}'`), eventually)
       .toEqual(["0"]);
     proxy.heal();
     await moreBatches(wb, 1);
-    await allIsRight(wb, load);
+    await allIsRight(sql, wb, load);
   });
 
   test("stopped while it sends a large batch: the server waits, and the position's row is free", async () => {
@@ -239,7 +138,7 @@ describePostgres("PostgreSQL behind a bad network", postgresVersions(), (server)
     await Promise.all(Array.from({ length: 3000 }, (_, n) => wb.set(`large:${n}`, 7)));
     await expect.poll(() => held, eventually).toBe(true);
     const open = "FROM pg_stat_activity WHERE application_name LIKE '%writer'";
-    const inTransaction = `SELECT count(*) ${open} AND xact_start IS NOT NULL AND datname = '${database}'`;
+    const inTransaction = `SELECT count(*) ${open} AND xact_start IS NOT NULL AND datname = '${database()}'`;
     await expect.poll(() => sql(inTransaction), eventually).toEqual(["1"]);
     expect(await sql("SELECT sequence FROM write_behind_position FOR UPDATE NOWAIT")).toHaveLength(1);
     expect(await sql(inTransaction)).toEqual(["1"]);

@@ -5,6 +5,7 @@
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import {
+  appendFileSync,
   chmodSync,
   chownSync,
   cpSync,
@@ -16,10 +17,12 @@ import {
   realpathSync,
   renameSync,
   rmSync,
+  writeFileSync,
 } from "node:fs";
 import { createRequire } from "node:module";
 import { arch, homedir, platform, tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Client } from "pg";
 import { freePort } from "./servers.js";
 
@@ -41,10 +44,17 @@ export interface PostgresServer {
   sql(text: string, database?: string): Promise<string[]>;
   /** Ends all of it at once, as a loss of power would, but keeps the data. */
   kill(): Promise<void>;
+  /** Ends its first process with SIGKILL; the others find out by themselves. */
+  sigkill(): Promise<void>;
   /** Ends it and breaks off what is under way. */
   shutDown(): Promise<void>;
   /** Starts it again on the same port. */
   start(): Promise<void>;
+  /**
+   * A server on a copy of the data of this moment, which has not been started; this one is stopped for the copying.
+   * `asStandby`: once started it follows this one.
+   */
+  copy(asStandby?: boolean): Promise<PostgresServer>;
   /** Ends it and removes its folder. */
   stop(): Promise<void>;
 }
@@ -106,9 +116,7 @@ export async function startPostgres(
   programs: PostgresPrograms,
   settings: readonly string[] = [],
 ): Promise<PostgresServer> {
-  const root = mkdtempSync(join(tmpdir(), "postgres-"));
-  if (isRoot) chownSync(root, nobody, nobody);
-  chmodSync(root, 0o755);
+  const root = newRoot();
   const data = join(root, "data");
   const made = spawnSync(
     join(programs.folder, "initdb"),
@@ -119,6 +127,13 @@ export async function startPostgres(
   const server = new Server(programs, root, data, await freePort(), settings);
   await server.start();
   return server;
+}
+
+function newRoot(): string {
+  const root = mkdtempSync(join(tmpdir(), "postgres-"));
+  if (isRoot) chownSync(root, nobody, nobody);
+  chmodSync(root, 0o755);
+  return root;
 }
 
 /** Nothing here is to survive a loss of power, so nothing waits for the disk. */
@@ -161,6 +176,12 @@ class Server implements PostgresServer {
   }
 
   async start(): Promise<void> {
+    // After a SIGKILL the other processes go on until they notice, and no server starts beside them.
+    while (!(await this.#tryToStart())) await sleep(10);
+  }
+
+  /** False where processes of the last start are still there. */
+  async #tryToStart(): Promise<boolean> {
     const own = [`port=${this.port}`, "listen_addresses=127.0.0.1", `unix_socket_directories=${this.#root}`];
     const flags = [...own, ...quick, ...this.#settings].flatMap((setting) => ["-c", setting]);
     const child = spawn(join(this.#programs.folder, "postgres"), ["-D", this.#data, ...flags], {
@@ -171,18 +192,42 @@ class Server implements PostgresServer {
     });
     this.#process = child;
     this.#log = "";
-    await new Promise<void>((resolve, reject) => {
+    return new Promise((resolve, reject) => {
       child.stderr?.setEncoding("utf8").on("data", (text: string) => {
         this.#log = (this.#log + text).slice(-10_000);
-        if (text.includes("ready to accept connections")) resolve();
+        if (/ready to accept (?:read-only )?connections/.test(this.#log)) resolve(true);
       });
-      child.once("exit", () => reject(new Error(`postgres ended at once:\n${this.#log}`)));
+      child.once("close", () => {
+        if (/shared memory block .* is still in use/.test(this.#log)) resolve(false);
+        else reject(new Error(`postgres ended at once:\n${this.#log}`));
+      });
     });
+  }
+
+  async copy(asStandby = false): Promise<PostgresServer> {
+    const root = newRoot();
+    const data = join(root, "data");
+    await this.shutDown();
+    const copied = spawnSync("cp", ["-a", this.#data, data], { encoding: "utf8" });
+    if (copied.status !== 0) throw new Error(`copying the data failed: ${copied.stderr}`);
+    await this.start();
+    if (asStandby) {
+      // In a file: unlike what the command line says it can be altered while the server runs.
+      const primary = `primary_conninfo = 'host=127.0.0.1 port=${this.port} user=postgres'\n`;
+      appendFileSync(join(data, "postgresql.auto.conf"), primary);
+      writeFileSync(join(data, "standby.signal"), "");
+      if (isRoot) chownSync(join(data, "standby.signal"), nobody, nobody);
+    }
+    return new Server(this.#programs, root, data, await freePort(), this.#settings);
   }
 
   async kill(): Promise<void> {
     // SIGQUIT: the server ends its processes and itself at once, and recovers from its log at the next start.
     await this.#end("SIGQUIT");
+  }
+
+  async sigkill(): Promise<void> {
+    await this.#end("SIGKILL");
   }
 
   async shutDown(): Promise<void> {

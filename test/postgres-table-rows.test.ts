@@ -235,7 +235,8 @@ for (const programs of postgresVersions()) {
     });
 
     test("moments: exact in every type, others' infinities, and now as each column has it", async () => {
-      await sql(`CREATE TABLE a (id int PRIMARY KEY, ends timestamptz); CREATE TABLE b (id int PRIMARY KEY, ends timestamp);
+      await sql(`CREATE TABLE a (id int PRIMARY KEY, ends timestamptz);
+        CREATE TABLE b (id int PRIMARY KEY, ends timestamp);
         CREATE TABLE c (id int PRIMARY KEY, ends bigint, gone bigint, day date, at timestamp)`);
       const writer = await writerWith([
         { key: "a:{id}", table: "a", expiresAt: "ends" },
@@ -279,8 +280,8 @@ for (const programs of postgresVersions()) {
     });
 
     test("a sweep leaves alone what is parked, whatever its key is made of, and what somebody holds", async () => {
-      await sql(`CREATE TYPE mood AS ENUM ('ok'); CREATE TABLE t (a text, b bytea, c date, d numeric(5,2), e uuid, f mood,
-        g boolean, ends timestamptz, PRIMARY KEY (g, f, e, d, c, b, a))`);
+      await sql(`CREATE TYPE mood AS ENUM ('ok');
+        CREATE TABLE t (a text, b bytea, c date, d numeric(5,2), e uuid, f mood, g boolean, ends timestamptz, PRIMARY KEY (g, f, e, d, c, b, a))`);
       const key = "t/{a}:{b}:{c}:{d}:{e}:{f}:{g}/é";
       const writer = await writerWith([{ key, table: "t", expiresAt: "ends" }]);
       const uuid = "01234567-89ab-cdef-0123-456789abcdef";

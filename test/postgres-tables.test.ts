@@ -100,7 +100,8 @@ for (const programs of postgresVersions()) {
 
     test("keys: the primary key first, then unique indexes of plain columns that take no NULL, over all rows", async () => {
       await sql(`CREATE TABLE t (a int NOT NULL, b text NOT NULL, c text UNIQUE, d text NOT NULL, e text NOT NULL,
-          f int NOT NULL UNIQUE DEFERRABLE, UNIQUE NULLS NOT DISTINCT (e), UNIQUE (d, e), PRIMARY KEY (b, a) INCLUDE (c));
+          f int NOT NULL UNIQUE DEFERRABLE, UNIQUE NULLS NOT DISTINCT (e), UNIQUE (d, e),
+          PRIMARY KEY (b, a) INCLUDE (c));
         CREATE UNIQUE INDEX part ON t (d) WHERE a > 0; CREATE UNIQUE INDEX expression ON t (lower(d));
         CREATE UNIQUE INDEX covering ON t (f, a) INCLUDE (b)`);
       const schema = await schemaOf("t", "t:{a}:{b}");

@@ -9,7 +9,6 @@ import type { Heart } from "../src/heart.js";
 import { nodeHost } from "../src/host/node-host.js";
 import { nodeSockets } from "../src/host/sockets.js";
 import { resolveEngineOptions } from "../src/options-resolve.js";
-import type { EngineOptions } from "../src/options.js";
 import { startServer, type RespServer, type ServerParts } from "../src/server/server.js";
 import { sqlite } from "../src/store/sqlite/index.js";
 import { openHeart } from "../src/write-behind.js";
@@ -31,7 +30,7 @@ export function testFolder(): string {
 }
 
 /** Starts a server over the real engine in a folder; `stop` it before the test ends. */
-export async function serveEngine(data: string, engine: Partial<EngineOptions> = {}): Promise<Engine> {
+export async function serveEngine(data: string, engine: Readonly<Record<string, unknown>> = {}): Promise<Engine> {
   const host = nodeHost();
   const options = resolveEngineOptions({ data, delayMs: 5, ...engine });
   const heart = await openHeart({ host, store: sqlite({ file: join(data, "write-behind.db") }), options });

@@ -21,6 +21,7 @@ const planted = [
   "no-pins",
   "says-drained",
   "pending-is-not-shown",
+  "taking-a-column-away-makes-a-row",
 ];
 
 describe("the simulator", () => {
@@ -39,6 +40,11 @@ describe("the simulator", () => {
       .filter((point) => points[point] === undefined && points[`${point}, opening`] === undefined);
     expect(missed).toEqual([]);
     expect(Object.keys(points).filter((point) => point.endsWith("opening")).length).toBeGreaterThan(20);
+  });
+
+  it("finds no broken promise in worlds whose records are rows", () => {
+    const run = spawnSync(process.execPath, [main, "--rows", "--seeds", "150", "--json"], { encoding: "utf8" });
+    expect(run.status, run.stdout + run.stderr).toBe(0);
   });
 
   it("makes the same world of the same seed, event by event", async () => {

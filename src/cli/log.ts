@@ -48,6 +48,9 @@ export function logEvents(heart: Heart, log: Log, clock: Clock): void {
   events.on("deadLetterEnded", ({ ids, how }) =>
     log.info({ event: "deadLetterEnded", ids, how }, `${counted(ids.length, "dead letter")} ${ended[how]}`),
   );
+  events.on("warming", ({ table, records, state }) =>
+    log.info({ event: "warming", table, records, state }, warmingText[state](counted(records, "row"), table)),
+  );
   events.on("full", ({ pendingBytes, diskFull }) => {
     if (clock.monotonic() - fullSaidAt < quietMs) return;
     fullSaidAt = clock.monotonic();
@@ -59,6 +62,12 @@ export function logEvents(heart: Heart, log: Log, clock: Clock): void {
     );
   });
 }
+
+const warmingText = {
+  reading: (rows: string, table: string) => `reading ${table} into the cache: ${rows} until now`,
+  done: (rows: string, table: string) => `${rows} of ${table} are in the cache`,
+  full: (rows: string, table: string) => `${rows} of ${table} are in the cache, and no more fit (cacheBytes)`,
+};
 
 const ended = {
   retried: "accepted by the database now",

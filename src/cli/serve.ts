@@ -62,7 +62,6 @@ export async function serve(flags: Flags, host: Host = nodeHost()): Promise<Exit
   };
   process.stdout.write(json ? startJson(said) : startLines(said));
   logStart(running.heart, log);
-  logEvents(running.heart, log, host.clock);
   const stop = await new Promise<Stop>((stopped) => {
     signals.onFirst(() => stopped({ why: "signal" }));
     running.heart.onFailed((error) => stopped({ why: "failed", error }));
@@ -89,7 +88,7 @@ async function started(
   const waiting = host.clock.after(quietStartMs, () =>
     log.info(
       { event: "starting" },
-      `still starting: ${options.data} or ${store.place} may be in use by another process`,
+      `still starting: ${options.data} or ${store.place} may be in use by another process, or out of reach`,
     ),
   );
   try {
@@ -113,6 +112,7 @@ async function start(
   signal: AbortSignal,
 ): Promise<Running> {
   const heart = await openHeart({ host, store, options: engineOptions(options), signal });
+  logEvents(heart, log, host.clock);
   try {
     const server = await startServer({
       heart,

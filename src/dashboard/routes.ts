@@ -158,9 +158,9 @@ export const routes: readonly Route[] = [
  * (the queue keeps everything meanwhile), so it is only said. A writer that stands still may be helped by a restart.
  */
 function ready(heart: Heart): Answer {
-  const { state, reason } = heart.status();
+  const { state, reason, store } = heart.status();
   const serves = state !== "draining" && state !== "stalled";
-  return { status: serves ? 200 : 503, json: { ready: serves, state, reason } };
+  return { status: serves ? 200 : 503, json: { ready: serves, state, reason: reason ?? store.error } };
 }
 
 async function turn(call: Call, work: () => Promise<void>): Promise<Answer> {

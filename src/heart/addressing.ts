@@ -1,25 +1,20 @@
 /**
  * Which key leads where, for one instance: the plan of its routes and of the tables as the store has found them last.
- * The folder remembers both: with the tables it can serve while the database is away, and with the routes it sees
- * whether pending changes were written under others (ROUTE_MISMATCH).
+ * The folder remembers both (routes-file.ts): so it can serve while the database is away, and sees whether pending
+ * changes were written under other routes (ROUTE_MISMATCH).
  */
 import { keyIsRecord, type Resolve } from "../address.js";
 import type { Bytes } from "../bytes.js";
+import type { Change } from "../change.js";
 import { WriteBehindError } from "../errors.js";
-import { DiskError, type Disk } from "../host/host.js";
+import type { Disk } from "../host/host.js";
 import { planOf } from "../routes/check.js";
 import type { Plan } from "../routes/plan.js";
 import { fingerprintOf, type RouteSpec, type Unrouted } from "../routes/route.js";
+import { mayDiffer } from "../routes/row-door.js";
 import type { TableSchema } from "../routes/table.js";
 import type { Store, StoreDescriptor } from "../store/store.js";
-
-const fileName = "routes.json";
-
-/** What the folder remembers. */
-interface Remembered {
-  readonly fingerprint: string;
-  readonly tables: readonly TableSchema[];
-}
+import { RoutesFile, type Found } from "./routes-file.js";
 
 /** Where an instance finds what it remembers, and its routes. */
 export interface AddressingParts {
@@ -37,23 +32,33 @@ export class Addressing {
   /** How long a record may be answered from memory, in ms. */
   freshMs: (record: Bytes) => number = () => Number.POSITIVE_INFINITY;
   readonly #parts: AddressingParts;
+  readonly #file: RoutesFile;
   readonly #fingerprint: string;
-  #remembered: Remembered;
+  /** Of the routes under which changes were queued before; null: nobody knows. */
+  readonly #before: string | null;
+  /** The tables as the store has found them last. */
+  #tables: readonly TableSchema[];
   #plan: Plan | null = null;
-  /** Whether the store has told of the tables. */
+  /** Whether the store has told of the tables, and why they do not fit the routes. */
   #told = false;
+  #misfit: WriteBehindError | null = null;
+  #begun = false;
+  #writing: Promise<void> = Promise.resolve();
 
-  private constructor(parts: AddressingParts, remembered: Remembered) {
+  private constructor(parts: AddressingParts, file: RoutesFile, found: Found) {
+    const { routes, unrouted } = parts;
     this.#parts = parts;
-    this.#fingerprint = fingerprintOf(parts.routes, parts.unrouted);
-    this.#remembered = remembered;
-    if (parts.unrouted === "refuse" || (parts.routes.length > 0 && !this.mapsTables)) this.#replan([]);
+    this.#file = file;
+    this.#fingerprint = fingerprintOf(routes, unrouted);
+    this.#before = fingerprintBefore(found, this.#fingerprint);
+    this.#tables = typeof found === "string" ? [] : found.tables;
+    if (this.#hasRules && !this.mapsTables) this.#replan([]);
   }
 
-  /** With what the folder remembers of the time before; a folder without such a file has never had routes. */
+  /** With what the folder remembers of the time before. Throws JOURNAL_VERSION, a DiskError. */
   static async recall(parts: AddressingParts): Promise<Addressing> {
-    const none: Remembered = { fingerprint: fingerprintOf([], "store"), tables: [] };
-    return new Addressing(parts, (await readFile(parts.disk, `${parts.folder}/${fileName}`)) ?? none);
+    const file = new RoutesFile(parts.disk, parts.folder);
+    return new Addressing(parts, file, await file.read());
   }
 
   /** Null without routes: a key is its own record then. */
@@ -61,42 +66,69 @@ export class Addressing {
     return this.#plan;
   }
 
+  /** Whether the database may make more of a change than it was given: then the record is read again afterwards. */
+  mayDiffer(record: Bytes, change: Change): boolean {
+    const table = this.#plan?.rowOf(record)?.table ?? null;
+    return table !== null && mayDiffer(table, change);
+  }
+
   /** Whether any route maps a table. */
   get mapsTables(): boolean {
     return this.#parts.routes.some(({ table }) => table !== null);
   }
 
-  /**
-   * Before the first client: how many changes and dead letters are pending, and whether the store has told that.
-   * Afterwards the folder knows that changes are queued under these routes. Throws ROUTE_MISMATCH, CONFIG.
-   */
-  async begin(pending: number, parked: number, storeHasTold: boolean): Promise<void> {
-    const { routes, unrouted } = this.#parts;
-    const haveChanged = this.#remembered.fingerprint !== this.#fingerprint;
-    if (haveChanged && pending + parked > 0) throw routesHaveChanged(pending, parked, storeHasTold);
-    if (this.mapsTables && !this.#told) {
-      if (storeHasTold) throw takesNoRoutes();
-      this.#replan(this.#remembered.tables);
-    }
-    if (!haveChanged && routes.length === 0 && unrouted === "store") return;
-    this.#remembered = { ...this.#remembered, fingerprint: this.#fingerprint };
-    await this.#remember();
+  /** Whether a key may be anything but its own record. */
+  get #hasRules(): boolean {
+    return this.#parts.routes.length > 0 || this.#parts.unrouted === "refuse";
   }
 
-  /** The store has looked at its tables. Says whether they are others than those that were known. */
-  async found(tables: readonly TableSchema[]): Promise<boolean> {
-    const begun = this.#told;
-    const differ = JSON.stringify(tables) !== JSON.stringify(this.#remembered.tables);
-    if (differ || this.#plan === null) this.#replan(tables);
+  /**
+   * Before the first client: how many changes and dead letters are pending, and whether the store has told that.
+   * Afterwards the folder knows that changes are queued under these routes. Throws ROUTE_MISMATCH, STORE_DOWN, CONFIG.
+   */
+  async begin(pending: number, parked: number, storeHasTold: boolean): Promise<void> {
+    const isSame = this.#before === this.#fingerprint;
+    if (!isSame && pending + parked > 0)
+      throw this.#before === null
+        ? routesAreForgotten(this.#file.path, pending, parked)
+        : routesHaveChanged(pending, parked, storeHasTold);
+    if (this.#misfit !== null) throw this.#misfit;
+    if (this.mapsTables && !this.#told) {
+      if (storeHasTold) throw takesNoRoutes();
+      if (this.#tables.length === 0) throw tablesAreUnknown(this.#file.path);
+      this.#replan(this.#tables);
+    }
+    this.#begun = true;
+    if (!isSame || this.#hasRules) await this.remember();
+  }
+
+  /**
+   * The store has looked at its tables. Says whether they are others than those that were known: then `remember` them.
+   * Throws ROUTE_MISMATCH.
+   */
+  found(tables: readonly TableSchema[]): boolean {
+    if (!this.mapsTables || tables.length === 0) return false;
+    const differ = JSON.stringify(tables) !== JSON.stringify(this.#tables);
     this.#told = true;
-    this.#remembered = { ...this.#remembered, tables };
-    if (begun && differ) await this.#remember();
+    try {
+      if (differ || this.#plan === null) this.#replan(tables);
+      this.#misfit = null;
+    } catch (error) {
+      this.#misfit = error as WriteBehindError;
+      throw error;
+    }
+    this.#tables = tables;
     return differ;
   }
 
-  async #remember(): Promise<void> {
-    const { disk, folder } = this.#parts;
-    await replaceFile(disk, folder, fileName, JSON.stringify(this.#remembered));
+  /** Has the folder remember all this, once there is something to be remembered. Rejects with a DiskError. */
+  remember(): Promise<void> {
+    if (!this.#begun) return Promise.resolve();
+    // One after the other: the tables may be looked at again meanwhile.
+    const write = (): Promise<void> => this.#file.replace({ fingerprint: this.#fingerprint, tables: this.#tables });
+    const written = this.#writing.then(write);
+    this.#writing = written.catch(() => {});
+    return written;
   }
 
   #replan(tables: readonly TableSchema[]): void {
@@ -111,12 +143,19 @@ export class Addressing {
   }
 }
 
+/** Under which routes changes were queued before; null: nobody knows. */
+function fingerprintBefore(found: Found, now: string): string | null {
+  if (found === "damaged") return null;
+  if (found === "trusted") return now;
+  // A folder without the file has never had routes.
+  return found === "missing" ? fingerprintOf([], "store") : found.fingerprint;
+}
+
 const checkHint = "correct the routes or the tables; `write-behind check` says the same again";
 
-/** The store with its routes. Throws CONFIG for a store that cannot be given any. */
+/** The store with its routes. A plain object has them from whoever made it, and tells what tables it has found. */
 export function withRoutes(store: Store | StoreDescriptor, routes: readonly RouteSpec[]): Store | StoreDescriptor {
-  if (!routes.some(({ table }) => table !== null)) return store;
-  if (!("module" in store)) throw takesNoRoutes();
+  if (!("module" in store) || !routes.some(({ table }) => table !== null)) return store;
   return { ...store, routes };
 }
 
@@ -136,34 +175,20 @@ function routesHaveChanged(pending: number, parked: number, storeHasTold: boolea
   });
 }
 
-async function readFile(disk: Disk, path: string): Promise<Remembered | null> {
-  try {
-    const file = await disk.open(path, { write: false, create: false, dsync: false });
-    try {
-      const bytes = Buffer.alloc(await file.size());
-      await file.read(bytes, 0, bytes.length, 0);
-      return JSON.parse(bytes.toString("utf8")) as Remembered;
-    } finally {
-      await file.close();
-    }
-  } catch (error) {
-    if (error instanceof DiskError && error.kind === "missing") return null;
-    throw error;
-  }
+function routesAreForgotten(path: string, pending: number, parked: number): WriteBehindError {
+  return new WriteBehindError(
+    "ROUTE_MISMATCH",
+    `${path} is damaged, so nobody knows under which routes ${pending} changes and ${parked} dead letters were written`,
+    { hint: "if the routes were these, make {} the content of that file, and start again" },
+  );
 }
 
-/** All of the new content, or all of the old, whenever the machine stops. */
-async function replaceFile(disk: Disk, folder: string, name: string, content: string): Promise<void> {
-  const fresh = `${folder}/${name}.new`;
-  await disk.remove(fresh).catch(() => {});
-  const file = await disk.open(fresh, { write: true, create: true, dsync: false });
-  try {
-    const bytes = Buffer.from(content, "utf8");
-    await file.write(bytes, 0, bytes.length, 0);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await disk.rename(fresh, `${folder}/${name}`);
-  await disk.syncFolder(folder);
+function tablesAreUnknown(path: string): WriteBehindError {
+  return new WriteBehindError(
+    "STORE_DOWN",
+    `the database does not answer, and ${path} does not say what its tables are`,
+    {
+      hint: "bring the database back, then start again; nothing was changed",
+    },
+  );
 }

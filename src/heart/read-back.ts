@@ -30,6 +30,8 @@ export class ReadBack {
   async value(record: Bytes, inLog: InLog, row: RecordValue | null): Promise<RecordValue | null | undefined> {
     const sequences = inLog.whole === 0 ? inLog.merges : [inLog.whole, ...inLog.merges];
     const changes: Change[] = [];
+    // One column of a row may be changed without a look at the row: then its frame may be on its way to the disk.
+    if (Math.max(0, ...sequences) > this.#journal.written) await this.#journal.syncNow();
     for (const sequence of sequences) {
       const post = this.#journal.postBefore(sequence);
       const found = sequence < this.#journal.oldest() ? null : await this.#frame(sequence, post as Post);

@@ -5,16 +5,20 @@
 import type { Route } from "../routes/route.js";
 
 /** The names of the placeholders in a key's pattern. */
-type NamesIn<Pattern extends string> = Pattern extends `${string}{${infer Name}}${infer Rest}`
+export type NamesIn<Pattern extends string> = Pattern extends `${string}{${infer Name}}${infer Rest}`
   ? Name | NamesIn<Rest>
   : never;
 
 /** What can be the value of a column in a key. */
-type KeyValue = string | number | bigint;
+type KeyValue = string | number | bigint | boolean | Date | Uint8Array;
 
 /** The key of a row: one value for each placeholder, of the type that the row has. */
 export type RowKey<Pattern extends string, Row> = {
-  readonly [Name in NamesIn<Pattern>]: Name extends keyof Row ? Extract<Row[Name], KeyValue> : KeyValue;
+  readonly [Name in NamesIn<Pattern>]: Name extends keyof Row
+    ? unknown extends Row[Name]
+      ? KeyValue
+      : Extract<Row[Name], KeyValue>
+    : KeyValue;
 };
 
 /** What a whole row is made of: its columns beside the key; those that may be null may be left out. */
@@ -46,7 +50,13 @@ export interface StandardSchema<Output> {
 
 type SchemaResult<Output> =
   | { readonly value: Output; readonly issues?: undefined }
-  | { readonly issues: readonly { readonly message: string; readonly path?: readonly unknown[] | undefined }[] };
+  | { readonly issues: readonly StandardIssue[] };
+
+/** What is wrong with a value, and where in it. */
+export interface StandardIssue {
+  readonly message: string;
+  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+}
 
 declare const rowTypes: unique symbol;
 

@@ -17,9 +17,10 @@ import {
   type WaitOptions,
 } from "../heart.js";
 import type { Collection } from "./collection.js";
-import { CollectionHandle, RowWork } from "./collection-handle.js";
+import { CollectionHandle } from "./collection-handle.js";
 import { JsonHandle } from "./json-handle.js";
 import { QueuedReceipt, type Receipt, type SetOptions } from "./receipt.js";
+import { RowWork } from "./row-work.js";
 import { runTransaction, type Transaction } from "./transaction.js";
 import {
   bytesOfKey,
@@ -48,7 +49,7 @@ export class WriteBehind {
     this.heart = heart;
   }
 
-  /** Sets a value, whatever was there. Never needs the database. */
+  /** Sets a value, whatever was there. Needs the database only for one column of a row that may have ended. */
   set(key: Key, value: Value, options: SetOptions = {}): Promise<Receipt> {
     try {
       const keyBytes = bytesOfKey(key);
@@ -90,7 +91,7 @@ export class WriteBehind {
     return values.map((bytes) => (bytes === null ? null : textOfBytes(bytes)));
   }
 
-  /** Removes a record, whatever it holds. Never needs the database. */
+  /** Removes a record, whatever it holds, without the database; or one column of a row, which needs the row. */
   async delete(key: Key, options?: WaitOptions): Promise<Receipt> {
     const keyBytes = bytesOfKey(key);
     return this.write((workspace) => workspace.remove(keyBytes), options);

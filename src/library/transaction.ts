@@ -3,8 +3,9 @@ import { textOfBytes, type Bytes } from "../bytes.js";
 import { WriteBehindError } from "../errors.js";
 import { kept, type Executed, type Heart, type WaitOptions, type Watch } from "../heart.js";
 import type { Collection } from "./collection.js";
-import { RowWork, TransactionCollection } from "./collection-handle.js";
+import { TransactionCollection } from "./collection-handle.js";
 import type { SetOptions } from "./receipt.js";
+import { RowWork } from "./row-work.js";
 import {
   bytesOfKey,
   bytesOfValue,

@@ -71,6 +71,12 @@ export class Plan {
     return null;
   }
 
+  /** The table whose whole rows are named by the keys of this route; null where no such route is in the plan. */
+  tableOf(pattern: string): MappedTable | null {
+    const route = this.#routes.find(({ spec }) => spec.pattern.text === pattern && spec.column === null);
+    return route?.table ?? null;
+  }
+
   /** The pattern of the route that takes a key, for people; null where none does. */
   routeOf(key: Bytes): string | null {
     return this.#routes.find(({ spec }) => matchKey(spec.pattern, key) !== null)?.spec.pattern.text ?? null;

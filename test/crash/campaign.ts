@@ -1,6 +1,7 @@
 /**
  * Rounds of: start the server, look at everything, write from several connections, kill it at a random instant, look at
- * the database. What was answered must be there, whatever the instant.
+ * the database. What was answered must be there, whatever the instant. A database with a process of its own is killed
+ * as well, in the midst of it: while it is away the server goes on, and what it cannot do it refuses whole.
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -8,9 +9,13 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Status } from "../../src/heart.js";
 import { Dice } from "../../simulator/host/random.js";
+import { embeddedPostgres, systemPostgres } from "../postgres-server.js";
 import { History } from "./history.js";
+import { PostgresDatabase } from "./postgres-database.js";
 import { ServerProcess } from "./server-process.js";
-import { inFile, throughServer } from "./sight.js";
+import type { CrashDatabase } from "./database.js";
+import { throughServer } from "./sight.js";
+import { SqliteDatabase } from "./sqlite-database.js";
 import { Written } from "./written.js";
 import { keysOf, sharedKey, write, type Round } from "./writer.js";
 
@@ -26,6 +31,9 @@ export interface Report {
   /** Kills before the server was ready. */
   startKills: number;
   stops: number;
+  databaseKills: number;
+  /** Commands that were refused because the database was away. */
+  refused: number;
   sent: number;
   answered: number;
   /** Commands that were not answered and yet are there, as they may be. */
@@ -38,11 +46,30 @@ export interface Report {
 
 const connections = 6;
 const roundMs = 1000;
+/** A writer that stands before a closed door tries again after at most `retryMaxMs`, which is 30 s. */
+const findsItMs = 40_000;
+
+/** The databases that a campaign may be run on. */
+export type StoreKind = "sqlite" | "postgres";
+
+async function databaseOf(kind: StoreKind, data: string): Promise<CrashDatabase> {
+  if (kind === "sqlite") return new SqliteDatabase(join(data, "write-behind.db"));
+  const programs = embeddedPostgres() ?? systemPostgres();
+  if (programs === null) throw new Error("no PostgreSQL here: `npm ci` with optional packages brings one");
+  return PostgresDatabase.start(programs);
+}
 
 /** Runs a campaign. Rejects with what is wrong; the folder is kept then. */
-export async function runCampaign(seed: number, length: Length, say: (line: string) => void): Promise<Report> {
+export async function runCampaign(
+  kind: StoreKind,
+  seed: number,
+  length: Length,
+  say: (line: string) => void,
+): Promise<Report> {
   const folder = await mkdtemp(join(tmpdir(), "write-behind-crash-"));
-  const campaign = new Campaign(folder, new Dice(seed));
+  const data = join(folder, "data");
+  const database = await databaseOf(kind, data);
+  const campaign = new Campaign(data, database, new Dice(seed));
   const started = performance.now();
   try {
     while (campaign.report.kills < length.kills && performance.now() - started < length.seconds * 1000) {
@@ -57,6 +84,8 @@ export async function runCampaign(seed: number, length: Length, say: (line: stri
       `after ${campaign.report.kills} kills: ${error instanceof Error ? error.message : String(error)}\nthe folder is kept: ${folder}`,
       { cause: error },
     );
+  } finally {
+    await database.end();
   }
   await rm(folder, { recursive: true, force: true });
   campaign.report.seconds = (performance.now() - started) / 1000;
@@ -65,9 +94,11 @@ export async function runCampaign(seed: number, length: Length, say: (line: stri
 
 /** What a campaign has reached, in a line. */
 export function line(report: Report): string {
-  const { kills, startKills, stops, sent, answered, unansweredKept, commits, valuesWritten, seconds } = report;
+  const { kills, startKills, stops, databaseKills, refused, sent, answered, unansweredKept } = report;
+  const { commits, valuesWritten, seconds } = report;
   const perMinute = Math.round((60 * kills) / seconds);
-  return `${kills} kills (${startKills} during the start), ${stops} stops, ${sent} commands, ${answered} answered, ${unansweredKept} kept unanswered, ${valuesWritten} values in ${commits} commits written once, ${Math.round(seconds)} s, ${perMinute} kills/min`;
+  const ofDatabase = databaseKills === 0 ? "" : ` ${databaseKills} of the database (${refused} commands refused),`;
+  return `${kills} kills (${startKills} during the start),${ofDatabase} ${stops} stops, ${sent} commands, ${answered} answered, ${unansweredKept} kept unanswered, ${valuesWritten} values in ${commits} commits written once, ${Math.round(seconds)} s, ${perMinute} kills/min`;
 }
 
 class Campaign {
@@ -75,6 +106,8 @@ class Campaign {
     kills: 0,
     startKills: 0,
     stops: 0,
+    databaseKills: 0,
+    refused: 0,
     sent: 0,
     answered: 0,
     unansweredKept: 0,
@@ -84,22 +117,24 @@ class Campaign {
   };
   readonly #data: string;
   readonly #dice: Dice;
-  readonly #written: Written;
+  readonly #database: CrashDatabase;
+  readonly #written = new Written();
   readonly #histories = Array.from({ length: connections }, (_, i) => new History(keysOf(i)));
   #server: ServerProcess | null = null;
   /** The shared counter: the highest answer, and how many were sent since it was last read. */
   #shared = 0;
 
-  constructor(folder: string, dice: Dice) {
-    this.#data = join(folder, "data");
+  constructor(data: string, database: CrashDatabase, dice: Dice) {
+    this.#data = data;
+    this.#database = database;
     this.#dice = dice;
-    this.#written = new Written(join(this.#data, "write-behind.db"));
   }
 
   async round(): Promise<void> {
     const server = this.#start();
     if (this.#dice.below(8) === 0) {
       await sleep(this.#dice.below(600));
+      if (this.#dice.below(4) === 0) await this.#killDatabase();
       return this.#kill(server, true);
     }
     await this.#ready(server);
@@ -133,6 +168,7 @@ class Campaign {
       durability,
       "--delay",
       String(delay),
+      ...this.#database.flags,
       ...small,
     ]);
     return this.#server;
@@ -143,7 +179,7 @@ class Campaign {
       throw new Error(`the server ended while it started (${server.ended}):\n${server.errors}`);
     // Pause outlives a restart.
     const status = (await server.ask("GET", "/api/status")) as Status;
-    this.#written.begin();
+    await this.#database.begin();
     if (status.state === "paused") await server.ask("POST", "/api/resume");
   }
 
@@ -164,7 +200,7 @@ class Campaign {
   async #lookStored(server: ServerProcess): Promise<void> {
     await server.ask("POST", "/api/flush");
     const { queue } = (await server.ask("GET", "/api/status")) as Status;
-    const sight = inFile(join(this.#data, "write-behind.db"));
+    const sight = await this.#database.sight();
     if (sight === null) throw new Error("the database has no tables after a flush");
     // Before the first commit the database has no position: the queue's is its base then.
     const inDatabase = sight.position ?? (queue.stored?.endsWith(":0:00000000") === true ? queue.stored : null);
@@ -186,18 +222,40 @@ class Campaign {
   }
 
   async #writeAndKill(server: ServerProcess): Promise<void> {
-    const round: Round = { stopped: false, problem: null, sent: 0, answered: 0, shared: [] };
+    const databaseDies = this.#database.kill !== null && this.#dice.below(3) === 0;
+    const round: Round = { stopped: false, problem: null, sent: 0, answered: 0, refused: 0, shared: [], databaseDies };
     const writers = this.#histories.map((history, i) => write(server.port, i, history, this.#dice, round));
-    await sleep(this.#dice.between(20, roundMs));
+    await sleep(this.#dice.between(20, databaseDies ? roundMs / 2 : roundMs));
+    if (databaseDies) await this.#withoutDatabase(server);
     if (server.ended !== null) throw new Error(`the server ended by itself (${server.ended}):\n${server.errors}`);
-    const stop = this.#dice.below(8) === 0;
+    const stop = !databaseDies && this.#dice.below(8) === 0;
     await (stop ? this.#stop(server) : this.#kill(server, false));
     round.stopped = true;
     await Promise.all(writers);
     this.report.sent += round.sent;
     this.report.answered += round.answered;
+    this.report.refused += round.refused;
     if (round.problem !== null) throw new Error(round.problem);
     this.#checkShared(round.shared);
+  }
+
+  /** The database dies under the load. It comes back and is found without anybody's help, or the server dies, too. */
+  async #withoutDatabase(server: ServerProcess): Promise<void> {
+    await this.#killDatabase();
+    await sleep(this.#dice.below(roundMs / 2));
+    if (this.#dice.below(2) === 0) return;
+    await this.#database.start();
+    const deadline = performance.now() + findsItMs;
+    while (((await server.ask("GET", "/api/status")) as Status).store.state !== "up") {
+      if (performance.now() > deadline) throw new Error(`the database is back for ${findsItMs} ms, and was not found`);
+      await sleep(20);
+    }
+  }
+
+  async #killDatabase(): Promise<void> {
+    if (this.#database.kill === null) return;
+    await this.#database.kill();
+    this.report.databaseKills++;
   }
 
   /** No two answers of a counter are the same, and none is lost. */
@@ -213,24 +271,25 @@ class Campaign {
     await server.end("SIGKILL");
     this.report.kills++;
     if (starting) this.report.startKills++;
-    this.#lookAfterEnd();
+    await this.#lookAfterEnd();
   }
 
   async #stop(server: ServerProcess): Promise<void> {
     const code = await server.end("SIGTERM");
     if (code !== 0 && code !== 4) throw new Error(`SIGTERM ended the server with ${server.ended}:\n${server.errors}`);
     this.report.stops++;
-    this.#lookAfterEnd();
+    await this.#lookAfterEnd();
   }
 
   /** The database of a dead server is a past moment of every connection, with whole transactions. */
-  #lookAfterEnd(): void {
+  async #lookAfterEnd(): Promise<void> {
     const now = Date.now();
     for (const history of this.#histories) history.died(now);
-    const sight = inFile(join(this.#data, "write-behind.db"));
+    await this.#database.start();
+    const sight = await this.#database.sight();
     if (sight === null) return;
     for (const history of this.#histories) history.sawDatabase(sight);
-    this.#written.look();
+    this.#written.look(await this.#database.written());
     this.report.commits = this.#written.commits;
     this.report.valuesWritten = this.#written.values;
   }

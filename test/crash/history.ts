@@ -65,6 +65,8 @@ export class History {
   readonly #server: Base = { index: 0, state: new Map() };
   readonly #database: Base = { index: 0, state: new Map() };
   #commands: Sent[] = [];
+  /** What the last command's keys were before it. */
+  #before: (readonly [string, Kept | null])[] = [];
   #first = 0;
 
   constructor(keys: readonly string[]) {
@@ -74,6 +76,7 @@ export class History {
   /** A command goes out. Gives its index. */
   send(command: Sent): number {
     this.#commands.push(command);
+    this.#before = command.changes.map(([key]) => [key, this.state.get(key) ?? null]);
     for (const [key, kept] of command.changes) this.state.set(key, kept);
     return this.sent++;
   }
@@ -82,6 +85,14 @@ export class History {
   answer(index: number, nowMs: number): void {
     this.answered = Math.max(this.answered, index + 1);
     settle(this.#commands[index - this.#first] as Sent, nowMs);
+  }
+
+  /** The last command was refused, and must have done nothing. */
+  takeBack(index: number): void {
+    if (index !== this.sent - 1) throw new Error("only the last command can be taken back");
+    for (const [key, kept] of this.#before) this.state.set(key, kept);
+    this.#commands.pop();
+    this.sent--;
   }
 
   /** The server is dead: what was not answered may have been done until now. */

@@ -1,15 +1,20 @@
 /**
- * `npm run crash -- --kills N [--seconds S] [--seed S]`: kills the real server at random instants and checks what is
+ * `npm run crash -- --kills N [--seconds S] [--seed S] [--store sqlite|postgres]`: kills the real server at random instants and checks what is
  * left. The seed decides what is written and when it is killed; how fast the machine is decides the rest.
  */
 import { parseArgs } from "node:util";
 import { line, runCampaign } from "./campaign.js";
 
 const { values } = parseArgs({
-  options: { kills: { type: "string" }, seconds: { type: "string" }, seed: { type: "string" } },
+  options: {
+    kills: { type: "string" },
+    seconds: { type: "string" },
+    seed: { type: "string" },
+    store: { type: "string", default: "sqlite" },
+  },
 });
 
-function numberOf(name: keyof typeof values, otherwise: number): number {
+function numberOf(name: "kills" | "seconds" | "seed", otherwise: number): number {
   const text = values[name];
   if (text === undefined) return otherwise;
   if (/^\d{1,15}$/.test(text)) return Number(text);
@@ -20,9 +25,14 @@ function numberOf(name: keyof typeof values, otherwise: number): number {
 const seconds = numberOf("seconds", Number.POSITIVE_INFINITY);
 const kills = numberOf("kills", Number.isFinite(seconds) ? Number.POSITIVE_INFINITY : 100);
 const seed = numberOf("seed", Date.now() % 1_000_000);
-const again = `npm run crash -- --seed ${seed}${Number.isFinite(kills) ? ` --kills ${kills}` : ""}${Number.isFinite(seconds) ? ` --seconds ${seconds}` : ""}`;
+const { store } = values;
+if (store !== "sqlite" && store !== "postgres") {
+  process.stderr.write("--store is sqlite or postgres\n");
+  process.exit(2);
+}
+const again = `npm run crash -- --store ${store} --seed ${seed}${Number.isFinite(kills) ? ` --kills ${kills}` : ""}${Number.isFinite(seconds) ? ` --seconds ${seconds}` : ""}`;
 try {
-  const report = await runCampaign(seed, { kills, seconds }, (text) => process.stdout.write(`${text}\n`));
+  const report = await runCampaign(store, seed, { kills, seconds }, (text) => process.stdout.write(`${text}\n`));
   process.stdout.write(`${line(report)}: nothing answered was lost\n`);
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\nagain: ${again}\n`);

@@ -23,7 +23,8 @@ export class ServerProcess {
   errors = "";
   readonly #child: ChildProcess;
   readonly #exit: Promise<unknown>;
-  #output = "";
+  /** What it wrote to stdout. */
+  output = "";
 
   /** `uid`: the user that it runs as. `entry`: another program that serves. `variables`: some more of the environment. */
   constructor(flags: readonly string[], { uid, entry = program, variables = {} }: ServerStart = {}) {
@@ -43,9 +44,9 @@ export class ServerProcess {
   async ready(): Promise<boolean> {
     const said = new Promise<boolean>((resolve) => {
       this.#child.stdout?.on("data", (piece: Buffer) => {
-        this.#output += piece.toString();
-        if (this.port !== 0 || !this.#output.includes("\n")) return;
-        const line = JSON.parse(this.#output) as { redis: { port: number }; admin: string };
+        this.output += piece.toString();
+        if (this.port !== 0 || !this.output.includes("\n")) return;
+        const line = JSON.parse(this.output) as { redis: { port: number }; admin: string };
         this.port = line.redis.port;
         this.admin = line.admin;
         resolve(true);

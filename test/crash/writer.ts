@@ -22,6 +22,9 @@ export interface Round {
   problem: string | null;
   sent: number;
   answered: number;
+  refused: number;
+  /** The database dies meanwhile: each connection waits for each answer, and may be refused what needs the database. */
+  readonly databaseDies: boolean;
   /** Answers of INCR on the one counter that all connections share. */
   readonly shared: number[];
 }
@@ -49,7 +52,7 @@ export async function write(
   if (client === null) return;
   const planner = new Planner(connection, history, dice);
   const inFlight = new Set<Promise<void>>();
-  const depth = dice.below(3) === 0 ? 1 : dice.between(2, 40);
+  const depth = round.databaseDies || dice.below(3) === 0 ? 1 : dice.between(2, 40);
   while (!round.stopped && client.ended === null) {
     const one =
       dice.below(400) === 0
@@ -77,6 +80,10 @@ async function send(client: RespClient, plan: Plan, history: History, round: Rou
     return;
   }
   round.answered++;
+  if (round.databaseDies && isRefused(reply)) {
+    round.refused++;
+    return history.takeBack(index);
+  }
   if (plan.answer(reply)) return history.answer(index, Date.now());
   round.problem ??= `${plan.what} was answered ${JSON.stringify(reply).slice(0, 300)}`;
   round.stopped = true;
@@ -93,6 +100,7 @@ async function count(client: RespClient, round: Round): Promise<void> {
   const reply = await client.send(["INCR", sharedKey]).catch(() => null);
   if (reply === null) return;
   if (reply.type === "integer") round.shared.push(Number(reply.text));
+  else if (round.databaseDies && isRefused(reply)) round.refused++;
   else round.problem ??= `INCR ${sharedKey} was answered ${JSON.stringify(reply)}`;
 }
 
@@ -118,7 +126,8 @@ class Planner {
     if (roll < 75) return this.#setUntil(this.#key("x", 4), this.#dice.between(1, 400));
     if (roll < 78) return this.#expire(this.#anyKey());
     if (roll < 80) return this.#setUntil(this.#key("s", 10), longMs);
-    if (roll < 88) return this.#get(this.#key("s", 10));
+    if (roll < 87) return this.#get(this.#key("s", 10));
+    if (roll < 88) return this.#besideCold(this.#key("s", 10));
     return this.#transaction();
   }
 
@@ -221,6 +230,15 @@ class Planner {
     };
   }
 
+  /** A SET in one transaction with a read that only the database can answer: both are done, or neither is. */
+  #besideCold(key: string): Plan {
+    const { wire, changes, what } = this.#set(key);
+    const never = `never${this.#connection}:${this.#history.sent}`;
+    const answer = (reply: RespReply): boolean =>
+      reply.type === "array" && isOk(reply.items[0] as RespReply) && reply.items[1]?.type === "null";
+    return { what: `${what} beside ${never}`, wire: [["MULTI"], ...wire, ["GET", never], ["EXEC"]], changes, answer };
+  }
+
   /** Two strings and a hash change together, or none of them. */
   #transaction(): Plan {
     const first = this.#dice.below(10);
@@ -246,6 +264,11 @@ class Planner {
 
 function lifeOf(forMs: number): Life {
   return { forMs, from: Date.now() + forMs, to: Number.POSITIVE_INFINITY };
+}
+
+/** Nothing was done: a record is not in memory, and the database is away. */
+function isRefused(reply: RespReply): boolean {
+  return reply.type === "error" && reply.text.startsWith("WBSTORE ");
 }
 
 function isOk(reply: RespReply): boolean {

@@ -22,9 +22,9 @@ import {
   type StoreLimits,
   type StoreOpened,
 } from "../store.js";
-import { SqliteConnection } from "./sqlite-connection.js";
+import { SqliteConnection, type Statement } from "./sqlite-connection.js";
 import { isCannotOpen, isConstraint, isMissingTable, spoilsConnection, storeErrorOf } from "./sqlite-errors.js";
-import { mappingIn } from "./sqlite-mapped.js";
+import { mappingIn, type Mapping } from "./sqlite-mapped.js";
 import { SqliteParked } from "./sqlite-parked.js";
 import { SqlitePosition } from "./sqlite-position.js";
 import { SqliteReads } from "./sqlite-reads.js";
@@ -49,9 +49,10 @@ interface Prepared {
 /** A connection that reads. */
 interface Reading {
   readonly connection: SqliteConnection;
+  readonly schemaVersion: Statement;
   readonly reads: SqliteReads;
-  /** Made when it is needed, and anew after a failure: somebody may have mended a table. */
-  mapped: SqliteTableReads | null;
+  /** Made when it is needed, anew for every schema, and after a failure. */
+  mapped: { readonly schema: number; readonly reads: SqliteTableReads } | null;
 }
 
 /** SQLite itself ends at a thousand million bytes; a longer key would make every page of its index one of overflow. */
@@ -196,9 +197,14 @@ export class SqliteStore implements Store {
   }
 
   #mappedReads(reading: Reading): SqliteTableReads | null {
-    if (reading.mapped !== null) return reading.mapped;
-    const mapping = mappingIn(reading.connection, this.#routes, this.#file);
-    return mapping === null ? null : (reading.mapped = new SqliteTableReads(reading.connection, mapping.plan));
+    if (this.#routes.length === 0) return null;
+    // A column that was added must be read as soon as it may have been written (promise 2).
+    const { schema } = reading.schemaVersion.get() as { schema: number };
+    if (reading.mapped?.schema === schema) return reading.mapped.reads;
+    const { plan } = mappingIn(reading.connection, this.#routes, this.#file) as Mapping;
+    const reads = new SqliteTableReads(reading.connection, plan);
+    reading.mapped = { schema, reads };
+    return reads;
   }
 
   /** A mapped table that has gone is not one that is yet to be made. */
@@ -233,7 +239,8 @@ export class SqliteStore implements Store {
   #connectForReading(): Reading {
     const connection = SqliteConnection.forReading(this.#file);
     try {
-      return { connection, reads: new SqliteReads(connection), mapped: null };
+      const schemaVersion = connection.prepare("SELECT schema_version AS schema FROM pragma_schema_version");
+      return { connection, schemaVersion, reads: new SqliteReads(connection), mapped: null };
     } catch (error) {
       connection.close();
       throw error;
