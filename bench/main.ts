@@ -21,8 +21,19 @@ import { setUpsert } from "./set-upsert.js";
 import { zipf } from "./zipf.js";
 
 const questions: readonly Question[] = [
-  ...[setAppend, setUpsert, setUeberdb2, serve, drain, latency, zipf, backlog],
-  ...[postgresDrain, postgresSustained, postgresFar, postgresCounters, postgresRead],
+  setAppend,
+  setUpsert,
+  setUeberdb2,
+  serve,
+  drain,
+  latency,
+  zipf,
+  backlog,
+  postgresDrain,
+  postgresSustained,
+  postgresFar,
+  postgresCounters,
+  postgresRead,
 ];
 
 function goalText({ goal }: Answer): string {

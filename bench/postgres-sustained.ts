@@ -1,7 +1,8 @@
 /**
  * Question: how many writes a second can be accepted for as long as one likes, beside a program that writes each of
  * them to PostgreSQL? Near, and over a network. The queue is kept short: when it is full callers wait, so what is
- * accepted is what the writer gets rid of; should it be longer at the end than at the start, the difference is taken off.
+ * accepted is what the writer gets rid of. Should it be longer at the end than at the start, the difference is taken
+ * off.
  */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";

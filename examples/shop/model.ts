@@ -64,7 +64,7 @@ export class Model {
       customers: [...this.customers.values()].toSorted((a, b) => a.id - b.id),
       products: [...this.products.values()].toSorted((a, b) => a.id - b.id),
       stock: [...this.stock.values()].toSorted((a, b) => a.product - b.product),
-      orders: orders.map(({ lines: _, ...order }) => order),
+      orders: orders.map(({ id, customer, status, total }) => ({ id, customer, status, total })),
       order_lines: orders.flatMap(({ lines }) => lines),
     };
   }

@@ -45,9 +45,10 @@ export interface Report {
 export async function play(setting: Setting): Promise<Report> {
   const dice = diceOf(setting.seed);
   const game = new Game(setting, dice);
-  const until = performance.now() + setting.seconds * 1000;
   await game.open();
   try {
+    await game.stockUp();
+    const until = performance.now() + setting.seconds * 1000;
     const players = game.clients(until);
     const watching = game.observe();
     await game.disturb(until);
@@ -111,15 +112,17 @@ class Game {
     return report;
   }
 
-  /** All clients, until they have done enough; each finishes what it has begun. */
+  /** The first delivery of each product. */
+  async stockUp(): Promise<void> {
+    for (let no = 1; no <= productCount; no += 1) {
+      const wish = { kind: "deliver", product: productOf(no), units: 100 } as const;
+      await this.#request({ client: "supplier", no, wish });
+    }
+  }
+
+  /** All clients, until the time is over; each finishes what it has begun. */
   async clients(until: number): Promise<void> {
     const dice = diceOf(this.#setting.seed + 1);
-    for (let id = 1; id <= productCount; id += 1)
-      await this.#request({
-        client: "supplier",
-        no: id,
-        wish: { kind: "deliver", product: productOf(id), units: 100 },
-      });
     const run = async (number: number): Promise<void> => {
       const client = new Client(number, this.model, dice);
       for (let no = 1; performance.now() < until; no += 1)

@@ -1,13 +1,25 @@
 /** What can be asked of the shop, as values that travel between processes. */
 import type { Transaction } from "write-behind";
-import * as shop from "./shop.js";
+import {
+  cancel,
+  changeEmail,
+  closeAccount,
+  deliver,
+  forget,
+  openAccount,
+  pay,
+  placeOrder,
+  ship,
+  type Product,
+  type Wanted,
+} from "./shop.js";
 
 export type Wish =
-  | { readonly kind: "deliver"; readonly product: shop.Product; readonly units: number }
+  | { readonly kind: "deliver"; readonly product: Product; readonly units: number }
   | { readonly kind: "openAccount"; readonly id: number; readonly email: string; readonly name: string }
   | { readonly kind: "changeEmail"; readonly id: number; readonly email: string }
   | { readonly kind: "closeAccount"; readonly id: number }
-  | { readonly kind: "placeOrder"; readonly customer: number; readonly wanted: readonly shop.Wanted[] }
+  | { readonly kind: "placeOrder"; readonly customer: number; readonly wanted: readonly Wanted[] }
   | { readonly kind: "pay" | "ship" | "cancel" | "forget"; readonly id: number };
 
 /** A wish of a client, who numbers them. */
@@ -35,23 +47,11 @@ export interface Closed {
 
 /** Does what is wished; gives the number of the order that was placed. */
 export async function fulfil(tx: Transaction, wish: Wish): Promise<number | null> {
-  switch (wish.kind) {
-    case "placeOrder":
-      return shop.placeOrder(tx, wish.customer, wish.wanted);
-    case "deliver":
-      await shop.deliver(tx, wish.product, wish.units);
-      return null;
-    case "openAccount":
-      await shop.openAccount(tx, wish.id, wish.email, wish.name);
-      return null;
-    case "changeEmail":
-      await shop.changeEmail(tx, wish.id, wish.email);
-      return null;
-    case "closeAccount":
-      await shop.closeAccount(tx, wish.id);
-      return null;
-    default:
-      await shop[wish.kind](tx, wish.id);
-      return null;
-  }
+  if (wish.kind === "placeOrder") return placeOrder(tx, wish.customer, wish.wanted);
+  if (wish.kind === "deliver") await deliver(tx, wish.product, wish.units);
+  else if (wish.kind === "openAccount") await openAccount(tx, wish.id, wish.email, wish.name);
+  else if (wish.kind === "changeEmail") await changeEmail(tx, wish.id, wish.email);
+  else if (wish.kind === "closeAccount") await closeAccount(tx, wish.id);
+  else await { pay, ship, cancel, forget }[wish.kind](tx, wish.id);
+  return null;
 }

@@ -20,12 +20,6 @@ const connectionsMax = 4;
 /** A read that takes longer has failed. */
 const readMs = 30_000;
 
-/**
- * A prepared statement is planned once: each time anew it takes longer than the reading itself. That plan looks keys up
- * in indexes, also where it was made while the table was small.
- */
-const planOnce = "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET jit = off";
-
 /** What was read at one moment. */
 export interface ReadMoment {
   /** How far a queue had been committed. */
@@ -51,8 +45,6 @@ export class PostgresReads {
     const { Pool } = await importDriver();
     const config = configOf(place, "write-behind reader");
     const pool = new Pool({ ...config, max: connectionsMax, allowExitOnIdle: true });
-    // Only where the session is ours. It is queued before the first read, which says so itself where this has failed.
-    if (place.prepare) pool.on("connect", (client) => void client.query(planOnce).catch(() => {}));
     // A connection that breaks while it is idle is thrown away, and the next read makes another one.
     pool.on("error", () => {});
     return new PostgresReads(pool, statements, place.prepare);
@@ -123,9 +115,13 @@ export class PostgresReads {
     }
   }
 
-  #send(client: PoolClient, steps: readonly Step[]): Promise<void> {
+  #send(client: PoolClient, given: readonly Step[]): Promise<void> {
     let prepared = this.#prepared?.get(client) ?? null;
-    if (this.#prepared !== null && prepared === null) this.#prepared.set(client, (prepared = new PreparedNames()));
+    let steps = given;
+    if (this.#prepared !== null && prepared === null) {
+      this.#prepared.set(client, (prepared = new PreparedNames()));
+      steps = [...this.#planOnce(), ...given];
+    }
     return new Promise((resolve, reject) => {
       const pipeline = new PostgresPipeline(steps, steps.length, prepared, (error) => {
         if (error === null) resolve();
@@ -133,6 +129,15 @@ export class PostgresReads {
       });
       client.query(pipeline as unknown as Submittable);
     });
+  }
+
+  /**
+   * The session is ours where statements are prepared, so it is set for good. With the first read and not beside it: the
+   * driver warns of a second query while one is under way.
+   */
+  #planOnce(): Step[] {
+    const { planOnce, planByIndex, planPlainly } = this.#statements;
+    return [{ statement: planOnce }, { statement: planByIndex }, { statement: planPlainly }];
   }
 
   #oneMoment(steps: readonly Step[]): Step[] {
