@@ -45,6 +45,8 @@ interface Touched {
   readonly cacheOnly: boolean;
   value: RecordValue | null | undefined;
   change: Change | null;
+  /** Which change of this work was its first. */
+  changedAt: number;
   /** The fields in `change`, where it has any. */
   draft: FieldsDraft | null;
 }
@@ -65,6 +67,7 @@ export class Workspace {
   #undo: (() => void)[] | null = null;
   #cleared = false;
   #anyCacheOnly = false;
+  #changes = 0;
 
   constructor(resolve: Resolve, lookup: Lookup, now: number) {
     this.#resolve = resolve;
@@ -97,16 +100,17 @@ export class Workspace {
     return records;
   }
 
-  /** The changes to be queued, one for each distinct record. */
+  /** The changes to be queued, one for each distinct record, in the order of the records' first changes. */
   changes(): readonly Written[] {
     const first = this.#first;
     if (this.#more === null)
       return first === null || first.change === null || first.cacheOnly ? [] : [first as Written];
-    const changes: Written[] = [];
+    const changed: Touched[] = [];
     this.#eachTouched((touched) => {
-      if (touched.change !== null && !touched.cacheOnly) changes.push(touched as Written);
+      if (touched.change !== null && !touched.cacheOnly) changed.push(touched);
     });
-    return changes;
+    // What was read first may have been changed last.
+    return changed.sort((a, b) => a.changedAt - b.changedAt) as readonly Touched[] as readonly Written[];
   }
 
   /** What records that are in the cache only hold now, where this work has changed them. True in this step only. */
@@ -327,6 +331,7 @@ export class Workspace {
       this.#undo.push(() => Object.assign(touched, before));
     }
     touched.value = value;
+    if (touched.change === null) touched.changedAt = ++this.#changes;
     touched.change = change;
     touched.draft = draft;
   }
@@ -346,7 +351,7 @@ export class Workspace {
     if (before !== undefined) return before;
     const found = this.#cleared ? null : this.#lookup(record, reads);
     const value = found === undefined || isLive(found, this.now) ? found : null;
-    const touched: Touched = { record, table, cacheOnly, value, change: null, draft: null };
+    const touched: Touched = { record, table, cacheOnly, value, change: null, changedAt: 0, draft: null };
     if (cacheOnly) {
       this.#anyCacheOnly = true;
       touched.value ??= null;

@@ -1,5 +1,6 @@
 /** Rows of mapped tables in PostgreSQL: what is particular to it, beyond the suite that all stores pass. */
 import fc from "fast-check";
+import { Client } from "pg";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { hash, logA, merge, rejectsAs, replace, value, WriterLike } from "../contract/store/writer-like.js";
 import { bytesOfText, type Bytes } from "../src/bytes.js";
@@ -281,7 +282,8 @@ for (const programs of postgresVersions()) {
 
     test("a sweep leaves alone what is parked, whatever its key is made of, and what somebody holds", async () => {
       await sql(`CREATE TYPE mood AS ENUM ('ok');
-        CREATE TABLE t (a text, b bytea, c date, d numeric(5,2), e uuid, f mood, g boolean, ends timestamptz, PRIMARY KEY (g, f, e, d, c, b, a))`);
+        CREATE TABLE t (a text, b bytea, c date, d numeric(5,2), e uuid, f mood, g boolean, ends timestamptz,
+          PRIMARY KEY (g, f, e, d, c, b, a))`);
       const key = "t/{a}:{b}:{c}:{d}:{e}:{f}:{g}/é";
       const writer = await writerWith([{ key, table: "t", expiresAt: "ends" }]);
       const uuid = "01234567-89ab-cdef-0123-456789abcdef";
@@ -293,8 +295,15 @@ for (const programs of postgresVersions()) {
       const changes = [{ record: names[0] as Bytes, change: merge({}, [], null) }];
       const letters = [{ position: to, changes, reason: "no", refusedAt: 1, tries: 1 }];
       const put = [{ id: to.sequence, letters, behind: new Map() }];
+      const holder = new Client({ connectionString: server().url(database) });
+      await holder.connect();
+      await holder.query("BEGIN; SELECT FROM t WHERE a = 'b' FOR UPDATE");
       await writer.commit([], { parking: { drop: [], put }, sweepUpTo: 2_000 });
-      expect(await writer.store.read(names)).toEqual([value(hash({}), 1_000), null, null]);
+      const expired = value(hash({}), 1_000);
+      expect(await writer.store.read(names)).toEqual([expired, expired, null]);
+      await holder.end();
+      await writer.commit([], { sweepUpTo: 100_000 });
+      expect(await writer.store.read(names)).toEqual([expired, null, null]);
       expect((await writer.store.scan(null, 5, 0, "t")).records).toEqual([names[0]]);
     });
 

@@ -244,6 +244,24 @@ describe("what SQLite does in its own way", () => {
     ]);
   });
 
+  test("rows that refer to each other go in one batch: what may wait is checked at its end", async () => {
+    shell.exec("CREATE TABLE t (id INTEGER PRIMARY KEY, next int REFERENCES t)");
+    const writer = await writerWith({ key: "user:{id}", table: "t" });
+    await writer.commit([
+      [one, merge({ next: "2" })],
+      [two, replace(hash({ next: "1" }))],
+    ]);
+    expect(cells("SELECT * FROM t")).toEqual([
+      [1, 2],
+      [2, 1],
+    ]);
+    await rejectsAs("refused", writer.store.commit(writer.batch([[one, remove]])));
+    await writer.commit([
+      [one, remove],
+      [two, remove],
+    ]);
+  });
+
   test("a default in double quotes, or an expression, is what a replace sets", async () => {
     shell.exec(`CREATE TABLE t (id INTEGER PRIMARY KEY, a text DEFAULT "b", b text DEFAULT 'it''s',
         c int DEFAULT (1 + 2));

@@ -260,6 +260,13 @@ describe("a workspace with some records not in memory", () => {
     ]);
   });
 
+  it("gives changes in the order in which records were first changed, whatever was read before", () => {
+    const workspace = new Workspace(keyIsRecord, () => null, now);
+    for (const key of ["c", "b", "a"]) workspace.get(b(key));
+    for (const key of ["a", "d", "c", "a", "b"]) workspace.setString(b(key), b("1"));
+    expect(workspace.changes().map((change) => change.record)).toEqual(["a", "d", "c", "b"]);
+  });
+
   it("says whether the value is asked for", () => {
     const asked: [Bytes, boolean][] = [];
     const lookup = (name: Bytes, reads: boolean): null => {

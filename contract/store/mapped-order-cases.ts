@@ -28,10 +28,10 @@ const theBook = [book, merge({ title: "T", author: "1" })] as const;
 const thePage = [page, replace(hash({ words: "w", book: "1" }))] as const;
 
 const references: readonly MappedCaseBody[] = [
-  {
-    name: "parents and children of one batch are written and removed in whatever order they come",
+  ...["", "ON DELETE RESTRICT"].map((rule): MappedCaseBody => ({
+    name: `parents and children of one batch are written and removed in whatever order they come (${rule || "no rule"})`,
     run: async (world) => {
-      const writer = await library(world);
+      const writer = await library(world, rule);
       for (const rows of [
         [theAuthor, theBook, thePage],
         [thePage, theBook, theAuthor],
@@ -44,7 +44,7 @@ const references: readonly MappedCaseBody[] = [
       }
       await writer.store.close();
     },
-  },
+  })),
   {
     name: "a parent that is removed and written anew in one batch takes its place again with its children",
     run: async (world) => {

@@ -47,31 +47,39 @@ interface TableWork {
 }
 
 /**
- * Divides a batch. Throws `refused`, before anything was done, where rows of several frames would meet in an order that
- * is not the log's (see `refuseCascades`): the writer then gives them one after the other.
+ * Divides a batch. Of one frame, writes and removals stay in its order: what one row gives up another may take. Throws
+ * `refused`, before anything was done, where rows of several frames would meet in an order that is not the log's (see
+ * `refuseCascades`): the writer then gives them one after the other.
  */
 export function divideBatch(plan: Plan, { rows, frames }: Pick<Batch, "rows" | "frames">): DividedBatch {
   const own = new Map<Bytes, Change>();
-  const works = new Map<MappedTable, TableWork>();
+  const stretches: Map<MappedTable, TableWork>[] = [];
+  let removing: boolean | null = null;
   for (const [record, change] of rows) {
     const address = plan.rowOf(record);
-    if (address === null) own.set(record, change);
-    else addChange(works, address, record, change);
+    if (address === null) {
+      own.set(record, change);
+      continue;
+    }
+    const removes = frames <= 1 && change.kind === "remove";
+    if (removes !== removing) stretches.push(new Map());
+    removing = removes;
+    addChange(stretches.at(-1) as Map<MappedTable, TableWork>, address, record, change);
   }
-  if (works.size === 0) return { own, steps: [] };
-  if (frames > 1) refuseCascades(plan, works);
+  if (frames > 1) for (const works of stretches) refuseCascades(plan, works);
+  return { own, steps: stretches.flatMap(stepsOf) };
+}
+
+function stepsOf(works: ReadonlyMap<MappedTable, TableWork>): MappedStep[] {
   const parentsFirst = inOrderOfReferences(works);
   const childrenFirst = parentsFirst.toReversed();
-  return {
-    own,
-    steps: [
-      ...childrenFirst.flatMap(({ table, deletes }) => keysStep("delete", table, deletes)),
-      ...parentsFirst.flatMap(({ table, writes }): MappedStep[] =>
-        writes.length === 0 ? [] : [{ kind: "write", table, rows: writes }],
-      ),
-      ...childrenFirst.flatMap(({ table, removes }) => keysStep("remove", table, removes)),
-    ],
-  };
+  return [
+    ...childrenFirst.flatMap(({ table, deletes }) => keysStep("delete", table, deletes)),
+    ...parentsFirst.flatMap(({ table, writes }): MappedStep[] =>
+      writes.length === 0 ? [] : [{ kind: "write", table, rows: writes }],
+    ),
+    ...childrenFirst.flatMap(({ table, removes }) => keysStep("remove", table, removes)),
+  ];
 }
 
 function addChange(

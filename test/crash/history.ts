@@ -188,8 +188,8 @@ function settle(command: Sent, nowMs: number): void {
 }
 
 /**
- * An end that was read through the server is not exact: a later command, never answered, may have set another one so near
- * that it was not told apart, and the database shows it to the millisecond.
+ * An end that was read through the server is not exact: a later command, never answered, may have set another one so
+ * near that it was not told apart, and the database shows it to the millisecond.
  */
 function widen(kept: Kept | null, found: Found, sight: Sight): void {
   if (kept === null || kept.life === null || found === null || found.expiresAt === null) return;

@@ -132,8 +132,8 @@ export class PostgresReads {
   }
 
   /**
-   * The session is ours where statements are prepared, so it is set for good. With the first read and not beside it: the
-   * driver warns of a second query while one is under way.
+   * The session is ours where statements are prepared, so it is set for good. With the first read and not beside it:
+   * the driver warns of a second query while one is under way.
    */
   #planOnce(): Step[] {
     const { planOnce, planByIndex, planPlainly } = this.#statements;

@@ -107,8 +107,8 @@ export class SqliteTableWrites {
     if (isMerge && !likelyNew && this.#update(written, keyBound, change)) return;
     const fields = isMerge ? (change.fields?.set ?? noFields) : fieldsOfReplace(table, record, change);
     const given = givenColumns(table, fields);
-    const ends = table.expiresAt === null ? [] : [boundOfMoment(table.expiresAt, expiresAt)];
-    const bound = [...keyBound, ...boundGiven(given), ...ends];
+    const bound = keyBound.concat(boundGiven(given));
+    if (table.expiresAt !== null) bound.push(boundOfMoment(table.expiresAt, expiresAt));
     if (likelyNew) {
       if (this.#insert(written, given, bound)) return;
       written.rowsAreNew = false;
@@ -145,7 +145,7 @@ export class SqliteTableWrites {
     const name = `${at} ${ends ? "update with end" : "update"} ${shape}`;
     const bound = boundGiven(given);
     if (ends) bound.push(boundOfMoment(table.expiresAt, expiresAt));
-    const done = this.#statements.get(name, () => sql.update(columns, ends)).run(...bound, ...keyBound);
+    const done = this.#statements.get(name, () => sql.update(columns, ends)).run(...bound.concat(keyBound));
     return done.changes > 0;
   }
 
