@@ -25,9 +25,13 @@ const configurations: readonly { readonly name: string; readonly options: Partia
   },
 ];
 
+function secondsOf({ quick }: Setting): number {
+  return quick ? 1 : 30;
+}
+
 /** Calls a second from many callers, after a while in which it gets going. `mark` is called at both ends. */
 async function sustained(setting: Setting, call: () => Promise<unknown>, mark: () => void): Promise<number> {
-  const seconds = setting.quick ? 1 : 30;
+  const seconds = secondsOf(setting);
   let made = 0;
   let over = false;
   const caller = async (): Promise<void> => {
@@ -61,7 +65,7 @@ async function ours(setting: Setting, wb: WriteBehind): Promise<{ readonly rate:
     () => pending.push(wb.status().queue.pendingChanges),
   );
   const [first, last] = pending as [number, number];
-  return { rate, growth: Math.max(0, last - first) / (setting.quick ? 1 : 30) };
+  return { rate, growth: Math.max(0, last - first) / secondsOf(setting) };
 }
 
 function theirs(setting: Setting, url: string): Promise<number> {
@@ -95,7 +99,7 @@ async function compare(setting: Setting, server: BenchServer, network: number): 
     });
     const far = network === 0 ? "" : `, ${network} ms of network each way`;
     answers.push({
-      what: `writes accepted into PostgreSQL for 30 s, queue not growing${far}${name}`,
+      what: `writes accepted into PostgreSQL for ${secondsOf(setting)} s, queue not growing${far}${name}`,
       rival: "one upsert for each write, pool of 16",
       ours: perSecond(rate - growth),
       theirs: perSecond(rival),
