@@ -159,6 +159,16 @@ describePostgres("the PostgreSQL store by itself", postgresVersions(), (server) 
     expect(writer.store.place).toContain('(schema My "own" schema)');
   });
 
+  test("the URL says where the own tables are, too, and whether they are made", async () => {
+    const url = new URL(server().url(database));
+    url.searchParams.set("own_schema", "by url");
+    url.searchParams.set("create_tables", "false");
+    const error = await failure(storeOn({}, url.href).open({ logId: logA }));
+    expect(error.message).toContain(`this makes them:\n${ownTablesSql("by url")}`);
+    url.searchParams.set("create_tables", "perhaps");
+    expect(() => postgres(url.href)).toThrow("`create_tables` in the URL is true or false");
+  });
+
   test("createTables: false makes nothing, says what to run, and works for a user without rights once that was run", async () => {
     await sql("DO $$ BEGIN CREATE ROLE modest LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$");
     const url = server().url(database).replace("postgres@", "modest@");

@@ -20,7 +20,7 @@ import { bytesOfText, type Bytes } from "../src/bytes.js";
 import { remove, type Change } from "../src/change.js";
 import { storeErrorOf } from "../src/store/sqlite/sqlite-errors.js";
 import { SqliteConnection } from "../src/store/sqlite/sqlite-connection.js";
-import { createStore, sqlite } from "../src/store/sqlite/index.js";
+import { createStore, ownTablesSql, sqlite } from "../src/store/sqlite/index.js";
 import { SqliteStore } from "../src/store/sqlite/sqlite-store.js";
 import { StoreError, type StoreErrorKind } from "../src/store/store.js";
 
@@ -495,4 +495,20 @@ describe("the descriptor", () => {
     await writer.commit([[key, alice]]);
     expect(existsSync(strange)).toBe(true);
   });
+});
+
+test("createTables: false makes neither file nor table, says what to run, and works once that was run", async () => {
+  const { options } = sqlite({ file, createTables: false });
+  const store = createStore(options);
+  open.push(store);
+  await expect(store.open({ logId: logA })).rejects.toMatchObject({ kind: "broken" });
+  expect(existsSync(file)).toBe(false);
+  const database = new DatabaseSync(file);
+  open.push(database);
+  const error = await store.open({ logId: logA }).catch((thrown: unknown) => thrown as Error);
+  expect(error).toMatchObject({ name: "StoreError", kind: "broken" });
+  expect((error as Error).message).toContain(`this makes them:\n${ownTablesSql()}`);
+  expect(database.prepare("SELECT name FROM sqlite_master").all()).toEqual([]);
+  database.exec(ownTablesSql());
+  expect(await store.open({ logId: logA })).toMatchObject({ position: null });
 });

@@ -52,7 +52,10 @@ export interface PostgresPlace {
 
 const example = 'postgres("postgres://user:password@host:5432/database")';
 
-/** Parameters of the URL that are ours or that we understand before the driver does. Times are milliseconds. */
+/** Parameters of the URL that are ours alone. */
+const ours = ["prepare", "own_schema", "create_tables"] as const;
+
+/** Parameters that are ours or that we understand before the driver does. Times are milliseconds. */
 const timeoutDefaults = {
   connect_timeout: 10_000,
   statement_timeout: 60_000,
@@ -62,8 +65,10 @@ const timeoutDefaults = {
 
 /** A description, checked. Throws CONFIG without repeating what may be a password. */
 export function placeOf(described: unknown): PostgresPlace {
-  const { url, ownSchema, createTables = true, tls } = described as PostgresDescription;
+  const { url, tls, ...options } = described as PostgresDescription;
   const parsed = urlOf(url);
+  const ownSchema = options.ownSchema ?? parsed.searchParams.get("own_schema") ?? undefined;
+  const createTables = options.createTables ?? flagOf(parsed, "create_tables");
   const isSchema = ownSchema === undefined || (typeof ownSchema === "string" && /^[^\0]{1,63}$/.test(ownSchema));
   if (!isSchema) throw wrong("`ownSchema` is no name of a schema");
   if (typeof createTables !== "boolean") throw wrong("`createTables` is true or false");
@@ -73,12 +78,11 @@ export function placeOf(described: unknown): PostgresPlace {
     lockMs: timeoutOf(parsed, "lock_timeout"),
     idleInTransactionMs: timeoutOf(parsed, "idle_in_transaction_session_timeout"),
   };
-  const prepare = parsed.searchParams.get("prepare") ?? "true";
-  if (prepare !== "true" && prepare !== "false") throw wrong("`prepare` in the URL is true or false");
+  const prepare = flagOf(parsed, "prepare");
   const shown = shownOf(parsed);
-  for (const name of [...Object.keys(timeoutDefaults), "prepare"]) parsed.searchParams.delete(name);
+  for (const name of [...Object.keys(timeoutDefaults), ...ours]) parsed.searchParams.delete(name);
   const schema = ownSchema ?? null;
-  return { connectionString: parsed.href, tls, shown, prepare: prepare === "true", schema, createTables, timeouts };
+  return { connectionString: parsed.href, tls, shown, prepare, schema, createTables, timeouts };
 }
 
 function urlOf(url: unknown): URL {
@@ -95,6 +99,13 @@ export function shownUrl(url: string): string {
 function shownOf({ hostname, port, pathname, searchParams }: URL): string {
   const host = searchParams.get("host") ?? (hostname === "" ? "localhost" : hostname);
   return `postgres://${host}:${port === "" ? "5432" : port}${pathname === "/" ? "" : pathname}`;
+}
+
+/** True unless the URL says otherwise. */
+function flagOf(url: URL, name: (typeof ours)[number]): boolean {
+  const text = url.searchParams.get(name) ?? "true";
+  if (text !== "true" && text !== "false") throw wrong(`\`${name}\` in the URL is true or false`);
+  return text === "true";
 }
 
 /** As in libpq, `connect_timeout` is in seconds; the others are settings of the server, in milliseconds. */

@@ -5,26 +5,33 @@ import type { RouteSpec } from "../../routes/route.js";
 import type { TableSchema } from "../../routes/table.js";
 import type { Store, StoreDescriptor } from "../store.js";
 import { lookAtTablesIn } from "./sqlite-mapped.js";
-import { ownTables } from "./sqlite-statements.js";
+import { ownTablesSql } from "./sqlite-statements.js";
 import { sqliteLimits, SqliteStore } from "./sqlite-store.js";
 
-export { ownTablesSql } from "./sqlite-statements.js";
+export { ownTablesSql };
 
 /** Where the database is. */
 export interface SqliteOptions {
   /** The database file, relative to the working folder. Made where it is missing; its folder is not. */
   readonly file: string;
+  /** False: the own tables must be there already (`ownTablesSql` is what makes them). Default true. */
+  readonly createTables?: boolean;
 }
 
 /** A store in an SQLite file: its own tables, beside whatever else is in there. Throws CONFIG. */
 export function sqlite(options: SqliteOptions): StoreDescriptor {
   const file = resolve(checkedFile(options));
-  return { kind: "sqlite", module: import.meta.url, options: { file }, limits: sqliteLimits, reads: "thread" };
+  const { createTables } = options;
+  if (createTables !== undefined && typeof createTables !== "boolean")
+    throw new WriteBehindError("CONFIG", "`createTables` is true or false");
+  const described = createTables === undefined ? { file } : { file, createTables };
+  return { kind: "sqlite", module: import.meta.url, options: described, limits: sqliteLimits, reads: "thread" };
 }
 
 /** What the threads call: the store that `sqlite(…)` describes. */
 export function createStore(options: unknown, routes: readonly RouteSpec[] = []): Store {
-  return new SqliteStore(resolve(checkedFile(options)), routes);
+  const file = resolve(checkedFile(options));
+  return new SqliteStore(file, routes, (options as SqliteOptions).createTables);
 }
 
 /** The tables of routes as they are; nothing is changed. Throws a StoreError. */
@@ -34,7 +41,7 @@ export async function lookAtTables(options: unknown, routes: readonly RouteSpec[
 
 /** The statements that make the own tables, for people who make them by hand. */
 export function sqlOfOwnTables(): string {
-  return `${ownTables.replaceAll(/^ {2}/gm, "").trim()}\n`;
+  return ownTablesSql();
 }
 
 function checkedFile(options: unknown): string {

@@ -56,8 +56,11 @@ export function ownTablesSql(): string {
 /** The tables that hold users' data. */
 export const rowTables = ["write_behind_kv", "write_behind_field"] as const;
 
+/** All of the own tables. */
+export const allTables = [...rowTables, "write_behind_position", "write_behind_dead_letters"] as const;
+
 /** Which of them there are. */
-export const rowTablesFound = `SELECT name FROM sqlite_master WHERE type = 'table' AND name IN ('${rowTables.join("', '")}')`;
+export const tablesFound = `SELECT name FROM sqlite_master WHERE type = 'table' AND name IN ('${allTables.join("', '")}')`;
 
 /** Milliseconds since 1970 by the database's own clock: claims are compared by no other. */
 const now = "CAST(unixepoch('subsec') * 1000 AS INTEGER)";

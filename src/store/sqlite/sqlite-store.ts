@@ -29,7 +29,7 @@ import { SqliteParked } from "./sqlite-parked.js";
 import { SqlitePosition } from "./sqlite-position.js";
 import { SqliteReads } from "./sqlite-reads.js";
 import { SqliteRows } from "./sqlite-rows.js";
-import { ownTables, rowTables, rowTablesFound } from "./sqlite-statements.js";
+import { allTables, ownTables, ownTablesSql, rowTables, tablesFound } from "./sqlite-statements.js";
 import { SqliteTableReads } from "./sqlite-table-reads.js";
 import { SqliteTableWrites } from "./sqlite-table-writes.js";
 
@@ -65,13 +65,15 @@ export class SqliteStore implements Store {
   readonly limits = sqliteLimits;
   readonly #file: string;
   readonly #routes: readonly RouteSpec[];
+  readonly #createTables: boolean;
   #writing: SqliteConnection | null = null;
   #prepared: Prepared | null = null;
   #reading: Reading | null = null;
   #claim: { readonly logId: string; readonly generation: number } | null = null;
 
-  constructor(file: string, routes: readonly RouteSpec[] = []) {
+  constructor(file: string, routes: readonly RouteSpec[] = [], createTables = true) {
     this.#file = file;
+    this.#createTables = createTables;
     this.#routes = routes.filter(({ table }) => table !== null);
     this.place = file;
   }
@@ -79,14 +81,18 @@ export class SqliteStore implements Store {
   async open(claim: StoreClaim): Promise<StoreOpened> {
     return this.#classified(() => {
       if (this.#writing?.isCurrent() === false) this.#leaveWriting();
-      const connection = (this.#writing ??= SqliteConnection.forWriting(this.#file, true));
+      const connection = (this.#writing ??= SqliteConnection.forWriting(this.#file, this.#createTables));
       refuseUtf16(connection, this.#file);
       const opened = connection.transaction("BEGIN IMMEDIATE", () => {
-        const gone = missingRowTables(connection);
+        const missing = missingTables(connection);
+        const gone = rowTables.filter((table) => missing.includes(table));
+        // Made anew they would be empty: rows that the queue has written would be gone without a word (promise 4).
+        const wasHere =
+          !missing.includes("write_behind_position") && new SqlitePosition(connection, this.#file).isSet();
+        if (gone.length > 0 && wasHere) throw tablesGone(this.#file, gone);
+        if (!this.#createTables && missing.length > 0) throw tablesMissing(this.#file, missing);
         connection.exec(ownTables);
         const { position, parked, mapped } = (this.#prepared = this.#prepare(connection));
-        // Made anew they would be empty: rows that the queue has written would be gone without a word (promise 4).
-        if (gone.length > 0 && position.isSet()) throw tablesGone(this.#file, gone);
         return { ...position.claim(claim), parked: parked.all(), tables: mapped?.tables ?? [] };
       });
       this.#claim = { logId: claim.logId, generation: opened.generation };
@@ -271,10 +277,15 @@ function writeBatch({ position, rows, parked, mapped }: Prepared, batch: Batch, 
   if (batch.parking !== null) parked.change(batch.parking);
 }
 
-/** Tables of users' rows that are not there: none has been made yet, or somebody has dropped them. */
-function missingRowTables(connection: SqliteConnection): string[] {
-  const found = connection.prepare(rowTablesFound).all() as { name: string }[];
-  return rowTables.filter((table) => !found.some(({ name }) => name === table));
+/** Own tables that are not there: none has been made yet, or somebody has dropped them. */
+function missingTables(connection: SqliteConnection): string[] {
+  const found = connection.prepare(tablesFound).all() as { name: string }[];
+  return allTables.filter((table) => !found.some(({ name }) => name === table));
+}
+
+function tablesMissing(file: string, missing: readonly string[]): StoreError {
+  const what = `${missing.join(", ")} ${missing.length === 1 ? "is" : "are"} not in the database ${file}`;
+  return new StoreError("broken", `${what}, and \`createTables\` is false; this makes them:\n${ownTablesSql()}`);
 }
 
 function tablesGone(file: string, gone: readonly string[]): StoreError {
