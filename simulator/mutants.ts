@@ -203,6 +203,14 @@ export const mutants: readonly Mutant[] = [
     seeds: 1000,
   },
   {
+    name: "run-read-ahead-of-somewhere-else",
+    promise: 4,
+    file: "src/writer/read-ahead.js",
+    find: "return run !== null && samePosition(run.from, from) ? run : null;",
+    replace: "return run;",
+    seeds: 3000,
+  },
+  {
     name: "older-value-after-a-retry",
     promise: 3,
     file: "src/writer/writer.js",

@@ -11,7 +11,8 @@ import { grown, halved, whole } from "./halving.js";
 import type { WriterOptions } from "./messages.js";
 import { Aside, type Parked, type RunParking } from "./parked.js";
 import { blamesMax } from "./retry.js";
-import { RunMaker, type Run } from "./run.js";
+import { ReadAhead } from "./read-ahead.js";
+import { RunMaker, type PutAside, type Run } from "./run.js";
 import { assert } from "./state.js";
 import type { Troubles } from "./trouble.js";
 
@@ -41,6 +42,7 @@ export class Runs {
   /** Runs that were given up for smaller ones although their commit may still be done: its answer was lost once. */
   #unsure: ParkingRun[] = [];
   #halving = whole;
+  readonly #ahead = new ReadAhead((from, upTo) => this.#read(from, upTo, null));
   /** Failures of the run in hand, in a row, that may have been its own fault. */
   #blames = 0;
   /** Whether the store keeps dead letters. */
@@ -64,9 +66,13 @@ export class Runs {
       const run = (this.#inHand ??= await this.#make(from));
       if (run === null) return null;
       try {
-        return await commit(run);
+        const committing = commit(run);
+        this.#ahead.begin(run);
+        return await committing;
       } catch (error) {
         await this.#refused(run, await this.#refusal(error));
+      } finally {
+        await this.#ahead.settled();
       }
     } while (!stopping());
     return null;
@@ -132,20 +138,29 @@ export class Runs {
   }
 
   async #make(from: Position): Promise<ParkingRun | null> {
-    const { queue, options, parked } = this.#parts;
+    const { queue, parked } = this.#parts;
     // A folder that was wiped or exchanged under a running writer must be found before its frames are written.
     await queue.check(from);
     const mark = await queue.durableMark();
     if (mark <= from.sequence) return null;
     const upTo = Math.min(mark, from.sequence + (this.#halving.framesMax ?? Infinity));
     const aside = parked.size === 0 ? null : new Aside(parked);
+    const ahead = aside === null && upTo === mark ? this.#ahead.take(from) : null;
+    const run = ahead ?? (await this.#read(from, upTo, aside));
+    assert(run.to.sequence <= mark, `frame ${run.to.sequence} is beyond the durable mark ${mark}`);
+    this.#ahead.expect(run, aside === null && upTo === mark ? mark : null);
+    return { ...run, parking: aside?.finish() ?? null };
+  }
+
+  async #read(from: Position, upTo: number, aside: PutAside | null): Promise<Run> {
+    const { queue, options } = this.#parts;
     const maker = new RunMaker(from, { bytes: options.batchBytes, records: options.batchRecords }, aside);
     for await (const piece of queue.read(from.sequence, upTo)) {
       if (!piece.every((frame) => maker.take(frame))) break;
     }
     const run = maker.finish();
-    assert(run !== null && run.to.sequence <= mark, `no frames between ${from.sequence} and the durable mark ${mark}`);
-    return { ...run, parking: aside?.finish() ?? null };
+    assert(run !== null, `no frames between ${from.sequence} and ${upTo}`);
+    return run;
   }
 
   /** The run without its rows: its one frame becomes a letter in the transaction that moves the position over it. */
