@@ -42,7 +42,7 @@ export class Runs {
   /** Runs that were given up for smaller ones although their commit may still be done: its answer was lost once. */
   #unsure: ParkingRun[] = [];
   #halving = whole;
-  readonly #ahead = new ReadAhead((from, upTo) => this.#read(from, upTo, null));
+  readonly #ahead: ReadAhead;
   /** Failures of the run in hand, in a row, that may have been its own fault. */
   #blames = 0;
   /** Whether the store keeps dead letters. */
@@ -50,6 +50,7 @@ export class Runs {
 
   constructor(parts: RunsParts) {
     this.#parts = parts;
+    this.#ahead = new ReadAhead(parts.clock, (from, upTo) => this.#read(from, upTo, null));
   }
 
   get inHand(): ParkingRun | null {
@@ -67,7 +68,7 @@ export class Runs {
       if (run === null) return null;
       try {
         const committing = commit(run);
-        this.#ahead.begin(run);
+        this.#ahead.beginSoon(run);
         return await committing;
       } catch (error) {
         await this.#refused(run, await this.#refusal(error));
