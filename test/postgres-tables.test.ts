@@ -124,11 +124,11 @@ for (const programs of postgresVersions()) {
       const [t, users] = await lookAtTables({ url }, routes);
       expect(users?.name).toBe("shop.users");
       expect(t?.references.toSorted((a, b) => ((a.columns[0] as string) < (b.columns[0] as string) ? -1 : 1))).toEqual([
-        { columns: ["u"], table: "shop.users", onDelete: "cascade" },
-        { columns: ["up"], table: "t", onDelete: "refuse" },
-        { columns: ["v"], table: "shop.users", onDelete: "set" },
-        { columns: ["w"], table: "shop.users", onDelete: "set" },
-        { columns: ["y", "x"], table: "others", onDelete: "refuse" },
+        { columns: ["u"], table: "shop.users", onDelete: "cascade", waits: false },
+        { columns: ["up"], table: "t", onDelete: "refuse", waits: false },
+        { columns: ["v"], table: "shop.users", onDelete: "set", waits: false },
+        { columns: ["w"], table: "shop.users", onDelete: "set", waits: false },
+        { columns: ["y", "x"], table: "others", onDelete: "refuse", waits: false },
       ]);
     });
 

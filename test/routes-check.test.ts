@@ -267,7 +267,7 @@ describe("what does not fit", () => {
 describe("what works and may surprise", () => {
   const orders = (onDelete: "refuse" | "cascade" | "set"): TableSchema =>
     tableOf("orders", ["id: integer", "user: integer?"], {
-      references: [{ columns: ["user"], table: "users", onDelete }],
+      references: [{ columns: ["user"], table: "users", onDelete, waits: false }],
     });
   const users = tableOf("users", ["id: integer", "gone: date?"]);
   const order: Route = { key: "order:{id}", table: "orders" };

@@ -122,9 +122,9 @@ describe("what is found of a table", () => {
     const [t, users] = await lookAtTables({ file }, routes);
     expect(users?.name).toBe("main.Users");
     expect(t?.references.toSorted((a, b) => ((a.columns[0] as string) < (b.columns[0] as string) ? -1 : 1))).toEqual([
-      { columns: ["u"], table: "main.Users", onDelete: "cascade" },
-      { columns: ["v"], table: "main.Users", onDelete: "set" },
-      { columns: ["x", "y"], table: "others", onDelete: "refuse" },
+      { columns: ["u"], table: "main.Users", onDelete: "cascade", waits: true },
+      { columns: ["v"], table: "main.Users", onDelete: "set", waits: true },
+      { columns: ["x", "y"], table: "others", onDelete: "refuse", waits: true },
     ]);
   });
 

@@ -10,6 +10,8 @@ export interface Reference {
   /** The table it refers to, as routes name it where a route does, else as the database does. */
   readonly table: string;
   readonly onDelete: OnDeleteRule;
+  /** A row may be written before the one that it refers to: that is checked at the end of the transaction. */
+  readonly waits: boolean;
 }
 
 /** A table that a route maps. */

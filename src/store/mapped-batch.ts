@@ -104,24 +104,23 @@ function keysStep(kind: "delete" | "remove", table: MappedTable, keys: readonly 
 }
 
 /**
- * Tables that others refer to come first. In a circle of references the order is that of the first changes: rows of a
- * circle need a database that checks at the end of the transaction anyway.
+ * Tables that others refer to come first. In a circle of references those count that are checked at once, and in a
+ * circle of such ones the order of the first changes: no row of it can be written without one that is there.
  */
 function inOrderOfReferences(works: ReadonlyMap<MappedTable, TableWork>): readonly TableWork[] {
-  const byName = new Map([...works.values()].map((work) => [work.table.schema.name, work]));
-  const ordered = new Set<TableWork>();
-  const begun = new Set<TableWork>();
-  const visit = (work: TableWork): void => {
-    if (begun.has(work)) return;
-    begun.add(work);
-    for (const { table } of work.table.schema.references) {
-      const parent = byName.get(table);
-      if (parent !== undefined) visit(parent);
-    }
-    ordered.add(work);
-  };
-  for (const work of works.values()) visit(work);
-  return [...ordered];
+  const left = new Map([...works.values()].map((work) => [work.table.schema.name, work]));
+  const isFree = ({ table }: TableWork, atOnce: boolean): boolean =>
+    table.schema.references.every(
+      (reference) => reference.table === table.schema.name || !left.has(reference.table) || (atOnce && reference.waits),
+    );
+  const ordered: TableWork[] = [];
+  while (left.size > 0) {
+    const rest = [...left.values()];
+    const next = rest.find((work) => isFree(work, false)) ?? rest.find((work) => isFree(work, true)) ?? rest[0];
+    left.delete((next as TableWork).table.schema.name);
+    ordered.push(next as TableWork);
+  }
+  return ordered;
 }
 
 /**

@@ -62,7 +62,7 @@ export const indexesQuery = query(
 /** What they refer to: the place of the other table where it is asked for as well, and its name. */
 export const referencesQuery = query(
   "look_references",
-  ` SELECT asked.n, other.n, confrelid::regclass::text, confdeltype,
+  ` SELECT asked.n, other.n, confrelid::regclass::text, confdeltype, condeferrable,
       (SELECT json_agg(attname ORDER BY place) FROM unnest(conkey) WITH ORDINALITY AS key (number, place)
         JOIN pg_attribute ON attrelid = conrelid AND attnum = number)
     FROM asked JOIN pg_constraint k ON conrelid = asked.oid AND contype = 'f'

@@ -157,9 +157,10 @@ class Look {
     return keys.filter((key, at) => keys.findIndex((other) => sameNames(other, key)) === at);
   }
 
-  #reference([, other = null, table = null, rule = null, columns = null]: Row): Reference {
+  #reference([, other = null, table = null, rule = null, deferrable = null, columns = null]: Row): Reference {
     const routed = other === null ? null : this.#names[numberOfCell(other) - 1];
-    return { columns: namesIn(columns), table: routed ?? table ?? "", onDelete: ruleOf(rule) };
+    const [onDelete, waits] = [ruleOf(rule), deferrable === "t"];
+    return { columns: namesIn(columns), table: routed ?? table ?? "", onDelete, waits };
   }
 
   #problems(routes: readonly RouteSpec[], keys: ReadonlySet<string>): string[] {

@@ -160,6 +160,8 @@ class Look {
         columns: of.map(({ from }) => from),
         table: routed?.[0] ?? first.table,
         onDelete: ruleOf(first.on_delete),
+        // Whatever was declared: see sqlite-table-writes.ts.
+        waits: true,
       };
     });
   }
