@@ -27,7 +27,7 @@ afterEach(() => {
 
 /** Another program's connection to a database. */
 function shell(file: string): DatabaseSyncInstance {
-  const opened = new DatabaseSync(file);
+  const opened = new DatabaseSync(file, { timeout: 10_000 });
   shells.push(opened);
   return opened;
 }

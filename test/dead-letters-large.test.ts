@@ -13,7 +13,7 @@ test("ninety megabytes of control characters, with a real file", { timeout: 60_0
   const file = join(data, "app.db");
   const options = { data, durability: "os", cacheBytes: 64 * mb, retryMinMs: 3_600_000, retryMaxMs: 3_600_000 };
   const wb = await start(sqlite({ file }), options);
-  const database = new DatabaseSync(file);
+  const database = new DatabaseSync(file, { timeout: 10_000 });
   database.exec(`CREATE TRIGGER no_control BEFORE INSERT ON write_behind_field WHEN substr(NEW.value, 1, 1) = char(1)
     BEGIN SELECT RAISE(ABORT, 'no control characters'); END;`);
   const value = "\x01".repeat(9 * mb);

@@ -37,14 +37,14 @@ class Database {
   }
 
   run(sql: string): void {
-    const connection = new DatabaseSync(this.file);
+    const connection = new DatabaseSync(this.file, { timeout: 10_000 });
     connection.exec(sql);
     connection.close();
   }
 
   /** The value of a string record, or the fields of a hash as one text; null where there is no row. */
   value(key: string): unknown {
-    const connection = new DatabaseSync(this.file);
+    const connection = new DatabaseSync(this.file, { timeout: 10_000 });
     const row = connection.prepare("SELECT value FROM write_behind_kv WHERE key = ?").get(key) as
       | { value: unknown }
       | undefined;

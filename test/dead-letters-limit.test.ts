@@ -17,7 +17,7 @@ async function full(): Promise<{ wb: WriteBehind; data: string; file: string }> 
   const data = folder();
   const file = join(data, "app.db");
   const wb = await start(createStore({ file }), { data, ...options }, patient);
-  const database = new DatabaseSync(file);
+  const database = new DatabaseSync(file, { timeout: 10_000 });
   database.exec(`CREATE TRIGGER no_bad BEFORE INSERT ON write_behind_field WHEN NEW.value = 'bad'
     BEGIN SELECT RAISE(ABORT, 'bad is not allowed'); END;`);
   database.close();

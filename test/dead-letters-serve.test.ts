@@ -22,7 +22,7 @@ async function withServer(work: (lab: Lab) => Promise<void>): Promise<void> {
     try {
       expect(await server.ready()).toBe(true);
       const sql = (text: string): void => {
-        const connection = new DatabaseSync(join(data, "write-behind.db"));
+        const connection = new DatabaseSync(join(data, "write-behind.db"), { timeout: 10_000 });
         connection.exec(text);
         connection.close();
       };

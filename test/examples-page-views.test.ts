@@ -84,7 +84,7 @@ describe("page views on SQLite", () => {
   test("none that was answered is lost, none is counted twice", async () => {
     const file = join(folder, "views.db");
     await killedInTheMiddle(`sqlite:${file}`, async () => {
-      const database = new DatabaseSync(file);
+      const database = new DatabaseSync(file, { timeout: 10_000 });
       const rows = database.prepare("SELECT path, views FROM page_views").all() as { path: string; views: number }[];
       database.close();
       return new Map(rows.map(({ path, views }) => [path, views]));

@@ -40,7 +40,7 @@ describePostgres("the shop on PostgreSQL", postgresVersions(), (server) => {
 test("what no constraint can say is seen where it does not hold", async () => {
   const file = join(folder, "shop.db");
   const shop = await newSqlite(file);
-  const database = new DatabaseSync(file);
+  const database = new DatabaseSync(file, { timeout: 10_000 });
   database.exec(`
     INSERT INTO customers VALUES (1, 'a@example.org', 'A', 1);
     INSERT INTO products VALUES (1, 'Product 1', 100);

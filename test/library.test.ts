@@ -22,7 +22,7 @@ async function setup(options: Partial<WriteBehindOptions> = {}, data = folder())
 }
 
 function rows(file: string): unknown[] {
-  const db = new DatabaseSync(file);
+  const db = new DatabaseSync(file, { timeout: 10_000 });
   try {
     return db.prepare("SELECT key, type, value FROM write_behind_kv ORDER BY key").all();
   } finally {

@@ -233,7 +233,7 @@ describe("a hash that was read", () => {
 });
 
 function rowsOf(file: string): unknown[] {
-  const db = new DatabaseSync(file);
+  const db = new DatabaseSync(file, { timeout: 10_000 });
   try {
     return db.prepare("SELECT key, value FROM write_behind_kv ORDER BY key").all();
   } finally {

@@ -137,7 +137,7 @@ it("what a user's own index and trigger refuse is parked, and stored once they l
   let owner = start(sqlite({ file }));
   write(owner, put("email:1", "a@x"));
   await owner.until(() => owner.stored === 1);
-  const shell = new DatabaseSync(file);
+  const shell = new DatabaseSync(file, { timeout: 10_000 });
   shell.exec(`CREATE UNIQUE INDEX one_email ON write_behind_kv (value) WHERE key LIKE 'email:%';
     CREATE TRIGGER no_bad BEFORE INSERT ON write_behind_kv WHEN new.value = 'bad'
       BEGIN SELECT RAISE(ABORT, 'no bad'); END`);

@@ -10,7 +10,7 @@ const table = "CREATE TABLE IF NOT EXISTS page_views (path text PRIMARY KEY, vie
 export async function openDatabase(url: string): Promise<StoreDescriptor> {
   if (url.startsWith("sqlite:")) {
     const file = url.slice("sqlite:".length);
-    const database = new DatabaseSync(file);
+    const database = new DatabaseSync(file, { timeout: 10_000 });
     database.exec(table);
     database.close();
     return sqlite({ file });

@@ -15,7 +15,7 @@ export interface ShopDatabase {
 /** A new SQLite file with the tables. */
 export async function newSqlite(file: string): Promise<ShopDatabase> {
   const use = <T>(work: (database: InstanceType<typeof DatabaseSync>) => T): T => {
-    const database = new DatabaseSync(file);
+    const database = new DatabaseSync(file, { timeout: 10_000 });
     try {
       return work(database);
     } finally {

@@ -11,7 +11,7 @@ type Place = Pick<Setting, "database" | "data" | "outage">;
 export async function onSqlite(folder: string): Promise<Place> {
   const file = join(folder, "shop.db");
   const database = await newSqlite(file);
-  const other = new DatabaseSync(file);
+  const other = new DatabaseSync(file, { timeout: 10_000 });
   return {
     database,
     data: join(folder, "data"),

@@ -53,7 +53,7 @@ export class SqliteDatabase implements CrashDatabase {
   async end(): Promise<void> {}
 
   #with<T>(look: (database: InstanceType<typeof DatabaseSync>) => T): T {
-    const database = new DatabaseSync(this.#file);
+    const database = new DatabaseSync(this.#file, { timeout: 10_000 });
     try {
       database.exec("PRAGMA busy_timeout = 10000");
       return look(database);
