@@ -1,5 +1,6 @@
 /** A machine for tests of the real `serve`: its processes, its data folder, and its database looked into beside them. */
-import { join } from "node:path";
+import { copyFileSync, existsSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { DatabaseSync, type DatabaseSyncInstance } from "@photostructure/sqlite";
 import { RespClient } from "../src/cli/resp-client.js";
 import type { Status } from "../src/heart.js";
@@ -33,8 +34,12 @@ export class Machine {
 
   /** The same as a user to whom the rights of files mean something: to root no file is read-only. */
   spawnAsNobody(...flags: string[]): ServerProcess {
-    const isRoot = process.getuid?.() === 0;
-    return this.#add(new ServerProcess(["--data", this.data, ...flags], { uid: isRoot ? nobody : undefined }));
+    const args = ["--data", this.data, ...flags];
+    if (process.getuid?.() !== 0) return this.#add(new ServerProcess(args));
+    // A Node that npx has brought lies in root's own folder.
+    const node = join(dirname(this.data), "node");
+    if (!existsSync(node)) copyFileSync(process.execPath, node);
+    return this.#add(new ServerProcess(args, { uid: nobody, node }));
   }
 
   #add(server: ServerProcess): ServerProcess {

@@ -9,6 +9,7 @@ const startMs = 30_000;
 /** How a server is started, where not as usual. */
 interface ServerStart {
   readonly uid?: number | undefined;
+  readonly node?: string;
   readonly entry?: string;
   readonly variables?: Readonly<Record<string, string>>;
 }
@@ -26,10 +27,16 @@ export class ServerProcess {
   /** What it wrote to stdout. */
   output = "";
 
-  /** `uid`: the user that it runs as. `entry`: another program that serves. `variables`: some more of the environment. */
-  constructor(flags: readonly string[], { uid, entry = program, variables = {} }: ServerStart = {}) {
+  /**
+   * `uid`: the user that it runs as. `node`: another file of this Node. `entry`: another program that serves.
+   * `variables`: some more of the environment.
+   */
+  constructor(
+    flags: readonly string[],
+    { uid, node = process.execPath, entry = program, variables = {} }: ServerStart = {},
+  ) {
     const args = [entry, "serve", "--json", "--port", "0", "--admin-port", "0", ...flags];
-    this.#child = spawn(process.execPath, args, {
+    this.#child = spawn(node, args, {
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, ...variables },
       ...(uid === undefined ? {} : { uid }),
