@@ -1,15 +1,15 @@
 /** Position and claim: one row, compared and set as the first statement of every commit. */
-import { WriteBehindError } from "../../errors.js";
-import { positionText, type Position } from "../../queue/queue.js";
+import type { Position } from "../../queue/queue.js";
 import {
   claimStaleMs,
   generationAfter,
-  StoreError,
+  type StoreError,
   type Batch,
   type LookedPosition,
   type StoreClaim,
   type StoreOpened,
 } from "../store.js";
+import { hasMoved, tablesInUse } from "../own-tables.js";
 import { numberOfCell, type Cell, type Parameter } from "./postgres-cell.js";
 import type { Step } from "./postgres-pipeline.js";
 import type { Statement, Statements } from "./postgres-statements.js";
@@ -38,7 +38,7 @@ export class PostgresPosition {
     const before = await this.#read(lockPosition, run);
     // The age may be negative: a clock that went back must not keep a claim alive for hours.
     if (before.owner !== null && before.owner !== logId && Math.abs(before.ageMs) < claimStaleMs) {
-      throw tablesInUse(this.#place, before.owner, before.ageMs);
+      throw tablesInUse(this.#place, before.owner, before.ageMs, "a database or a schema of its own");
     }
     if (adopt !== undefined) await run([{ statement: set, parameters: parametersOf(adopt) }]);
     const position = adopt ?? before.position;
@@ -65,13 +65,8 @@ export class PostgresPosition {
   }
 
   /** Why a batch did not pass. */
-  async moved({ expected, generation }: Batch, run: Run): Promise<StoreError> {
-    const found = await this.look(run);
-    return new StoreError(
-      "moved",
-      `the database ${this.#place} is at ${describe(found.position)} in generation ${found.generation}, ` +
-        `not at ${describe(expected)} in generation ${generation}`,
-    );
+  async moved(batch: Batch, run: Run): Promise<StoreError> {
+    return hasMoved(this.#place, await this.look(run), batch);
   }
 
   /** Looks, and takes no claim. */
@@ -105,15 +100,4 @@ function foundOf([
 ]: readonly Cell[]): Found {
   const position = logId === null ? null : { logId, sequence: numberOfCell(sequence), tag: numberOfCell(tag) };
   return { position, generation: numberOfCell(generation), owner, ageMs: numberOfCell(age) };
-}
-
-function describe(position: Position | null): string {
-  return position === null ? "no position" : positionText(position);
-}
-
-function tablesInUse(place: string, owner: string, ageMs: number): WriteBehindError {
-  const seen = `last seen ${Math.max(0, Math.round(ageMs / 1000))} s ago`;
-  return new WriteBehindError("TABLES_IN_USE", `the queue ${owner} writes to the tables in ${place} (${seen})`, {
-    hint: `stop the other process, or give this one a database or a schema of its own; a dead one is forgotten after ${claimStaleMs / 1000} s`,
-  });
 }

@@ -8,6 +8,7 @@ import type { Bytes } from "../../bytes.js";
 import type { RecordValue } from "../../change.js";
 import type { RouteSpec } from "../../routes/route.js";
 import { divideBatch } from "../mapped-batch.js";
+import { tablesGone, tablesMissing } from "../own-tables.js";
 import {
   generationAfter,
   hasReached,
@@ -210,8 +211,9 @@ export class PostgresStore implements Store {
       if (position !== null) throw tablesGone(this.place, gone);
     }
     if (missing.length > 0) {
-      if (!this.#where.createTables) throw tablesMissing(this.place, missing, this.#where.schema);
-      await connection.exec(ownTablesSql(this.#where.schema));
+      const sql = ownTablesSql(this.#where.schema);
+      if (!this.#where.createTables) throw tablesMissing(this.place, missing, sql);
+      await connection.exec(sql);
     }
     await run([{ statement: shape }]);
   }
@@ -270,16 +272,4 @@ export class PostgresStore implements Store {
 /** The view shows text, and reasons are text in any language. */
 function wrongEncoding(encoding: string | null, place: string): StoreError {
   return new StoreError("broken", `the database ${place} is in ${encoding ?? "?"}; write-behind needs UTF8`);
-}
-
-function tablesGone(place: string, gone: readonly string[]): StoreError {
-  const message =
-    `${gone.join(" and ")} in the database ${place} ${gone.length === 1 ? "is" : "are"} gone, and the rows with them: ` +
-    "bring them back from a backup, or make the tables anew by hand to go on without those rows";
-  return new StoreError("broken", message);
-}
-
-function tablesMissing(place: string, missing: readonly string[], schema: string | null): StoreError {
-  const what = `${missing.join(", ")} ${missing.length === 1 ? "is" : "are"} not in the database ${place}`;
-  return new StoreError("broken", `${what}, and \`createTables\` is false; this makes them:\n${ownTablesSql(schema)}`);
 }

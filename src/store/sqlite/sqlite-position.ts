@@ -1,15 +1,14 @@
 /** Position and claim: one row, compared and set as the first statement of every commit. */
-import { WriteBehindError } from "../../errors.js";
-import { positionText, type Position } from "../../queue/queue.js";
+import type { Position } from "../../queue/queue.js";
 import {
   claimStaleMs,
   generationAfter,
-  StoreError,
   type Batch,
   type LookedPosition,
   type StoreClaim,
   type StoreOpened,
 } from "../store.js";
+import { hasMoved, tablesInUse } from "../own-tables.js";
 import type { SqliteConnection, Statements } from "./sqlite-connection.js";
 import { positionStatements } from "./sqlite-statements.js";
 
@@ -38,7 +37,7 @@ export class SqlitePosition {
     const before = this.#read();
     // The age may be negative: a clock that went back must not keep a claim alive for hours.
     if (before.owner !== null && before.owner !== logId && Math.abs(before.age) < claimStaleMs) {
-      throw tablesInUse(this.#file, before.owner, before.age);
+      throw tablesInUse(this.#file, before.owner, before.age, "a database of its own");
     }
     if (adopt !== undefined) this.#run.adopt.run(adopt.logId, adopt.sequence, adopt.tag);
     const position = adopt ?? positionOf(before);
@@ -67,11 +66,7 @@ export class SqlitePosition {
     );
     if (changes > 0) return;
     const found = this.#read();
-    throw new StoreError(
-      "moved",
-      `the database ${this.#file} is at ${describe(positionOf(found))} in generation ${found.generation}, ` +
-        `not at ${describe(expected)} in generation ${generation}`,
-    );
+    throw hasMoved(this.#file, { position: positionOf(found), generation: found.generation }, batch);
   }
 
   /** Looks, and takes no claim. */
@@ -93,15 +88,4 @@ export class SqlitePosition {
 
 function positionOf({ log_id: logId, sequence, tag }: PositionRow): Position | null {
   return logId === null ? null : { logId, sequence, tag };
-}
-
-function describe(position: Position | null): string {
-  return position === null ? "no position" : positionText(position);
-}
-
-function tablesInUse(file: string, owner: string, age: number): WriteBehindError {
-  const seen = `last seen ${Math.max(0, Math.round(age / 1000))} s ago`;
-  return new WriteBehindError("TABLES_IN_USE", `the queue ${owner} writes to the tables in ${file} (${seen})`, {
-    hint: `stop the other process, or give this one a database of its own; a dead one is forgotten after ${claimStaleMs / 1000} s`,
-  });
 }

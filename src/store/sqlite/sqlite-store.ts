@@ -10,6 +10,7 @@ import type { Plan } from "../../routes/plan.js";
 import type { RouteSpec } from "../../routes/route.js";
 import type { TableSchema } from "../../routes/table.js";
 import { divideBatch, type DividedBatch } from "../mapped-batch.js";
+import { tablesGone, tablesMissing } from "../own-tables.js";
 import {
   generationAfter,
   hasReached,
@@ -90,7 +91,7 @@ export class SqliteStore implements Store {
         const wasHere =
           !missing.includes("write_behind_position") && new SqlitePosition(connection, this.#file).isSet();
         if (gone.length > 0 && wasHere) throw tablesGone(this.#file, gone);
-        if (!this.#createTables && missing.length > 0) throw tablesMissing(this.#file, missing);
+        if (!this.#createTables && missing.length > 0) throw tablesMissing(this.#file, missing, ownTablesSql());
         connection.exec(ownTables);
         const { position, parked, mapped } = (this.#prepared = this.#prepare(connection));
         return { ...position.claim(claim), parked: parked.all(), tables: mapped?.tables ?? [] };
@@ -281,18 +282,6 @@ function writeBatch({ position, rows, parked, mapped }: Prepared, batch: Batch, 
 function missingTables(connection: SqliteConnection): string[] {
   const found = connection.prepare(tablesFound).all() as { name: string }[];
   return allTables.filter((table) => !found.some(({ name }) => name === table));
-}
-
-function tablesMissing(file: string, missing: readonly string[]): StoreError {
-  const what = `${missing.join(", ")} ${missing.length === 1 ? "is" : "are"} not in the database ${file}`;
-  return new StoreError("broken", `${what}, and \`createTables\` is false; this makes them:\n${ownTablesSql()}`);
-}
-
-function tablesGone(file: string, gone: readonly string[]): StoreError {
-  const message =
-    `${gone.join(" and ")} in the database ${file} ${gone.length === 1 ? "is" : "are"} gone, and the rows with them: ` +
-    "bring them back from a backup, or make the tables anew by hand to go on without those rows";
-  return new StoreError("broken", message);
 }
 
 /** Pages are in the order of the keys' bytes, which is the order of UTF-8 text and of no other. */
