@@ -1,0 +1,210 @@
+/**
+ * Frames as entries of a stream: the format of a partition's log in Redis, version 1. Pure. An entry holds the frames
+ * of one call, in order; its id is `epoch-sequence` of its last frame. Its fields, in pairs of name and value:
+ *
+ *     "1"  log time        the format's version, and milliseconds since 1970 as decimal digits
+ *     then for each frame its head, and what it changes:
+ *     "#"  head            16 bytes of nonce, u32 tag, then one byte for each change: 0 replace by a string, without an
+ *                          expiry; 1 the same after a remove; 2 any change
+ *       record  payload    once for each change: the string, or (2) the change with an empty record (change-code.ts)
+ *     "*"  head, body      a frame of many changes: nonce and tag, a count, and the changes with their records
+ *     "@"  heads           frames that each replace one record by a string: nonce, then the tag of each
+ *       record  string     once for each frame
+ *
+ * A tag is the CRC-32 (zlib) of the records and payloads of its frame, read as text of one byte a character, started
+ * from that of the nonce and the frame's place behind it. Two calls never have the same nonce: so a frame that took the
+ * place of another one in a Redis that had lost some is told from it, whatever it holds.
+ */
+import { crc32 } from "node:zlib";
+import { bufferOfBytes, bytesOfBuffer, type Bytes } from "../bytes.js";
+import type { Change, RecordChange } from "../change.js";
+import { ChangeCursor, countBytes, putChange, putCount, recordChangeBytes } from "../queue/change-code.js";
+import type { FrameOnDisk } from "../queue/queue.js";
+
+/** The version of entries that this code writes, and the only one that it reads. */
+export const entryVersion = "1";
+
+const nonceBytes = 16;
+const tagBytes = 4;
+/** A frame of more changes travels as one body: an entry of very many fields is slow in Redis. */
+const pairsMax = 1000;
+
+const what = { string: 0, stringAfterRemove: 1, any: 2 } as const;
+
+/** A frame, ready to be put into an entry. */
+export interface PackedFrame {
+  /** "#" or "*". */
+  readonly name: string;
+  readonly head: Bytes;
+  /** Record and payload of each change, one after the other; empty where the body has them. */
+  readonly pairs: readonly Bytes[];
+  readonly tag: number;
+  readonly bytes: number;
+}
+
+/** Whether a change is one that an entry holds as it is: a record's new string. */
+export function isPlain(change: Change): change is Change & { readonly content: Bytes } {
+  return change.kind === "replace" && typeof change.content === "string" && change.expiresAt === null;
+}
+
+/** The tag of a frame. */
+export function tagOf(nonce: Bytes, place: number, pairs: readonly Bytes[]): number {
+  let tag = crc32(`${nonce}${place}`);
+  for (const text of pairs) tag = crc32(text, tag);
+  return tag;
+}
+
+/** A frame as an entry holds it. `nonce`: 16 bytes, another one for each call; `place`: the frame's in its call. */
+export function packFrame(changes: readonly RecordChange[], nonce: Bytes, place: number): PackedFrame {
+  if (changes.length > pairsMax) return packBody(changes, nonce, place);
+  const pairs: Bytes[] = [];
+  let kinds = "";
+  for (const { record, change } of changes) {
+    const plain = isPlain(change);
+    kinds += String.fromCharCode(plain ? plainKind(change) : what.any);
+    pairs.push(record, plain ? change.content : payloadOf(change));
+  }
+  const tag = tagOf(nonce, place, pairs);
+  const head = (nonce + u32(tag) + kinds) as Bytes;
+  return { name: "#", head, pairs, tag, bytes: sizeOf(head, pairs) };
+}
+
+function packBody(changes: readonly RecordChange[], nonce: Bytes, place: number): PackedFrame {
+  const bytes = changes.reduce((sum, change) => sum + recordChangeBytes(change), countBytes(changes.length));
+  const buffer = Buffer.allocUnsafe(bytes);
+  let end = putCount(buffer, 0, changes.length);
+  for (const change of changes) end = putChange(buffer, end, change);
+  const body = bytesOfBuffer(buffer);
+  const tag = tagOf(nonce, place, [body]);
+  const head = (nonce + u32(tag) + body) as Bytes;
+  return { name: "*", head, pairs: [], tag, bytes: head.length };
+}
+
+/** The payload of a change that is not plain. */
+export function payloadOf(change: Change): Bytes {
+  const bare: RecordChange = { record: "" as Bytes, change };
+  const buffer = Buffer.allocUnsafe(recordChangeBytes(bare));
+  putChange(buffer, 0, bare);
+  return bytesOfBuffer(buffer);
+}
+
+/** The heads of frames that each replace one record by a string: `pairs` holds record and string of each. */
+export function packPlain(pairs: readonly Bytes[], nonce: Bytes): { readonly head: Bytes; readonly lastTag: number } {
+  let head: string = nonce;
+  let tag = 0;
+  for (let at = 0; at < pairs.length; at += 2) {
+    tag = crc32(pairs[at + 1] as Bytes, crc32(pairs[at] as Bytes, crc32(`${nonce}${at / 2}`)));
+    head += u32(tag);
+  }
+  return { head: head as Bytes, lastTag: tag };
+}
+
+/** An entry of a stream, as Redis gives it. */
+export interface RawEntry {
+  /** Sequence of its last frame. */
+  readonly last: number;
+  readonly fields: readonly Bytes[];
+}
+
+/** An entry of a version that this code does not know: written by a newer one. */
+export class UnknownEntry extends Error {
+  override readonly name = "UnknownEntry";
+}
+
+/** The frames of an entry. Throws UnknownEntry, and where the bytes mean nothing or are not those of the tag. */
+export function framesOf({ last, fields }: RawEntry, logId: string): FrameOnDisk[] {
+  const [version, time] = fields;
+  if (version !== entryVersion) throw new UnknownEntry(`an entry of the log ${logId} has version ${version}`);
+  const found: { tag: number; changes: RecordChange[]; bytes: number }[] = [];
+  const cursor: Cursor = { fields, at: 2, logId };
+  while (cursor.at < fields.length) found.push(...nextFrames(cursor));
+  const first = last - found.length + 1;
+  return found.map(({ tag, changes, bytes }, index) => ({
+    frame: { position: { logId, sequence: first + index, tag }, at: Number(time), body: { kind: "changes", changes } },
+    bytes,
+  }));
+}
+
+interface Cursor {
+  readonly fields: readonly Bytes[];
+  readonly logId: string;
+  at: number;
+}
+
+type Found = { tag: number; changes: RecordChange[]; bytes: number };
+
+function nextFrames(cursor: Cursor): Found[] {
+  const { fields } = cursor;
+  const [name, head] = [fields[cursor.at], fields[cursor.at + 1] as Bytes];
+  cursor.at += 2;
+  if (name === "@") return plainFrames(cursor, head);
+  const tag = readU32(head, nonceBytes);
+  const rest = head.slice(nonceBytes + tagBytes) as Bytes;
+  if (name === "*") return [{ tag, changes: changesOfBody(rest), bytes: head.length }];
+  if (name !== "#") throw damaged(cursor.logId);
+  const changes: RecordChange[] = [];
+  let bytes = head.length;
+  for (let index = 0; index < rest.length; index++) {
+    const [record, payload] = takePair(cursor);
+    bytes += record.length + payload.length;
+    changes.push({ record, change: changeOf(rest.charCodeAt(index), payload) });
+  }
+  return [{ tag, changes, bytes }];
+}
+
+function plainFrames(cursor: Cursor, head: Bytes): Found[] {
+  const frames: Found[] = [];
+  for (let at = nonceBytes; at < head.length; at += tagBytes) {
+    const [record, content] = takePair(cursor);
+    const change: Change = { kind: "replace", content, expiresAt: null, afterRemove: false };
+    const bytes = tagBytes + record.length + content.length;
+    frames.push({ tag: readU32(head, at), changes: [{ record, change }], bytes });
+  }
+  return frames;
+}
+
+function takePair(cursor: Cursor): [Bytes, Bytes] {
+  const [record, payload] = [cursor.fields[cursor.at], cursor.fields[cursor.at + 1]];
+  if (record === undefined || payload === undefined) throw damaged(cursor.logId);
+  cursor.at += 2;
+  return [record, payload];
+}
+
+function changeOf(kind: number, payload: Bytes): Change {
+  if (kind === what.any) {
+    const buffer = bufferOfBytes(payload);
+    return new ChangeCursor(buffer, 0, buffer.length).recordChange().change;
+  }
+  return { kind: "replace", content: payload, expiresAt: null, afterRemove: kind === what.stringAfterRemove };
+}
+
+function changesOfBody(body: Bytes): RecordChange[] {
+  const buffer = bufferOfBytes(body);
+  const cursor = new ChangeCursor(buffer, 0, buffer.length);
+  const changes: RecordChange[] = [];
+  for (let left = cursor.count(); left > 0; left--) changes.push(cursor.recordChange());
+  return changes;
+}
+
+function plainKind(change: Change): number {
+  return change.kind === "replace" && change.afterRemove ? what.stringAfterRemove : what.string;
+}
+
+function sizeOf(head: Bytes, pairs: readonly Bytes[]): number {
+  let bytes = head.length;
+  for (const text of pairs) bytes += text.length;
+  return bytes;
+}
+
+function u32(value: number): string {
+  return String.fromCharCode(value & 255, (value >>> 8) & 255, (value >>> 16) & 255, value >>> 24);
+}
+
+function readU32(bytes: Bytes, at: number): number {
+  const low = bytes.charCodeAt(at) | (bytes.charCodeAt(at + 1) << 8) | (bytes.charCodeAt(at + 2) << 16);
+  return low + bytes.charCodeAt(at + 3) * 0x100_0000;
+}
+
+function damaged(logId: string): Error {
+  return new Error(`an entry of the log ${logId} is not whole`);
+}

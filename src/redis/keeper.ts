@@ -1,0 +1,230 @@
+/**
+ * Cache and write queue of a fleet, kept in one place that all of its processes share: the verbs. Each verb is one
+ * atomic step there. redis-keeper.ts does them in a Redis by scripts; the simulator has a twin in memory, and
+ * contract/keeper.ts is the suite that both pass. This file is not about who calls them: see front/ and worker/.
+ *
+ * The queue is cut into partitions: logs of their own, each with its own sequences and its own writer. A record is in
+ * the partition that its name says (partition.ts). Sequences are ours and never the server's clock (promise 3): a
+ * partition that was emptied, is older or has forked is found by the tag of its position.
+ */
+import type { Bytes } from "../bytes.js";
+import type { RecordChange, RecordValue } from "../change.js";
+import type { FrameOnDisk, Position } from "../queue/queue.js";
+
+/** Who this fleet is. Made once, by whoever comes first. */
+export interface Fleet {
+  /** 24 hexadecimal digits: the first of every partition's log id. */
+  readonly id: string;
+  /** Partitions: fixed at birth. */
+  readonly partitions: number;
+}
+
+// The side that answers clients.
+
+/** What is known of a record. `deadline` is when it ends, in log time; null for never. */
+export type Known =
+  | { readonly state: "value"; readonly value: RecordValue }
+  /** There is no such record. */
+  | { readonly state: "absent" }
+  /**
+   * Only the database knows the rest of it: a value is the row, `parked` laid over it, `overlay` laid over that. `lost`:
+   * it is pending, and its value is not there although it should be; the log has its changes.
+   */
+  | {
+      readonly state: "unknown";
+      readonly parked: Bytes | null;
+      readonly overlay: Overlay | null;
+      readonly lost: boolean;
+    }
+  /** A key of a type that is none of ours lies where the record would be. */
+  | { readonly state: "foreign" };
+
+/** Fields that blind writes have set and taken out of a hash whose row is not known. */
+export interface Overlay {
+  readonly set: ReadonlyMap<Bytes, Bytes>;
+  readonly unset: ReadonlySet<Bytes>;
+  /** As in a merge: undefined keeps the row's. */
+  readonly expiresAt: number | null | undefined;
+}
+
+/** Where a partition was when something was read of it: what a later write compares. */
+export interface Mark {
+  /** The sequence of its last frame. */
+  readonly sequence: number;
+  /** Grows whenever what is known of a record was thrown away (a dead letter was given up). */
+  readonly thrown: number;
+}
+
+/** A partition, as a read saw it. */
+export interface PartitionSeen extends Mark {
+  readonly partition: number;
+  /** What the database has reached, for cold reads; null before the first commit. */
+  readonly reached: { readonly position: Position; readonly generation: number } | null;
+}
+
+/** What a read saw, all at one moment. */
+export interface Seen {
+  /** Milliseconds since 1970, by the keeper's clock: the log time of the fleet. */
+  readonly now: number;
+  readonly partitions: readonly PartitionSeen[];
+  /** In the order asked. */
+  readonly records: readonly Known[];
+}
+
+/** A record that is read. */
+export interface Asked {
+  readonly partition: number;
+  readonly record: Bytes;
+}
+
+/** A frame to be written: changes of distinct records of one partition, if nothing has changed what it was made from. */
+export interface FrameToWrite {
+  readonly changes: readonly RecordChange[];
+  /** Records that it was made from, and where the partition was when each was read. */
+  readonly from: ReadonlyMap<Bytes, Mark>;
+}
+
+/** How much may be pending in one partition. */
+export interface Room {
+  readonly bytes: number;
+  readonly records: number;
+  /** Age of the oldest pending change, in milliseconds; 0: whatever age. */
+  readonly ageMs: number;
+}
+
+/**
+ * What became of a frame. `conflict`: something it was made from has changed; nothing was written. `full`: no room.
+ */
+export type Outcome =
+  | { readonly became: "kept"; readonly sequence: number }
+  | { readonly became: "conflict" }
+  | { readonly became: "full"; readonly what: "bytes" | "records" | "age" };
+
+/** A value to be kept until it is written, or its room is needed. */
+export interface Fill {
+  readonly record: Bytes;
+  readonly value: RecordValue | null;
+  /** So long it may be answered from here, in milliseconds. */
+  readonly freshMs: number;
+}
+
+// The side of the writers.
+
+/** Proof of owning a partition: what a worker does to it passes only while the claim is the newest one. */
+export interface Claim {
+  readonly partition: number;
+  readonly worker: string;
+  /** Grows with every new owner. */
+  readonly number: number;
+}
+
+/** How a partition is, for its writer, operators and status. */
+export interface PartitionState {
+  readonly partition: number;
+  /** The last frame; the log's base where it never had one. */
+  readonly head: Position;
+  /** What a worker has said to be committed. */
+  readonly stored: Position;
+  /** Log time of the frame that was committed last; `now` where nothing is pending. */
+  readonly storedAt: number;
+  readonly pendingRecords: number;
+  readonly pendingBytes: number;
+  /** Log time of the oldest pending frame; null where nothing is pending. */
+  readonly oldestAt: number | null;
+  /** Why a person must act before anything of this partition is written or taken; null: nothing is wrong. */
+  readonly broken: string | null;
+  readonly owner: string | null;
+  readonly letters: number;
+  readonly waitingBehind: number;
+}
+
+/** A change of what is parked, as readers need it. */
+export interface ParkedChange {
+  /** Everything that is parked of a record now, encoded (parked-change.ts). */
+  readonly put: ReadonlyMap<Bytes, Bytes>;
+  readonly drop: readonly Bytes[];
+  /** Frames that have been parked, and a letter that each waits for. */
+  readonly frames: ReadonlyMap<number, string>;
+  readonly totals: { readonly letters: number; readonly waitingBehind: number };
+  /** What is known of these records is thrown away: their rows are what the database says. */
+  readonly throwAway: readonly Bytes[];
+  /** All of it is new: what was there before goes first. */
+  readonly anew: boolean;
+}
+
+/** A living worker. */
+export interface WorkerSeen {
+  readonly id: string;
+  readonly seenAt: number;
+  /** What it last said of itself, as JSON. */
+  readonly report: string;
+}
+
+/** The fleet, as a beat sees it. */
+export interface FleetSeen {
+  readonly now: number;
+  readonly paused: boolean;
+  readonly workers: readonly WorkerSeen[];
+  /** Owner of each partition; null where nobody's lease holds. */
+  readonly owners: readonly (string | null)[];
+}
+
+/** Records of a run that the database has: what of them is clean may be forgotten from now on. */
+export interface Stored {
+  readonly position: Position;
+  /** Log time of the frame there. */
+  readonly at: number;
+  readonly generation: number;
+  /** Frames up to here are not needed any more to heal a database that goes back; never beyond `position`. */
+  readonly trimTo: number;
+  /** Bytes of log that are not pending any more. */
+  readonly bytes: number;
+}
+
+/**
+ * The verbs. All of them reject CACHE_DOWN where the keeper cannot be reached (nothing was done), UNKNOWN where an answer
+ * was lost, QUEUE_MISMATCH where the keeper is not the one that it was (emptied, exchanged) or a partition is broken.
+ */
+export interface Keeper {
+  /** For people: where it is, without user and password. */
+  readonly place: string;
+  /** The fleet; made here with so many partitions where there is none and `birth` allows it. Null: there is none. */
+  fleet(birth: { readonly id: string; readonly partitions: number } | null): Promise<Fleet | null>;
+  /** Reads records at one moment. With a `lease`, records that are not known may be filled by who holds it. */
+  read(asked: readonly Asked[], lease: string | null): Promise<Seen>;
+  /** Whether nothing has changed since these were read; all at one moment. */
+  unchanged(partition: number, from: ReadonlyMap<Bytes, Mark>): Promise<boolean>;
+  /** Writes frames in order: value and log in one step, each frame whole or not at all. */
+  write(partition: number, frames: readonly FrameToWrite[], room: Room): Promise<readonly Outcome[]>;
+  /** Keeps what was loaded for a lease, of records that nobody has written since. Says for each whether it was taken. */
+  fill(partition: number, lease: string, fills: readonly Fill[]): Promise<readonly boolean[]>;
+
+  /** How partitions are. */
+  states(partitions: readonly number[]): Promise<{ readonly now: number; readonly states: readonly PartitionState[] }>;
+  /** The frames after a sequence, at most so many bytes of log or one entry; whole frames, in order. */
+  frames(partition: number, after: number, bytesMax: number): Promise<readonly FrameOnDisk[]>;
+  /** The position of a frame that the log has; null where it has it no more, or not yet. */
+  positionAt(partition: number, sequence: number): Promise<Position | null>;
+
+  /** A worker says that it lives; whoever has not for `leaseMs` is forgotten, and what it owned is free. */
+  beat(worker: string, leaseMs: number, report: string): Promise<FleetSeen>;
+  /** Takes a free partition, or null where it is owned. */
+  claim(worker: string, partition: number, leaseMs: number): Promise<Claim | null>;
+  /** Whether a claim still holds; prolongs it. */
+  holds(claim: Claim, leaseMs: number): Promise<boolean>;
+  /** Gives partitions back at once. */
+  release(claim: Claim): Promise<void>;
+  /** A worker leaves the fleet. */
+  leave(worker: string): Promise<void>;
+
+  /** These records were in a committed run: clean ones may be forgotten after `freshMs`. */
+  settle(claim: Claim, upTo: number, records: readonly Bytes[], freshMs: number): Promise<void>;
+  /** The database has reached a position: told after `settle` of all records up to it. */
+  stored(claim: Claim, stored: Stored): Promise<void>;
+  /** What is parked has changed; told before `stored` of the commit that did it. */
+  parked(claim: Claim, change: ParkedChange): Promise<void>;
+  /** Which of these frames are parked, and which letter each waits for. */
+  parkedAmong(partition: number, sequences: readonly number[]): Promise<ReadonlyMap<number, string>>;
+  /** The partition stops until a person has acted; null mends it. */
+  break(partition: number, why: string | null): Promise<void>;
+}

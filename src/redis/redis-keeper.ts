@@ -1,0 +1,329 @@
+/**
+ * The keeper in a Redis or Valkey, 6.2 or newer, without any module: each verb is one script (scripts/). It knows nothing
+ * of who calls it, and remembers nothing but the fleet's name.
+ */
+import type { Bytes } from "../bytes.js";
+import { WriteBehindError } from "../errors.js";
+import type { Random } from "../host/host.js";
+import type { FrameOnDisk, Position } from "../queue/queue.js";
+import { framesOf, type RawEntry } from "./entry.js";
+import { argumentsMax, arePlain, fillArguments, frameArguments, plainArguments } from "./keep-arguments.js";
+import { bytes, knownOf, list, number, seenOf, stateOf } from "./keep-replies.js";
+import type {
+  Asked,
+  Claim,
+  Fill,
+  Fleet,
+  FleetSeen,
+  FrameToWrite,
+  Keeper,
+  Mark,
+  Outcome,
+  ParkedChange,
+  PartitionState,
+  Room,
+  Seen,
+  Stored,
+  WorkerSeen,
+} from "./keeper.js";
+import { ownPrefix, partitionPrefix } from "./keys.js";
+import { logIdOf } from "./partition.js";
+import type { RedisArgument, RedisLink, RedisReply, Script } from "./redis-link.js";
+import { beatScript, claimScript, holdsScript, leaveScript, releaseScript } from "./scripts/fleet.js";
+import { fleetScript, framesScript, parkedScript, settleScript, statesScript, storedScript } from "./scripts/queue.js";
+import { fillScript, readScript } from "./scripts/read.js";
+import { setScript, unchangedScript, writeScript } from "./scripts/write.js";
+
+/** Absences that are remembered in one partition at the most. */
+const absencesMax = 100_000;
+
+/** How a write is confirmed beyond Redis' answer. */
+export interface Confirmation {
+  readonly wait: "none" | "waitaof" | "wait";
+  /** So long, in milliseconds; then it is UNKNOWN what became of the write. */
+  readonly timeoutMs: number;
+}
+
+/** What it is made with. */
+export interface RedisKeeperParts {
+  /** For people. */
+  readonly place: string;
+  readonly link: RedisLink;
+  /** A connection of their own for writes, where confirming one holds up the connection. */
+  readonly writing: RedisLink;
+  readonly random: Random;
+  readonly confirmation: Confirmation;
+  /** How long a record's absence is remembered, in milliseconds. */
+  readonly absentMs: number;
+}
+
+/** A keeper in a Redis. */
+export class RedisKeeper implements Keeper {
+  readonly place: string;
+  readonly #parts: RedisKeeperParts;
+  readonly #nonce: string;
+  #calls = 0;
+  #fleet: Fleet | null = null;
+
+  constructor(parts: RedisKeeperParts) {
+    this.#parts = parts;
+    this.place = parts.place;
+    this.#nonce = parts.random.hex(5);
+  }
+
+  async fleet(birth: { readonly id: string; readonly partitions: number } | null): Promise<Fleet | null> {
+    const [id, partitions, version] = list(
+      await this.#run(fleetScript, [ownPrefix], birth === null ? [] : [birth.id, birth.partitions]),
+    );
+    if (id === undefined) return null;
+    if (bytes(version) !== "1") throw newerFleet(this.place, bytes(version));
+    const fleet = { id: bytes(id), partitions: number(partitions) };
+    if (this.#fleet !== null && this.#fleet.id !== fleet.id) throw anotherFleet(this.place);
+    this.#fleet = fleet;
+    return fleet;
+  }
+
+  async read(asked: readonly Asked[], lease: string | null): Promise<Seen> {
+    const groups = new Map<number, number[]>();
+    for (const [index, { partition }] of asked.entries()) {
+      const group = groups.get(partition);
+      if (group === undefined) groups.set(partition, [index]);
+      else group.push(index);
+    }
+    const args: RedisArgument[] = [lease ?? ""];
+    for (const [partition, group] of groups) {
+      args.push(partition, this.#log(partition), group.length);
+      for (const index of group) args.push((asked[index] as Asked).record);
+    }
+    const [now, seen, values] = list(await this.#run(readScript, [ownPrefix], args));
+    const partitions = [...groups.keys()].map((partition, index) => {
+      const found = seenOf(list(seen)[index], partition, this.#log(partition));
+      if (found === null) throw anotherFleet(this.place);
+      return found;
+    });
+    const records = Array.from<ReturnType<typeof knownOf>>({ length: asked.length });
+    let at = 0;
+    for (const group of groups.values()) for (const index of group) records[index] = knownOf(list(values)[at++]);
+    return { now: number(now), partitions, records };
+  }
+
+  async unchanged(partition: number, from: ReadonlyMap<Bytes, Mark>): Promise<boolean> {
+    const args: RedisArgument[] = [this.#log(partition)];
+    for (const [record, { sequence, thrown }] of from) args.push(record, sequence, thrown);
+    const [, holds] = this.#here(await this.#run(unchangedScript, [partitionPrefix(partition)], args));
+    return holds === 1;
+  }
+
+  async write(partition: number, frames: readonly FrameToWrite[], room: Room): Promise<readonly Outcome[]> {
+    const plain = arePlain(frames);
+    const nonce = this.#nextNonce();
+    const limits = [this.#log(partition), room.bytes, room.records, room.ageMs];
+    const args = [...limits, ...(plain ? plainArguments(frames, nonce) : frameArguments(frames, nonce))];
+    const reply = await this.#write(plain ? setScript : writeScript, partition, args);
+    const [state, first] = reply;
+    if (state === "full") return frames.map(() => ({ became: "full", what: bytes(first) as "bytes" }));
+    if (!plain) return list(first).map(outcomeOf);
+    return frames.map((_, index) => ({ became: "kept", sequence: number(first) + index }));
+  }
+
+  async fill(partition: number, lease: string, fills: readonly Fill[]): Promise<readonly boolean[]> {
+    const args: RedisArgument[] = [this.#log(partition), lease, absencesMax];
+    for (const fill of fills) for (const arg of fillArguments(fill)) args.push(arg);
+    const [, taken] = this.#here(await this.#run(fillScript, [partitionPrefix(partition)], args));
+    return list(taken).map((each) => each === 1);
+  }
+
+  async states(partitions: readonly number[]): Promise<{ now: number; states: readonly PartitionState[] }> {
+    const args = partitions.flatMap((partition) => [partition, this.#log(partition)]);
+    const [now, ...found] = list(await this.#run(statesScript, [ownPrefix], args));
+    const states = partitions.map((partition, index) => {
+      const state = stateOf(found[index], partition, number(now));
+      if (state === null) throw anotherFleet(this.place);
+      return state;
+    });
+    return { now: number(now), states };
+  }
+
+  async frames(partition: number, after: number, bytesMax: number): Promise<readonly FrameOnDisk[]> {
+    const entries = await this.#entries(partition, after, bytesMax);
+    const frames = entries.flatMap((entry) => framesOf(entry, this.#log(partition)));
+    return frames.filter(({ frame }) => frame.position.sequence > after);
+  }
+
+  async positionAt(partition: number, sequence: number): Promise<Position | null> {
+    const [entry] = await this.#entries(partition, sequence - 1, 1);
+    if (entry === undefined) return null;
+    const frames = framesOf(entry, this.#log(partition));
+    return frames.find(({ frame }) => frame.position.sequence === sequence)?.frame.position ?? null;
+  }
+
+  async beat(worker: string, leaseMs: number, report: string): Promise<FleetSeen> {
+    const { partitions } = this.#known();
+    const reply = await this.#run(beatScript, [ownPrefix], [worker, leaseMs, report, partitions]);
+    const [now, paused, owners, workers] = list(reply);
+    const flat = list(workers);
+    const seen: WorkerSeen[] = [];
+    for (let at = 0; at < flat.length; at += 3) {
+      seen.push({ id: bytes(flat[at]), seenAt: number(flat[at + 1]), report: bytes(flat[at + 2]) });
+    }
+    return {
+      now: number(now),
+      paused: bytes(paused) === "1",
+      workers: seen,
+      owners: list(owners).map((owner) => (bytes(owner) === "" ? null : bytes(owner))),
+    };
+  }
+
+  async claim(worker: string, partition: number, leaseMs: number): Promise<Claim | null> {
+    const args = [worker, partition, this.#log(partition), leaseMs];
+    const [, claim] = this.#here(await this.#run(claimScript, [ownPrefix], args));
+    return claim === 0 ? null : { partition, worker, number: number(claim) };
+  }
+
+  async holds({ worker, partition, number: claim }: Claim, leaseMs: number): Promise<boolean> {
+    const args = [worker, partition, this.#log(partition), claim, leaseMs];
+    return list(await this.#run(holdsScript, [ownPrefix], args))[1] === 1;
+  }
+
+  async release({ worker, partition, number: claim }: Claim): Promise<void> {
+    await this.#run(releaseScript, [ownPrefix], [worker, partition, this.#log(partition), claim]);
+  }
+
+  async leave(worker: string): Promise<void> {
+    await this.#run(leaveScript, [ownPrefix], [worker]);
+  }
+
+  async settle(claim: Claim, upTo: number, records: readonly Bytes[], freshMs: number): Promise<void> {
+    const lives = Number.isFinite(freshMs) ? freshMs : Number.MAX_SAFE_INTEGER;
+    const begin = [...this.#owned(claim), upTo, lives, Math.min(lives, this.#parts.absentMs)];
+    for (let first = 0; first < records.length; first += argumentsMax) {
+      const args = [...begin, ...records.slice(first, first + argumentsMax)];
+      this.#here(await this.#run(settleScript, [partitionPrefix(claim.partition)], args));
+    }
+  }
+
+  async stored(claim: Claim, { position, at, generation, trimTo, bytes: size }: Stored): Promise<void> {
+    const args = [position.sequence, position.tag, at, generation, trimTo, size, claim.partition];
+    const keys = [partitionPrefix(claim.partition), ownPrefix];
+    this.#here(await this.#run(storedScript, keys, [...this.#owned(claim), ...args]));
+  }
+
+  async parked(claim: Claim, change: ParkedChange): Promise<void> {
+    const { put, drop, frames, totals, throwAway, anew } = change;
+    const args: RedisArgument[] = [...this.#owned(claim), totals.letters, totals.waitingBehind, anew ? 1 : 0];
+    args.push(put.size, ...[...put].flat(), drop.length, ...drop);
+    args.push(frames.size, ...[...frames].flat(), throwAway.length, ...throwAway);
+    this.#here(await this.#run(parkedScript, [partitionPrefix(claim.partition)], args));
+  }
+
+  async parkedAmong(partition: number, sequences: readonly number[]): Promise<ReadonlyMap<number, string>> {
+    const found = new Map<number, string>();
+    const [first, last] = [Math.min(...sequences), Math.max(...sequences)];
+    if (sequences.length === 0) return found;
+    const key = `${partitionPrefix(partition)}parkedFrames`;
+    const wanted = new Set(sequences);
+    for (const each of list(await this.#parts.link.command("ZRANGEBYSCORE", [key, first, last]))) {
+      const [sequence, letter] = bytes(each).split(" ") as [string, string];
+      if (wanted.has(Number(sequence))) found.set(Number(sequence), letter);
+    }
+    return found;
+  }
+
+  async break(partition: number, why: string | null): Promise<void> {
+    const key = `${partitionPrefix(partition)}meta`;
+    if (why === null) await this.#parts.link.command("HDEL", [key, "broken"]);
+    else await this.#parts.link.command("HSET", [key, "broken", why]);
+  }
+
+  async #entries(partition: number, after: number, bytesMax: number): Promise<RawEntry[]> {
+    const args = [this.#log(partition), after, bytesMax];
+    const [, ...entries] = this.#here(await this.#run(framesScript, [partitionPrefix(partition)], args));
+    return entries.map((entry) => {
+      const [id, fields] = list(entry);
+      return { last: Number(bytes(id).split("-")[1]), fields: list(fields).map(bytes) };
+    });
+  }
+
+  /** Unanswered it is never sent again: then it is not known what became of it (promise 1). */
+  async #write(script: Script, partition: number, args: readonly RedisArgument[]): Promise<readonly RedisReply[]> {
+    const { writing, confirmation } = this.#parts;
+    const written = writing.run(script, [partitionPrefix(partition)], args);
+    if (confirmation.wait === "none") return this.#here(await written);
+    const { wait, timeoutMs } = confirmation;
+    const confirmed = writing.command(wait === "wait" ? "WAIT" : "WAITAOF", confirmArguments(wait, timeoutMs));
+    const [reply, found] = await Promise.all([written, confirmed]);
+    const kept = number(Array.isArray(found) ? found[0] : (found as number));
+    if (kept < 1) throw notConfirmed(this.place, timeoutMs);
+    return this.#here(reply);
+  }
+
+  #run(script: Script, keys: readonly string[], args: readonly RedisArgument[]): Promise<RedisReply> {
+    return this.#parts.link.run(script, keys, args);
+  }
+
+  /** The answer of a script that sees whether the log is the one that was meant. */
+  #here(reply: RedisReply): readonly RedisReply[] {
+    const parts = list(reply);
+    if (parts[0] === "gone") throw anotherFleet(this.place);
+    if (parts[0] === "broken") throw brokenPartition(bytes(parts[1]));
+    return parts;
+  }
+
+  #owned({ partition, number: claim }: Claim): RedisArgument[] {
+    return [this.#log(partition), claim];
+  }
+
+  #log(partition: number): string {
+    return logIdOf(this.#known().id, partition);
+  }
+
+  #known(): Fleet {
+    if (this.#fleet === null) throw new Error("broken invariant: the fleet is used before it is known");
+    return this.#fleet;
+  }
+
+  #nextNonce(): Bytes {
+    this.#calls++;
+    return (this.#nonce + this.#calls.toString(36).padStart(6, "0")).slice(-16) as Bytes;
+  }
+}
+
+function confirmArguments(wait: "waitaof" | "wait", timeoutMs: number): RedisArgument[] {
+  return wait === "wait" ? [1, timeoutMs] : [1, 0, timeoutMs];
+}
+
+const full = ["bytes", "records", "age"] as const;
+
+function outcomeOf(reply: RedisReply): Outcome {
+  const sequence = number(reply);
+  if (sequence > 0) return { became: "kept", sequence };
+  return sequence === 0 ? { became: "conflict" } : { became: "full", what: full[-1 - sequence] ?? "bytes" };
+}
+
+function anotherFleet(place: string): WriteBehindError {
+  return new WriteBehindError(
+    "QUEUE_MISMATCH",
+    `the Redis at ${place} does not hold the queue that it held: it was emptied, or exchanged for another one`,
+    { hint: "bring it back from its backup, or see `write-behind check --cache URL --store URL` for what is lost" },
+  );
+}
+
+function brokenPartition(why: string): WriteBehindError {
+  return new WriteBehindError("QUEUE_MISMATCH", why, {
+    hint: "`write-behind adopt --cache URL --store URL` goes on, and says what is given up",
+  });
+}
+
+function newerFleet(place: string, version: string): WriteBehindError {
+  return new WriteBehindError("QUEUE_MISMATCH", `the queue in the Redis at ${place} has format ${version}`, {
+    hint: "it was made by a newer write-behind: use that",
+  });
+}
+
+function notConfirmed(place: string, timeoutMs: number): WriteBehindError {
+  return new WriteBehindError(
+    "UNKNOWN",
+    `the Redis at ${place} has taken the write and not confirmed within ${timeoutMs} ms that it is kept: it is not known whether it will be`,
+    { hint: "read it back; see write-behind status for what this Redis keeps" },
+  );
+}

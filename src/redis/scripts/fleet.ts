@@ -1,0 +1,98 @@
+/**
+ * The workers of a fleet: who lives, and who owns which partition. A lease here only says who should write; what a worker
+ * without one still sends is stopped by the compare-and-set in the database (promise 5), and by \`claim\` here.
+ */
+import type { Script } from "../redis-link.js";
+import { prelude } from "./prelude.js";
+
+const owners = `
+local function ownerOf(all, partition, time)
+  local found = redis.call('HGET', all .. 'owners', partition)
+  if not found then return nil end
+  local worker, claim, until_ = string.match(found, '^(%S+) (%d+) (%d+)$')
+  if tonumber(until_) <= time then return nil end
+  return worker, claim
+end
+`;
+
+/**
+ * A worker lives. KEYS: prefix of all keys. ARGV: worker, lease (ms), report, partitions. Answers {time, paused or "",
+ * owners, workers as id, seen, report}.
+ */
+export const beatScript: Script = {
+  name: "beat",
+  text: `${prelude}${owners}
+local all = KEYS[1]
+local time = now()
+redis.call('ZADD', all .. 'workers', digits(time), ARGV[1])
+redis.call('HSET', all .. 'reports', ARGV[1], ARGV[3])
+for _, dead in ipairs(redis.call('ZRANGEBYSCORE', all .. 'workers', '-inf', digits(time - tonumber(ARGV[2])))) do
+  redis.call('ZREM', all .. 'workers', dead)
+  redis.call('HDEL', all .. 'reports', dead)
+end
+local owned = {}
+for p = 0, tonumber(ARGV[4]) - 1 do owned[p + 1] = ownerOf(all, p, time) or '' end
+local workers = {}
+local alive = redis.call('ZRANGE', all .. 'workers', 0, -1, 'WITHSCORES')
+for k = 1, #alive, 2 do
+  workers[#workers + 1] = alive[k]
+  workers[#workers + 1] = alive[k + 1]
+  workers[#workers + 1] = redis.call('HGET', all .. 'reports', alive[k]) or ''
+end
+return {time, redis.call('HGET', all .. 'fleet', 'paused') or '', owned, workers}
+`,
+};
+
+/**
+ * Takes a free partition. KEYS: prefix of all keys. ARGV: worker, partition, log, lease (ms). Answers the claim's number,
+ * or 0 where somebody owns it.
+ */
+export const claimScript: Script = {
+  name: "claim",
+  text: `${prelude}${owners}
+local all = KEYS[1]
+local p = all .. ARGV[2] .. ':'
+if not isHere(p, ARGV[3]) then return {'gone'} end
+local time = now()
+if ownerOf(all, ARGV[2], time) then return {'ok', 0} end
+local claim = redis.call('HINCRBY', p .. 'meta', 'claim', 1)
+redis.call('HSET', all .. 'owners', ARGV[2], ARGV[1] .. ' ' .. claim .. ' ' .. digits(time + tonumber(ARGV[4])))
+return {'ok', claim}
+`,
+};
+
+/** Prolongs a claim. KEYS: prefix of all keys. ARGV: worker, partition, log, claim, lease (ms). 1, or 0 where it is lost. */
+export const holdsScript: Script = {
+  name: "holds",
+  text: `${prelude}
+local all = KEYS[1]
+local p = all .. ARGV[2] .. ':'
+if not owns(p, ARGV[3], ARGV[4]) then return {'ok', 0} end
+redis.call('HSET', all .. 'owners', ARGV[2], ARGV[1] .. ' ' .. ARGV[4] .. ' ' .. digits(now() + tonumber(ARGV[5])))
+return {'ok', 1}
+`,
+};
+
+/** Gives a partition back. KEYS: prefix of all keys. ARGV: worker, partition, log, claim. */
+export const releaseScript: Script = {
+  name: "release",
+  text: `${prelude}
+local all = KEYS[1]
+if owns(all .. ARGV[2] .. ':', ARGV[3], ARGV[4]) then
+  redis.call('HDEL', all .. 'owners', ARGV[2])
+  redis.call('PUBLISH', all .. 'wake', 'fleet')
+end
+return {'ok'}
+`,
+};
+
+/** A worker leaves. KEYS: prefix of all keys. ARGV: worker. */
+export const leaveScript: Script = {
+  name: "leave",
+  text: `
+redis.call('ZREM', KEYS[1] .. 'workers', ARGV[1])
+redis.call('HDEL', KEYS[1] .. 'reports', ARGV[1])
+redis.call('PUBLISH', KEYS[1] .. 'wake', 'fleet')
+return {'ok'}
+`,
+};

@@ -1,0 +1,180 @@
+/** The writers' side of a partition: how it is, its frames, and what the database has reached. */
+import type { Script } from "../redis-link.js";
+import { prelude } from "./prelude.js";
+
+/**
+ * The fleet. KEYS: prefix of all keys. ARGV: id and number of partitions of the fleet that may be made, or nothing.
+ * Answers {id, partitions}, or {} where there is none.
+ */
+export const fleetScript: Script = {
+  name: "fleet",
+  text: `${prelude}
+local key = KEYS[1] .. 'fleet'
+local found = redis.call('HMGET', key, 'id', 'partitions', 'version')
+if found[1] then return found end
+if #ARGV == 0 then return {} end
+for p = 0, tonumber(ARGV[2]) - 1 do
+  local log = ARGV[1] .. string.format('%08x', p)
+  redis.call('DEL', KEYS[1] .. p .. ':log', KEYS[1] .. p .. ':pending', KEYS[1] .. p .. ':ends', KEYS[1] .. p .. ':absent',
+    KEYS[1] .. p .. ':leases', KEYS[1] .. p .. ':overs', KEYS[1] .. p .. ':parked', KEYS[1] .. p .. ':base')
+  redis.call('HSET', KEYS[1] .. p .. ':meta', 'log', log, 'epoch', '1', 'epochs', '1:0', 'seq', '0', 'tag', '0', 'at', '0',
+    'stored', '0', 'storedTag', '0', 'storedAt', '0', 'settled', '0', 'bytes', '0', 'thrown', '0', 'claim', '0')
+end
+redis.call('HSET', key, 'id', ARGV[1], 'partitions', ARGV[2], 'version', '1')
+return {ARGV[1], ARGV[2], '1'}
+`,
+};
+
+/**
+ * How partitions are. KEYS: prefix of all keys. ARGV: partition and log of each. Answers {time, a list for each}: the
+ * fields of meta below and the number of pending records; {"gone"} where it is not there.
+ */
+export const statesScript: Script = {
+  name: "states",
+  text: `${prelude}
+local seen = {now()}
+for i = 1, #ARGV, 2 do
+  local p = KEYS[1] .. ARGV[i] .. ':'
+  local m = redis.call('HMGET', p .. 'meta', 'log', 'seq', 'tag', 'stored', 'storedTag', 'storedAt', 'bytes', 'oldest',
+    'broken', 'letters', 'behind')
+  if m[1] ~= ARGV[i + 1] then seen[#seen + 1] = {'gone'}
+  else
+    for k = 1, 11 do m[k] = m[k] or '' end
+    m[12] = redis.call('HLEN', p .. 'pending')
+    m[13] = redis.call('HGET', KEYS[1] .. 'owners', ARGV[i]) or ''
+    seen[#seen + 1] = m
+  end
+end
+return seen
+`,
+};
+
+/**
+ * Entries after a frame. KEYS: prefix. ARGV: log, sequence, bytes at the most. Answers {'ok', {id, {name, value, …}}, …}.
+ */
+export const framesScript: Script = {
+  name: "frames",
+  text: `${prelude}
+local p = KEYS[1]
+if not isHere(p, ARGV[1]) then return {'gone'} end
+local from, bytesMax, bytes = idOf(p, tonumber(ARGV[2]) + 1), tonumber(ARGV[3]), 0
+local found = {'ok'}
+while true do
+  local some = redis.call('XRANGE', p .. 'log', from, '+', 'COUNT', 16)
+  for k = 1, #some do
+    local size = 0
+    for _, text in ipairs(some[k][2]) do size = size + #text end
+    if bytes > 0 and bytes + size > bytesMax then return found end
+    bytes = bytes + size
+    found[#found + 1] = some[k]
+  end
+  if #some < 16 or bytes >= bytesMax then return found end
+  from = '(' .. some[16][1]
+end
+`,
+};
+
+/**
+ * Records of a committed run are settled: clean ones may be forgotten. KEYS: prefix. ARGV: log, claim, up to which
+ * sequence, how long a clean record and an absence stay (ms), the records. A record with a later change stays pending.
+ */
+export const settleScript: Script = {
+  name: "settle",
+  text: `${prelude}
+local p = KEYS[1]
+if not owns(p, ARGV[1], ARGV[2]) then return {'gone'} end
+local upTo, fresh, absent = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local time = now()
+local settled = tonumber(redis.call('HGET', p .. 'meta', 'settled'))
+if upTo > settled then redis.call('HSET', p .. 'meta', 'settled', ARGV[3]) end
+local hasEnds = redis.call('EXISTS', p .. 'ends') == 1
+local done = {}
+for i = 6, #ARGV do
+  local r = ARGV[i]
+  local mark = redis.call('HGET', p .. 'pending', r)
+  if mark and tonumber(string.match(mark, '^%d+')) <= upTo then
+    done[#done + 1] = r
+    local flag = string.sub(mark, -1)
+    if flag == 'o' then
+      redis.call('SREM', p .. 'overs', r)
+      redis.call('DEL', p .. 'over:' .. r)
+      redis.call('HDEL', p .. 'leases', r)
+    elseif flag == 'a' then
+      if absent > 0 then redis.call('ZADD', p .. 'absent', digits(time + absent), r) end
+    else
+      local lives = fresh
+      if hasEnds then
+        local ends = redis.call('ZSCORE', p .. 'ends', r)
+        if ends then lives = math.min(lives, tonumber(ends) - time) end
+      end
+      if lives > 0 then redis.call('PEXPIRE', r, digits(math.ceil(lives))) else redis.call('DEL', r) end
+    end
+    if #done == 2000 then redis.call('HDEL', p .. 'pending', unpack(done)) done = {} end
+  end
+end
+if #done > 0 then redis.call('HDEL', p .. 'pending', unpack(done)) end
+return {'ok'}
+`,
+};
+
+/**
+ * The database has reached a position. KEYS: prefix, prefix of all keys. ARGV: log, claim, sequence, tag, log time,
+ * generation, trim to, bytes that are not pending any more, partition.
+ */
+export const storedScript: Script = {
+  name: "stored",
+  text: `${prelude}
+local p = KEYS[1]
+if not owns(p, ARGV[1], ARGV[2]) then return {'gone'} end
+local sequence = tonumber(ARGV[3])
+local m = redis.call('HMGET', p .. 'meta', 'seq', 'bytes', 'furthest')
+local bytes = tonumber(m[2]) - tonumber(ARGV[8])
+if sequence == tonumber(m[1]) or bytes < 0 then bytes = 0 end
+redis.call('HSET', p .. 'meta', 'stored', ARGV[3], 'storedTag', ARGV[4], 'storedAt', ARGV[5], 'generation', ARGV[6],
+  'bytes', digits(bytes))
+if not m[3] or tonumber(m[3]) <= sequence then
+  redis.call('HSET', p .. 'meta', 'furthest', ARGV[3], 'furthestTag', ARGV[4])
+end
+local next = redis.call('XRANGE', p .. 'log', idOf(p, sequence + 1), '+', 'COUNT', 1)
+if next[1] then redis.call('HSET', p .. 'meta', 'oldest', next[1][2][2]) else redis.call('HDEL', p .. 'meta', 'oldest') end
+redis.call('XTRIM', p .. 'log', 'MINID', idOf(p, tonumber(ARGV[7])))
+redis.call('PUBLISH', KEYS[2] .. 'stored', ARGV[9] .. ' ' .. ARGV[3])
+return {'ok'}
+`,
+};
+
+/**
+ * What is parked has changed. KEYS: prefix. ARGV: log, claim, letters, waiting behind, 1 where all of it is new, then
+ * n {record, change}, n {record}, n {sequence, letter}, n {record to be thrown away}.
+ */
+export const parkedScript: Script = {
+  name: "parked",
+  text: `${prelude}
+local p = KEYS[1]
+if not owns(p, ARGV[1], ARGV[2]) then return {'gone'} end
+redis.call('HSET', p .. 'meta', 'letters', ARGV[3], 'behind', ARGV[4])
+if ARGV[5] == '1' then redis.call('DEL', p .. 'parked') end
+local i = 6
+local function each(size, call)
+  local count = tonumber(ARGV[i])
+  i = i + 1
+  for k = 1, count do
+    call(i)
+    i = i + size
+  end
+end
+each(2, function(at) redis.call('HSET', p .. 'parked', ARGV[at], ARGV[at + 1]) end)
+each(1, function(at) redis.call('HDEL', p .. 'parked', ARGV[at]) end)
+each(2, function(at) redis.call('ZADD', p .. 'parkedFrames', ARGV[at], ARGV[at] .. ' ' .. ARGV[at + 1]) end)
+local gone = 0
+each(1, function(at)
+  local r = ARGV[at]
+  gone = gone + 1
+  redis.call('HDEL', p .. 'leases', r)
+  redis.call('ZREM', p .. 'absent', r)
+  if redis.call('HEXISTS', p .. 'pending', r) == 0 then redis.call('DEL', r) end
+end)
+if gone > 0 then redis.call('HINCRBY', p .. 'meta', 'thrown', 1) end
+return {'ok'}
+`,
+};

@@ -1,0 +1,127 @@
+/** Reading records, and keeping what was loaded of those that were not known. */
+import type { Script } from "../redis-link.js";
+import { prelude } from "./prelude.js";
+
+/**
+ * Reads records at one moment. KEYS: prefix of all keys. ARGV: lease or "", then for each partition: its number, its log,
+ * how many records, the records. Answers {time, one list for each partition, then one for each record}. A partition:
+ * {sequence, thrown, stored sequence, stored tag, generation, broken or ""}, or {"gone"}. A record: its string, or
+ * {"s", string, deadline}, {"h", deadline or "", field, value, …}, {"a"} absent, {"x"} of a foreign type,
+ * {"u", parked or "", overlay name, overlay value, …} not known.
+ */
+export const readScript: Script = {
+  name: "read",
+  text: `${prelude}
+local time = now()
+local lease = ARGV[1]
+local seen, values = {}, {}
+local function other(p, r, hasEnds)
+  local kind = redis.call('TYPE', r).ok
+  local ends = hasEnds and redis.call('ZSCORE', p .. 'ends', r) or false
+  if ends and tonumber(ends) <= time then return {'a'} end
+  if kind == 'hash' then
+    local fields = redis.call('HGETALL', r)
+    return {'h', ends or '', unpack(fields)}
+  end
+  if kind ~= 'none' then return {'x'} end
+  local mark = redis.call('HGET', p .. 'pending', r)
+  local flag = mark and string.sub(mark, -1)
+  if flag == 'a' then return {'a'} end
+  if not mark then
+    local until_ = redis.call('ZSCORE', p .. 'absent', r)
+    if until_ and tonumber(until_) > time then return {'a'} end
+  end
+  if lease ~= '' then redis.call('HSET', p .. 'leases', r, lease) end
+  local over = {}
+  if flag == 'o' then over = redis.call('HGETALL', p .. 'over:' .. r) end
+  local state = 'u'
+  if mark and flag ~= 'o' then state = 'l' end
+  return {state, redis.call('HGET', p .. 'parked', r) or '', unpack(over)}
+end
+local i = 2
+while i <= #ARGV do
+  local p = KEYS[1] .. ARGV[i] .. ':'
+  local m = redis.call('HMGET', p .. 'meta', 'log', 'seq', 'thrown', 'furthest', 'furthestTag', 'generation', 'broken')
+  if m[1] ~= ARGV[i + 1] then seen[#seen + 1] = {'gone'}
+  else seen[#seen + 1] = {m[2], m[3] or '0', m[4] or '', m[5] or '', m[6] or '', m[7] or ''} end
+  local count = tonumber(ARGV[i + 2])
+  local hasEnds = redis.call('EXISTS', p .. 'ends') == 1
+  local first = i + 3
+  for from = first, first + count - 1, 4000 do
+    local upTo = math.min(from + 3999, first + count - 1)
+    local found = redis.call('MGET', unpack(ARGV, from, upTo))
+    for k = 1, #found do
+      local r, v = ARGV[from + k - 1], found[k]
+      if not v then v = other(p, r, hasEnds)
+      elseif hasEnds then
+        local ends = redis.call('ZSCORE', p .. 'ends', r)
+        if ends then
+          if tonumber(ends) <= time then v = {'a'} else v = {'s', v, ends} end
+        end
+      end
+      values[#values + 1] = v
+    end
+  end
+  i = first + count
+end
+return {time, seen, values}
+`,
+};
+
+/**
+ * Keeps what was loaded. KEYS: prefix. ARGV: log, lease, absences kept at the most, then for each: record, kind, how long
+ * it may be answered (ms), deadline or "", and the string (kind s), n {field value} (kind h), or nothing (kind a).
+ * Answers {'ok', {1 or 0 for each}}.
+ */
+export const fillScript: Script = {
+  name: "fill",
+  text: `${prelude}
+local p = KEYS[1]
+if not isHere(p, ARGV[1]) then return {'gone'} end
+local time = now()
+local taken, i = {}, 4
+local function put(r, kind, from, count)
+  if kind == 's' then redis.call('SET', r, ARGV[from]) return end
+  redis.call('DEL', r)
+  for k = from, from + 2 * count - 1, 4000 do
+    redis.call('HSET', r, unpack(ARGV, k, math.min(k + 3999, from + 2 * count - 1)))
+  end
+  if count == 0 then redis.call('HSET', r, 'write-behind:no fields', '') end
+end
+while i <= #ARGV do
+  local r, kind, fresh, deadline = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]), ARGV[i + 3]
+  local from, count = i + 4, 0
+  if kind == 's' then i = from + 1
+  elseif kind == 'h' then
+    count = tonumber(ARGV[from])
+    from = from + 1
+    i = from + 2 * count
+  else i = from end
+  local mark = redis.call('HGET', p .. 'pending', r)
+  local flag = mark and string.sub(mark, -1)
+  local holds = redis.call('HGET', p .. 'leases', r) == ARGV[2]
+  if holds then redis.call('HDEL', p .. 'leases', r) end
+  if not holds or (mark and flag == 'a') or (mark and kind == 'a') then taken[#taken + 1] = 0
+  else
+    taken[#taken + 1] = 1
+    if kind == 'a' then
+      if redis.call('ZCARD', p .. 'absent') < tonumber(ARGV[3]) then
+        redis.call('ZADD', p .. 'absent', digits(time + fresh), r)
+      end
+    else
+      put(r, kind, from, count)
+      if deadline ~= '' then redis.call('ZADD', p .. 'ends', deadline, r) end
+      if mark then
+        redis.call('HSET', p .. 'pending', r, string.match(mark, '^%d+'))
+        if redis.call('SREM', p .. 'overs', r) == 1 then redis.call('DEL', p .. 'over:' .. r) end
+      else
+        local lives = fresh
+        if deadline ~= '' then lives = math.min(lives, tonumber(deadline) - time) end
+        if lives > 0 then redis.call('PEXPIRE', r, digits(math.ceil(lives))) else redis.call('DEL', r) end
+      end
+    end
+  end
+end
+return {'ok', taken}
+`,
+};
