@@ -2,7 +2,7 @@
  * The keeper in a Redis or Valkey, 6.2 or newer, without any module: each verb is one script (scripts/). It knows nothing
  * of who calls it, and remembers nothing but the fleet's name.
  */
-import type { Bytes } from "../bytes.js";
+import { bytesOfText, textOfBytes, type Bytes } from "../bytes.js";
 import { WriteBehindError } from "../errors.js";
 import type { Random } from "../host/host.js";
 import type { FrameOnDisk, Position } from "../queue/queue.js";
@@ -18,6 +18,8 @@ import type {
   FrameToWrite,
   Keeper,
   Mark,
+  News,
+  Order,
   Outcome,
   ParkedChange,
   PartitionState,
@@ -26,7 +28,8 @@ import type {
   Stored,
   WorkerSeen,
 } from "./keeper.js";
-import { ownPrefix, partitionPrefix } from "./keys.js";
+import { newsChannel, ownPrefix, partitionPrefix } from "./keys.js";
+import { newsOfText, textOfNews } from "./news.js";
 import { logIdOf } from "./partition.js";
 import type { RedisArgument, RedisLink, RedisReply, Script } from "./redis-link.js";
 import { beatScript, claimScript, holdsScript, leaveScript, releaseScript } from "./scripts/fleet.js";
@@ -36,6 +39,9 @@ import { setScript, unchangedScript, writeScript } from "./scripts/write.js";
 
 /** Absences that are remembered in one partition at the most. */
 const absencesMax = 100_000;
+
+/** So long an order and its answer wait for who takes them, in milliseconds. */
+const orderMs = 60_000;
 
 /** How a write is confirmed beyond Redis' answer. */
 export interface Confirmation {
@@ -233,6 +239,58 @@ export class RedisKeeper implements Keeper {
     const key = `${partitionPrefix(partition)}meta`;
     if (why === null) await this.#parts.link.command("HDEL", [key, "broken"]);
     else await this.#parts.link.command("HSET", [key, "broken", why]);
+  }
+
+  async tell(news: News): Promise<void> {
+    await this.#parts.link.command("PUBLISH", [newsChannel, textOfNews(news)]);
+  }
+
+  listen(hear: (news: News | null) => void): Promise<() => void> {
+    const message = (_channel: string, text: Bytes): void => {
+      const news = newsOfText(text);
+      if (news !== null) hear(news);
+    };
+    return this.#parts.link.subscribe([newsChannel], message, () => hear(null));
+  }
+
+  async pause(paused: boolean): Promise<void> {
+    await this.#parts.link.command("HSET", [`${ownPrefix}fleet`, "paused", paused ? "1" : ""]);
+    await this.tell({ kind: "fleet" });
+  }
+
+  async order(partition: number, { id, text }: Order): Promise<void> {
+    const key = `${partitionPrefix(partition)}orders`;
+    await this.#parts.link.command("RPUSH", [key, bytesOfText(`${id} ${text}`)]);
+    await this.#parts.link.command("PEXPIRE", [key, orderMs]);
+    await this.tell({ kind: "order", partition });
+  }
+
+  async orders(claim: Claim): Promise<readonly Order[]> {
+    const [, found] = this.#here(await this.#run(ordersScript, [partitionPrefix(claim.partition)], this.#owned(claim)));
+    return list(found).map((each) => {
+      const text = textOfBytes(bytes(each));
+      const space = text.indexOf(" ");
+      return { id: text.slice(0, space), text: text.slice(space + 1) };
+    });
+  }
+
+  async answer(id: string, text: string): Promise<void> {
+    await this.#parts.link.command("SET", [`${ownPrefix}answer:${id}`, bytesOfText(text), "PX", orderMs]);
+  }
+
+  async answerOf(id: string): Promise<string | null> {
+    const found = await this.#parts.link.command("GETDEL", [`${ownPrefix}answer:${id}`]);
+    return found === null ? null : textOfBytes(bytes(found));
+  }
+
+  async note(name: string): Promise<string | null> {
+    const found = await this.#parts.link.command("HGET", [`${ownPrefix}notes`, name]);
+    return found === null ? null : textOfBytes(bytes(found));
+  }
+
+  async putNote(name: string, was: string | null, text: string): Promise<boolean> {
+    const args = [name, bytesOfText(was ?? ""), bytesOfText(text)];
+    return (await this.#run(noteScript, [ownPrefix], args)) === 1;
   }
 
   async #entries(partition: number, after: number, bytesMax: number): Promise<RawEntry[]> {

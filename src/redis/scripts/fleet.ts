@@ -80,7 +80,7 @@ export const releaseScript: Script = {
 local all = KEYS[1]
 if owns(all .. ARGV[2] .. ':', ARGV[3], ARGV[4]) then
   redis.call('HDEL', all .. 'owners', ARGV[2])
-  redis.call('PUBLISH', all .. 'wake', 'fleet')
+  redis.call('PUBLISH', all .. 'news', 'fleet')
 end
 return {'ok'}
 `,
@@ -92,7 +92,7 @@ export const leaveScript: Script = {
   text: `
 redis.call('ZREM', KEYS[1] .. 'workers', ARGV[1])
 redis.call('HDEL', KEYS[1] .. 'reports', ARGV[1])
-redis.call('PUBLISH', KEYS[1] .. 'wake', 'fleet')
+redis.call('PUBLISH', KEYS[1] .. 'news', 'fleet')
 return {'ok'}
 `,
 };

@@ -138,7 +138,7 @@ end
 local next = redis.call('XRANGE', p .. 'log', idOf(p, sequence + 1), '+', 'COUNT', 1)
 if next[1] then redis.call('HSET', p .. 'meta', 'oldest', next[1][2][2]) else redis.call('HDEL', p .. 'meta', 'oldest') end
 redis.call('XTRIM', p .. 'log', 'MINID', idOf(p, tonumber(ARGV[7])))
-redis.call('PUBLISH', KEYS[2] .. 'stored', ARGV[9] .. ' ' .. ARGV[3])
+redis.call('PUBLISH', KEYS[2] .. 'news', 'stored ' .. ARGV[9] .. ' ' .. ARGV[3])
 return {'ok'}
 `,
 };
@@ -176,5 +176,28 @@ each(1, function(at)
 end)
 if gone > 0 then redis.call('HINCRBY', p .. 'meta', 'thrown', 1) end
 return {'ok'}
+`,
+};
+
+/** Takes the orders left for a partition. KEYS: prefix. ARGV: log, claim. Answers {'ok', {id, text, …}}. */
+export const ordersScript: Script = {
+  name: "orders",
+  text: `${prelude}
+local p = KEYS[1]
+if not owns(p, ARGV[1], ARGV[2]) then return {'gone'} end
+local found = redis.call('LRANGE', p .. 'orders', 0, -1)
+redis.call('DEL', p .. 'orders')
+return {'ok', found}
+`,
+};
+
+/** Replaces a note. KEYS: prefix of all keys. ARGV: name, text before (or ""), text. 1, or 0 where it was another one. */
+export const noteScript: Script = {
+  name: "note",
+  text: `
+local before = redis.call('HGET', KEYS[1] .. 'notes', ARGV[1]) or ''
+if before ~= ARGV[2] then return 0 end
+redis.call('HSET', KEYS[1] .. 'notes', ARGV[1], ARGV[3])
+return 1
 `,
 };
