@@ -33,7 +33,16 @@ import { newsOfText, textOfNews } from "./news.js";
 import { logIdOf } from "./partition.js";
 import type { RedisArgument, RedisLink, RedisReply, Script } from "./redis-link.js";
 import { beatScript, claimScript, holdsScript, leaveScript, releaseScript } from "./scripts/fleet.js";
-import { fleetScript, framesScript, parkedScript, settleScript, statesScript, storedScript } from "./scripts/queue.js";
+import {
+  fleetScript,
+  framesScript,
+  noteScript,
+  ordersScript,
+  parkedScript,
+  settleScript,
+  statesScript,
+  storedScript,
+} from "./scripts/queue.js";
 import { fillScript, readScript } from "./scripts/read.js";
 import { setScript, unchangedScript, writeScript } from "./scripts/write.js";
 
