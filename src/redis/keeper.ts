@@ -240,8 +240,8 @@ export interface Keeper {
   stored(claim: Claim, stored: Stored): Promise<void>;
   /** What is parked has changed; told before `stored` of the commit that did it. */
   parked(claim: Claim, change: ParkedChange): Promise<void>;
-  /** Which of these frames are parked, and which letter each waits for. */
-  parkedAmong(partition: number, sequences: readonly number[]): Promise<ReadonlyMap<number, string>>;
+  /** Which frames from `first` to `last` are or were parked, and which letter each waits or waited for. */
+  parkedBetween(partition: number, first: number, last: number): Promise<ReadonlyMap<number, string>>;
   /** The partition stops until a person has acted; null mends it. */
   break(partition: number, why: string | null): Promise<void>;
 

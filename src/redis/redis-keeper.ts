@@ -231,15 +231,12 @@ export class RedisKeeper implements Keeper {
     this.#here(await this.#run(parkedScript, [partitionPrefix(claim.partition)], args));
   }
 
-  async parkedAmong(partition: number, sequences: readonly number[]): Promise<ReadonlyMap<number, string>> {
+  async parkedBetween(partition: number, first: number, last: number): Promise<ReadonlyMap<number, string>> {
     const found = new Map<number, string>();
-    const [first, last] = [Math.min(...sequences), Math.max(...sequences)];
-    if (sequences.length === 0) return found;
     const key = `${partitionPrefix(partition)}parkedFrames`;
-    const wanted = new Set(sequences);
     for (const each of list(await this.#parts.link.command("ZRANGEBYSCORE", [key, first, last]))) {
       const [sequence, letter] = bytes(each).split(" ") as [string, string];
-      if (wanted.has(Number(sequence))) found.set(Number(sequence), letter);
+      found.set(Number(sequence), letter);
     }
     return found;
   }

@@ -169,6 +169,7 @@ export interface Store {
 
 /** How far a store is or was, with its generation where that is known: the position does not tell what is parked. */
 export interface ReachedMark extends Position {
+  readonly partition?: number | undefined;
   readonly generation?: number | undefined;
 }
 
