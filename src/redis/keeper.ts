@@ -225,6 +225,8 @@ export interface Keeper {
 
   /** A worker says that it lives; whoever has not for `leaseMs` is forgotten, and what it owned is free. */
   beat(worker: string, leaseMs: number, report: string): Promise<FleetSeen>;
+  /** The fleet as it is, seen by who is no worker. */
+  look(leaseMs: number): Promise<FleetSeen>;
   /** Takes a free partition, or null where it is owned. */
   claim(worker: string, partition: number, leaseMs: number): Promise<Claim | null>;
   /** Whether a claim still holds; prolongs it. */

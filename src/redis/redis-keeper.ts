@@ -189,6 +189,10 @@ export class RedisKeeper implements Keeper {
     };
   }
 
+  look(leaseMs: number): Promise<FleetSeen> {
+    return this.beat("", leaseMs, "");
+  }
+
   async claim(worker: string, partition: number, leaseMs: number): Promise<Claim | null> {
     const args = [worker, partition, this.#log(partition), leaseMs];
     const [, claim] = this.#here(await this.#run(claimScript, [ownPrefix], args));

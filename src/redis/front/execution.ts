@@ -8,7 +8,7 @@ import type { Bytes } from "../../bytes.js";
 import type { RecordValue } from "../../change.js";
 import { WriteBehindError } from "../../errors.js";
 import type { Emitter } from "../../events.js";
-import type { Executed, WaitOptions } from "../../heart.js";
+import { Conflict, type Executed, type Watch, type WorkOptions } from "../../heart.js";
 import { abortable } from "../../heart/attempt.js";
 import { checkSizes } from "../../heart/door.js";
 import type { Clock } from "../../host/host.js";
@@ -20,6 +20,7 @@ import type { Keeper, Mark, Outcome } from "../keeper.js";
 import { partitionOf } from "../partition.js";
 import type { Cold, ToLoad } from "./cold.js";
 import type { FleetTime } from "./fleet-time.js";
+import { FleetWatch, marksOf } from "./fleet-watch.js";
 import type { MadeFrames } from "./made-frames.js";
 import type { Reads } from "./reads.js";
 import { Turns } from "./turns.js";
@@ -79,17 +80,16 @@ export class FleetExecution {
     this.#parts = parts;
   }
 
-  /** Does work. `expected`: what else must not have changed. `write` false: changes that it makes are thrown away. */
-  async run<T>(
-    work: (workspace: Workspace) => T,
-    write: boolean,
-    options: WaitOptions,
-    expected: ReadonlyMap<Bytes, Mark> = noMarks,
-  ): Promise<Executed<T>> {
+  /** Does work. `write` false: changes that it makes are thrown away, and what it reads begins the watches. */
+  async run<T>(work: (workspace: Workspace) => T, write: boolean, options: WorkOptions): Promise<Executed<T>> {
+    const { watches } = options;
+    const expected = write && watches !== undefined ? marksOf(watches) : noMarks;
     const view: View = { records: new Map(), oneMoment: true, now: this.#parts.time.now() };
     const first = await this.#try(work, write, view, expected);
     if ("done" in first) return first.done;
-    return abortable(this.#again(work, write, view, expected, first), options.signal);
+    const done = await abortable(this.#again(work, write, view, expected, first), options.signal);
+    if (!write && watches !== undefined) begin(watches, view);
+    return done;
   }
 
   async #again<T>(
@@ -226,11 +226,15 @@ export class FleetExecution {
   }
 }
 
+/** A watch begins with the first read of its record. */
+function begin(watches: readonly Watch[], { records }: View): void {
+  for (const watch of watches) {
+    if (watch instanceof FleetWatch) watch.mark ??= records.get(watch.record)?.mark ?? null;
+  }
+}
+
 const noMarks: ReadonlyMap<Bytes, Mark> = new Map();
 const nothing: readonly Written[] = [];
-
-/** Something that a transaction has read was changed. */
-export class Conflict extends Error {}
 
 function checkOnePartition(records: readonly Bytes[], partitions: number): void {
   const [first, ...others] = records.map((record) => partitionOf(record, partitions));

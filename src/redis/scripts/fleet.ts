@@ -16,7 +16,8 @@ end
 `;
 
 /**
- * A worker lives. KEYS: prefix of all keys. ARGV: worker, lease (ms), report, partitions. Answers {time, paused or "",
+ * A worker lives. KEYS: prefix of all keys. ARGV: worker ("" only looks), lease (ms), report,
+ * partitions. Answers {time, paused or "",
  * owners, workers as id, seen, report}.
  */
 export const beatScript: Script = {
@@ -24,8 +25,10 @@ export const beatScript: Script = {
   text: `${prelude}${owners}
 local all = KEYS[1]
 local time = now()
-redis.call('ZADD', all .. 'workers', digits(time), ARGV[1])
-redis.call('HSET', all .. 'reports', ARGV[1], ARGV[3])
+if ARGV[1] ~= '' then
+  redis.call('ZADD', all .. 'workers', digits(time), ARGV[1])
+  redis.call('HSET', all .. 'reports', ARGV[1], ARGV[3])
+end
 for _, dead in ipairs(redis.call('ZRANGEBYSCORE', all .. 'workers', '-inf', digits(time - tonumber(ARGV[2])))) do
   redis.call('ZREM', all .. 'workers', dead)
   redis.call('HDEL', all .. 'reports', dead)
