@@ -6,7 +6,6 @@
 import type { Address } from "../../address.js";
 import type { Bytes } from "../../bytes.js";
 import type { RecordValue } from "../../change.js";
-import { WriteBehindError } from "../../errors.js";
 import type { Emitter } from "../../events.js";
 import { Conflict, type Executed, type Watch, type WorkOptions } from "../../heart.js";
 import { abortable } from "../../heart/attempt.js";
@@ -16,13 +15,14 @@ import { checkRows } from "../../routes/row-door.js";
 import type { StoreLimits } from "../../store/store.js";
 import { Workspace, type Written } from "../../workspace.js";
 import { ownPrefix } from "../keys.js";
-import type { Keeper, Mark, Outcome } from "../keeper.js";
+import type { FrameToWrite, Keeper, Mark, Outcome } from "../keeper.js";
 import { partitionOf } from "../partition.js";
 import type { Cold, ToLoad } from "./cold.js";
+import { cannotClear, foreignType, noRoom, ownKey, severalPartitions, tooManyTries } from "./failures.js";
 import type { FleetTime } from "./fleet-time.js";
 import { FleetWatch, marksOf } from "./fleet-watch.js";
 import type { MadeFrames } from "./made-frames.js";
-import type { Reads } from "./reads.js";
+import type { Reads, SeenRecord } from "./reads.js";
 import { Turns } from "./turns.js";
 import type { Writes } from "./writes.js";
 
@@ -51,24 +51,33 @@ export interface FleetExecutionParts {
 }
 
 /** Something read: its value, and where its partition was then. */
-export interface ReadRecord {
+interface ReadRecord {
   readonly value: RecordValue | null;
   readonly mark: Mark;
 }
 
-/** What one piece of work has read so far. */
-interface View {
-  readonly records: Map<Bytes, ReadRecord>;
+/** One piece of work, and what it has read so far. */
+interface Task<T> {
+  readonly work: (workspace: Workspace) => T;
+  readonly write: boolean;
+  readonly expected: ReadonlyMap<Bytes, Mark>;
+  records: Map<Bytes, ReadRecord> | null;
   /** Whether all of it was read at one moment. */
   oneMoment: boolean;
   now: number;
 }
 
-/** What a try came to. */
-type Tried<T> =
-  | { readonly done: Executed<T> }
-  | { readonly missing: readonly Bytes[] }
-  | { readonly again: "conflict" | "full"; readonly records: readonly Bytes[] };
+/** What a synchronous try came to. */
+type Tried<T> = { readonly missing: readonly Bytes[] } | Worked<T>;
+
+interface Worked<T> {
+  readonly value: T;
+  readonly changes: readonly Written[];
+  readonly touched: readonly Bytes[];
+}
+
+/** What a whole try came to. */
+type Ended<T> = Executed<T> | { readonly again: "conflict" | "full" };
 
 /** Does the work of one process. */
 export class FleetExecution {
@@ -81,141 +90,183 @@ export class FleetExecution {
   }
 
   /** Does work. `write` false: changes that it makes are thrown away, and what it reads begins the watches. */
-  async run<T>(work: (workspace: Workspace) => T, write: boolean, options: WorkOptions): Promise<Executed<T>> {
+  run<T>(work: (workspace: Workspace) => T, write: boolean, options: WorkOptions): Promise<Executed<T>> {
     const { watches } = options;
     const expected = write && watches !== undefined ? marksOf(watches) : noMarks;
-    const view: View = { records: new Map(), oneMoment: true, now: this.#parts.time.now() };
-    const first = await this.#try(work, write, view, expected);
-    if ("done" in first) return first.done;
-    const done = await abortable(this.#again(work, write, view, expected, first), options.signal);
-    if (!write && watches !== undefined) begin(watches, view);
-    return done;
+    const task: Task<T> = { work, write, expected, records: null, oneMoment: true, now: this.#parts.time.now() };
+    let tried: Tried<T>;
+    try {
+      tried = this.#try(task);
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
+    // The road of a plain write: one promise, and nothing is read.
+    if ("value" in tried && tried.changes.length > 0 && expected.size === 0) {
+      return this.#writeFirst(task, tried, options);
+    }
+    return abortable(this.#again(task, tried, watches), options.signal);
   }
 
+  #writeFirst<T>(task: Task<T>, tried: Worked<T>, options: WorkOptions): Promise<Executed<T>> {
+    return new Promise((resolve, reject) => {
+      this.#write(task, tried, {
+        settled: (outcome) => {
+          if (outcome.became === "kept") resolve(this.#kept(task, tried, outcome.sequence));
+          else abortable(this.#again(task, tried, undefined, outcome), options.signal).then(resolve, reject);
+        },
+        failed: reject,
+      });
+    });
+  }
+
+  /** Reads what is missing, waits for room, begins anew, until it is done. */
   async #again<T>(
-    work: (workspace: Workspace) => T,
-    write: boolean,
-    view: View,
-    expected: ReadonlyMap<Bytes, Mark>,
-    first: Exclude<Tried<T>, { readonly done: unknown }>,
+    task: Task<T>,
+    first: Tried<T>,
+    watches: readonly Watch[] | undefined,
+    outcome: Outcome | null = null,
   ): Promise<Executed<T>> {
     const { clock, waitMs, assertOpen } = this.#parts;
     const deadline = clock.monotonic() + waitMs;
     let turn: (() => void) | null = null;
     try {
+      let ended = outcome === null ? null : this.#endedBy(task, first as Worked<T>, outcome);
       for (let [tried, tries] = [first, 0]; tries < triesMax; tries++) {
         if ("missing" in tried) {
           // Whoever changes a record that it has read takes turns with the others of this process.
-          if (write && turn === null) turn = await this.#turns.take(tried.missing);
-          await this.#read(view, [...view.records.keys(), ...tried.missing]);
+          if (task.write && turn === null) turn = await this.#turns.take(tried.missing);
+          await this.#read(task, tried.missing);
         } else {
-          if (tried.again === "full") await this.#whenRoom(deadline);
-          else if (expected.size > 0) throw new Conflict();
-          await this.#read(view, [...view.records.keys()]);
+          ended ??= await this.#finish(task, tried);
+          if (!("again" in ended)) {
+            if (!task.write && watches !== undefined) begin(watches, task.records);
+            return ended;
+          }
+          if (ended.again === "full") await this.#whenRoom(deadline);
+          else if (task.expected.size > 0) throw new Conflict();
+          await this.#read(task, []);
         }
+        ended = null;
         assertOpen();
-        const next = await this.#try(work, write, view, expected);
-        if ("done" in next) return next.done;
-        tried = next;
+        tried = this.#try(task);
       }
-      throw tooMany();
+      throw tooManyTries(triesMax);
     } finally {
       turn?.();
     }
   }
 
-  /** One try: runs the work on what was read, and writes what it made. */
-  async #try<T>(
-    work: (workspace: Workspace) => T,
-    write: boolean,
-    view: View,
-    expected: ReadonlyMap<Bytes, Mark>,
-  ): Promise<Tried<T>> {
+  /** Runs the work on what was read. */
+  #try<T>(task: Task<T>): Tried<T> {
     const { resolve, limits } = this.#parts;
-    const workspace = new Workspace(resolve, (record) => view.records.get(record)?.value, view.now);
+    const { records } = task;
+    const lookup = records === null ? nothingKnown : (record: Bytes) => records.get(record)?.value;
+    const workspace = new Workspace(resolve, lookup, task.now);
     let value: T;
     try {
-      value = work(workspace);
+      value = task.work(workspace);
     } catch (error) {
       if (workspace.hasMissing) return { missing: workspace.missing };
       throw error;
     }
     if (workspace.hasMissing) return { missing: workspace.missing };
-    const changes = write ? workspace.changes() : nothing;
-    if (write && workspace.cleared) throw cannotClear();
-    if (changes.length === 0) return this.#finishRead(value, view, expected);
+    if (!task.write) return { value, changes: nothing, touched: noRecords };
+    if (workspace.cleared) throw cannotClear();
+    const changes = workspace.changes();
     if (limits !== null) checkSizes(changes, limits);
     checkRows(changes);
-    return this.#write(value, changes, workspace, view, expected);
+    for (const { record } of changes) if (record.startsWith(ownPrefix)) throw ownKey();
+    return { value, changes, touched: records === null ? noRecords : workspace.records };
+  }
+
+  async #finish<T>(task: Task<T>, tried: Worked<T>): Promise<Ended<T>> {
+    if (tried.changes.length === 0) {
+      const holds = await this.#stillHolds(task);
+      return holds ? { value: tried.value, sequence: 0, frame: 0 } : { again: "conflict" };
+    }
+    const outcome = await new Promise<Outcome>((settled, failed) => this.#write(task, tried, { settled, failed }));
+    return this.#endedBy(task, tried, outcome);
+  }
+
+  #endedBy<T>(task: Task<T>, tried: Worked<T>, outcome: Outcome): Ended<T> {
+    if (outcome.became === "kept") return this.#kept(task, tried, outcome.sequence);
+    const { events } = this.#parts;
+    if (outcome.became === "full" && events.has("full")) events.emit("full", { pendingBytes: 0, diskFull: false });
+    return { again: outcome.became };
+  }
+
+  #kept<T>(_task: Task<T>, { value, changes }: Worked<T>, sequence: number): Executed<T> {
+    const { events, frames, partitions } = this.#parts;
+    const frame = frames.add(partitionOf((changes[0] as Written).record, partitions), sequence);
+    if (events.has("accepted")) events.emit("accepted", { sequence: frame, changes: changes.length });
+    return { value, sequence: frame, frame };
   }
 
   /** What was read at one moment was true then; what was read piece by piece must still be. */
-  async #finishRead<T>(value: T, { records, oneMoment }: View, expected: ReadonlyMap<Bytes, Mark>): Promise<Tried<T>> {
-    if ((oneMoment || records.size < 2) && expected.size === 0) return { done: { value, sequence: 0, frame: 0 } };
-    const marks = new Map([...expected, ...[...records].map(([record, { mark }]) => [record, mark] as const)]);
+  async #stillHolds<T>({ records, oneMoment, expected }: Task<T>): Promise<boolean> {
+    if ((oneMoment || records === null || records.size < 2) && expected.size === 0) return true;
     const groups = new Map<number, Map<Bytes, Mark>>();
-    for (const [record, mark] of marks) {
+    const add = (record: Bytes, mark: Mark): void => {
       const partition = partitionOf(record, this.#parts.partitions);
       groups.set(partition, (groups.get(partition) ?? new Map<Bytes, Mark>()).set(record, mark));
-    }
+    };
+    for (const [record, mark] of expected) add(record, mark);
+    for (const [record, { mark }] of records ?? []) add(record, mark);
     for (const [partition, group] of groups) {
-      if (!(await this.#parts.keeper.unchanged(partition, group))) return { again: "conflict", records: [] };
+      if (!(await this.#parts.keeper.unchanged(partition, group))) return false;
     }
-    return { done: { value, sequence: 0, frame: 0 } };
+    return true;
   }
 
-  async #write<T>(
-    value: T,
-    changes: readonly Written[],
-    workspace: Workspace,
-    view: View,
-    expected: ReadonlyMap<Bytes, Mark>,
-  ): Promise<Tried<T>> {
-    const { partitions, writes, frames, events } = this.#parts;
-    const [first] = changes as readonly [Written];
-    const partition = partitionOf(first.record, partitions);
-    const from = new Map<Bytes, Mark>(expected);
-    for (const record of workspace.records) {
-      const read = view.records.get(record);
-      if (read !== undefined) from.set(record, read.mark);
+  /** Throws CROSSSLOT where what was read and what is written are not in one partition. */
+  #write<T>({ records, expected }: Task<T>, { changes, touched }: Worked<T>, told: Parameters<Writes["add"]>[2]): void {
+    const { partitions, writes } = this.#parts;
+    const partition = partitionOf((changes[0] as Written).record, partitions);
+    let from = expected;
+    if (records !== null) {
+      const marks = new Map(expected);
+      for (const record of touched) {
+        const read = records.get(record);
+        if (read !== undefined) marks.set(record, read.mark);
+      }
+      from = marks;
     }
-    if (changes.length > 1 || from.size > 0)
-      checkOnePartition([...changes.map(({ record }) => record), ...from.keys()], partitions);
-    for (const { record } of changes) if (record.startsWith(ownPrefix)) throw ownKey();
-    const outcome: Outcome = await writes.add(partition, { changes, from });
-    if (outcome.became === "conflict") return { again: "conflict", records: [] };
-    if (outcome.became === "full") {
-      if (events.has("full")) events.emit("full", { pendingBytes: 0, diskFull: false });
-      return { again: "full", records: [] };
-    }
-    const frame = frames.add(partition, outcome.sequence);
-    if (events.has("accepted")) events.emit("accepted", { sequence: frame, changes: changes.length });
-    return { done: { value, sequence: frame, frame } };
+    if (changes.length > 1 || from.size > 0) this.#checkOne(partition, changes, from);
+    const frame: FrameToWrite = { changes, from };
+    writes.add(partition, frame, told);
   }
 
-  /** Reads records, all of them at one moment but for those that must be loaded from the database. */
-  async #read(view: View, records: readonly Bytes[]): Promise<void> {
+  #checkOne(partition: number, changes: readonly Written[], from: ReadonlyMap<Bytes, Mark>): void {
+    const isElsewhere = (record: Bytes): boolean => partitionOf(record, this.#parts.partitions) !== partition;
+    if (changes.some(({ record }) => isElsewhere(record)) || [...from.keys()].some(isElsewhere)) {
+      throw severalPartitions();
+    }
+  }
+
+  /** Reads what is missing and, anew, what was read before: at one moment but for what the database must be asked for. */
+  async #read<T>(task: Task<T>, missing: readonly Bytes[]): Promise<void> {
     const { reads, cold, partitions, time } = this.#parts;
-    const asked = records.map((record) => ({ record, partition: partitionOf(record, partitions) }));
+    const wanted = task.records === null ? missing : [...task.records.keys(), ...missing];
+    const asked = wanted.map((record) => ({ record, partition: partitionOf(record, partitions) }));
     const { now, records: found, lease } = await reads.read(asked);
     time.saw(now);
-    view.now = now;
-    view.oneMoment = true;
+    task.now = now;
+    const read = new Map<Bytes, ReadRecord>();
     const toLoad: ToLoad[] = [];
-    for (const { record } of asked) {
-      const { known, partition } = found.get(record) as NonNullable<ReturnType<typeof found.get>>;
-      const mark = { sequence: partition.sequence, thrown: partition.thrown };
-      if (known.state === "foreign") throw foreign(record);
+    for (const record of wanted) {
+      const { known, partition } = found.get(record) as SeenRecord;
+      if (known.state === "foreign") throw foreignType(record);
       if (known.state === "unknown") toLoad.push({ record, known, partition, lease });
-      else view.records.set(record, { value: known.state === "value" ? known.value : null, mark });
+      else read.set(record, { value: known.state === "value" ? known.value : null, mark: partition });
     }
-    this.hits += asked.length - toLoad.length;
-    if (toLoad.length === 0) return;
-    view.oneMoment = records.length === 1;
-    for (const [record, value] of await cold.load(toLoad)) {
-      const { partition } = found.get(record) as NonNullable<ReturnType<typeof found.get>>;
-      view.records.set(record, { value, mark: { sequence: partition.sequence, thrown: partition.thrown } });
+    this.hits += read.size;
+    task.oneMoment = toLoad.length === 0;
+    if (toLoad.length > 0) {
+      for (const [record, value] of await cold.load(toLoad)) {
+        read.set(record, { value, mark: (found.get(record) as SeenRecord).partition });
+      }
     }
+    task.records = read;
   }
 
   /** Nothing hangs: at the deadline the write is refused (promise 8). */
@@ -227,49 +278,13 @@ export class FleetExecution {
 }
 
 /** A watch begins with the first read of its record. */
-function begin(watches: readonly Watch[], { records }: View): void {
+function begin(watches: readonly Watch[], records: ReadonlyMap<Bytes, ReadRecord> | null): void {
   for (const watch of watches) {
-    if (watch instanceof FleetWatch) watch.mark ??= records.get(watch.record)?.mark ?? null;
+    if (watch instanceof FleetWatch) watch.mark ??= records?.get(watch.record)?.mark ?? null;
   }
 }
 
+const nothingKnown = (): undefined => undefined;
 const noMarks: ReadonlyMap<Bytes, Mark> = new Map();
 const nothing: readonly Written[] = [];
-
-function checkOnePartition(records: readonly Bytes[], partitions: number): void {
-  const [first, ...others] = records.map((record) => partitionOf(record, partitions));
-  if (others.every((partition) => partition === first)) return;
-  throw new WriteBehindError("CROSSSLOT", "the records of one command or transaction are in several partitions", {
-    hint: "put the part that they share into braces, as in {user:1}:name: records with the same tag are in one partition",
-  });
-}
-
-function cannotClear(): WriteBehindError {
-  return new WriteBehindError("CONFIG", "FLUSHALL and FLUSHDB are not there for a cache that many processes share", {
-    hint: "stop all processes, then empty the database's tables and the Redis by hand",
-  });
-}
-
-function ownKey(): WriteBehindError {
-  return new WriteBehindError("BAD_VALUE", `a key cannot begin with ${ownPrefix}: such keys hold the write queue`, {
-    hint: "use another key",
-  });
-}
-
-function foreign(record: Bytes): WriteBehindError {
-  return new WriteBehindError("WRONG_TYPE", `${JSON.stringify(record)} holds a type that is none of ours`, {
-    hint: "another client of this Redis has written it: give it another key",
-  });
-}
-
-function noRoom(place: string): WriteBehindError {
-  return new WriteBehindError("QUEUE_FULL", `the write queue in the Redis at ${place} is full; nothing was written`, {
-    hint: "see `write-behind status` for why the database does not keep up; or raise queueBytes, queueRecords, queueAgeMs",
-  });
-}
-
-function tooMany(): WriteBehindError {
-  return new WriteBehindError("UNKNOWN", `other processes changed the records ${triesMax} times; nothing was written`, {
-    hint: "spread the writes over more records",
-  });
-}
+const noRecords: readonly Bytes[] = [];

@@ -7,10 +7,15 @@ import type { Clock } from "../../host/host.js";
 import { argumentsMax, callBytesMax, weightOf } from "../keep-arguments.js";
 import type { FrameToWrite, Keeper, Outcome, Room } from "../keeper.js";
 
+/** Told what became of a frame: CACHE_DOWN (nothing was written), UNKNOWN, QUEUE_MISMATCH, or an outcome. */
+export interface Settled {
+  settled(outcome: Outcome): void;
+  failed(error: unknown): void;
+}
+
 interface Waiting {
   readonly frame: FrameToWrite;
-  readonly resolve: (outcome: Outcome) => void;
-  readonly reject: (error: unknown) => void;
+  readonly told: Settled;
 }
 
 /** The frames of one process. */
@@ -29,9 +34,9 @@ export class Writes {
     }
   }
 
-  /** Resolves with what became of the frame. Rejects CACHE_DOWN (nothing was written), UNKNOWN, QUEUE_MISMATCH. */
-  add(partition: number, frame: FrameToWrite): Promise<Outcome> {
-    return (this.#lanes[partition] as Lane).add(frame);
+  /** Writes a frame. A call and no promise: most frames are one small write, and many of those are under way. */
+  add(partition: number, frame: FrameToWrite, told: Settled): void {
+    (this.#lanes[partition] as Lane).add(frame, told);
   }
 }
 
@@ -46,13 +51,11 @@ class Lane {
     this.#clock = clock;
   }
 
-  add(frame: FrameToWrite): Promise<Outcome> {
-    return new Promise((resolve, reject) => {
-      this.#waiting.push({ frame, resolve, reject });
-      if (this.#state !== "idle") return;
-      this.#state = "gathering";
-      this.#clock.soon(() => void this.#writeAll());
-    });
+  add(frame: FrameToWrite, told: Settled): void {
+    this.#waiting.push({ frame, told });
+    if (this.#state !== "idle") return;
+    this.#state = "gathering";
+    this.#clock.soon(() => void this.#writeAll());
   }
 
   async #writeAll(): Promise<void> {
@@ -61,9 +64,9 @@ class Lane {
       const some = this.#take();
       try {
         const outcomes = await this.#write(some.map(({ frame }) => frame));
-        for (const [index, { resolve }] of some.entries()) resolve(outcomes[index] as Outcome);
+        for (const [index, { told }] of some.entries()) told.settled(outcomes[index] as Outcome);
       } catch (error) {
-        for (const { reject } of some) reject(error);
+        for (const { told } of some) told.failed(error);
       }
     }
     this.#state = "idle";
