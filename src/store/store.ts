@@ -16,6 +16,8 @@ export interface StoreClaim {
   readonly logId: string;
   /** Sets the position, whatever queue wrote here before: what `write-behind adopt` does after it has asked. */
   readonly adopt?: Position | undefined;
+  /** Which partition, of a queue that is cut into some: each has a position and a generation of its own. */
+  readonly partition?: number | undefined;
 }
 
 /**
@@ -113,6 +115,8 @@ export interface Batch {
   readonly sweepUpTo: number | null;
   /** What is parked or no longer so, in the same transaction: the position never passes what is not kept. */
   readonly parking: Parking | null;
+  /** Whose position it moves, of a queue that is cut into partitions. */
+  readonly partition?: number | undefined;
 }
 
 /**
@@ -163,6 +167,8 @@ export interface Store {
    * in binary key order, or of one mapped table (named as the routes do) in the order of its key's index.
    */
   scan(after: Bytes | null, limit: number, nowMs: number, table?: string | null): Promise<Page>;
+  /** Gives back the claim on one partition; the others go on. */
+  release?(partition: number): Promise<void>;
   /** Gives back the claim and every connection. */
   close(): Promise<void>;
 }
@@ -203,12 +209,20 @@ export class StoreError extends Error {
   readonly blamesBatch: boolean;
   /** There is nothing at the store's place: nothing is wrong with it, but a disk is not mounted, or its name is. */
   readonly away: boolean;
+  /** Refused for a row that another one refers to and that is not there: it may be on its way in another partition. */
+  readonly missesRow: boolean;
 
-  constructor(kind: StoreErrorKind, message: string, cause?: unknown, { blamesBatch = false, away = false } = {}) {
+  constructor(
+    kind: StoreErrorKind,
+    message: string,
+    cause?: unknown,
+    { blamesBatch = false, away = false, missesRow = false } = {},
+  ) {
     super(message, cause === undefined ? undefined : { cause });
     this.kind = kind;
     this.blamesBatch = blamesBatch;
     this.away = away;
+    this.missesRow = missesRow;
   }
 }
 
@@ -220,6 +234,11 @@ export function storeErrorKind(error: unknown): StoreErrorKind | null {
 /** Whether a store's error may be the batch's fault. A user's store may have an older copy of the class. */
 export function blamesBatch(error: unknown): boolean {
   return storeErrorKind(error) === "retryable" && (error as Partial<StoreError>).blamesBatch === true;
+}
+
+/** Whether a store's error says that a foreign key finds no row. A user's store may have an older copy of the class. */
+export function missesRow(error: unknown): boolean {
+  return storeErrorKind(error) === "refused" && (error as Partial<StoreError>).missesRow === true;
 }
 
 /** Whether a store's error says that there is nothing at its place. */
