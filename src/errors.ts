@@ -14,6 +14,10 @@ export const errorCodes = {
     means: "the database is needed for this reply and cannot be reached; nothing was changed",
     remedy: "ask again later; writes of whole values go on",
   },
+  CACHE_DOWN: {
+    means: "the Redis that holds cache and write queue cannot be reached, or takes no writes now; nothing was written",
+    remedy: "write again later: it is connected to again by itself; the message says what is the matter",
+  },
   REFUSED: {
     means: "the database refused the change, or an earlier one of the same record: it is parked as a dead letter",
     remedy: "mend what the database objects to and retry it, or discard it: `write-behind dead list`",
@@ -73,7 +77,7 @@ export const errorCodes = {
     remedy: "the message names all of them",
   },
   DRIVER_MISSING: {
-    means: "the package of the database's driver is not installed",
+    means: "the package of the database's or the Redis' driver is not installed",
     remedy: "install it",
   },
 } as const;

@@ -123,6 +123,12 @@ export const importRules: IForbiddenRuleType[] = [
     from: { path: "^src/", pathNot: "^src/store/postgres/" },
     to: { path: "(^|/)(@types/)?pg(/|$)" },
   },
+  {
+    name: "the Redis driver belongs to redis/",
+    severity: "error",
+    from: { path: "^src/", pathNot: "^src/redis/" },
+    to: { path: "(^|/)ioredis(/|$)" },
+  },
   { name: "no cycles", severity: "error", from: {}, to: { circular: true } },
   { name: "every import leads somewhere", severity: "error", from: {}, to: { couldNotResolve: true } },
 ];

@@ -92,10 +92,11 @@ const prefixes: Partial<Record<ErrorCode, string>> = {
   QUEUE_FULL: "WBFULL",
   DISK_FULL: "WBDISK",
   STORE_DOWN: "WBSTORE",
+  CACHE_DOWN: "WBCACHE",
   BAD_VALUE: "WBVALUE",
 };
 
-/** An error of the library as clients see it: -WBFULL, -WBDISK, -WBSTORE, -WBVALUE, else -ERR, then its text. */
+/** An error of the library as clients see it: its prefix of the above, else -ERR, then its text. */
 export function replyOfError(error: WriteBehindError): ErrorReply {
   if (error.code === "WRONG_TYPE") return wrongType;
   const hint = error.hint === null ? "" : ` (${error.hint})`;
