@@ -29,10 +29,10 @@ export function plainArguments(frames: readonly FrameToWrite[], nonce: Bytes): R
 }
 
 /** Arguments of the script for any frames, from the number of frames on. */
-export function frameArguments(frames: readonly FrameToWrite[], nonce: Bytes): RedisArgument[] {
+export function frameArguments(frames: readonly FrameToWrite[], nextNonce: () => Bytes): RedisArgument[] {
   const args: RedisArgument[] = [frames.length];
-  for (const [place, { changes, from }] of frames.entries()) {
-    const { name, head, pairs, tag, bytes } = packFrame(changes, nonce, place);
+  for (const { changes, from } of frames) {
+    const { name, head, pairs, tag, bytes } = packFrame(changes, nextNonce());
     args.push(name, head, bytes, tag, from.size);
     for (const [record, { sequence, thrown }] of from) args.push(record, sequence, thrown);
     args.push(changes.length);

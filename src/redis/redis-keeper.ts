@@ -3,12 +3,12 @@
  * of who calls it, and remembers nothing but the fleet's name.
  */
 import type { Bytes } from "../bytes.js";
-import { WriteBehindError } from "../errors.js";
 import type { Random } from "../host/host.js";
 import type { FrameOnDisk, Position } from "../queue/queue.js";
 import { framesOf, type RawEntry } from "./entry.js";
 import { argumentsMax, arePlain, fillArguments, frameArguments, plainArguments } from "./keep-arguments.js";
 import { bytes, knownOf, list, number, seenOf, stateOf } from "./keep-replies.js";
+import { anotherFleet, brokenPartition, newerFleet, notConfirmed } from "./keeper-errors.js";
 import type {
   Asked,
   Claim,
@@ -115,15 +115,18 @@ export class RedisKeeper implements Keeper {
   }
 
   async write(partition: number, frames: readonly FrameToWrite[], room: Room): Promise<readonly Outcome[]> {
-    const plain = arePlain(frames);
-    const nonce = this.#nextNonce();
+    if (frames.length === 0) return [];
     const limits = [this.#log(partition), room.bytes, room.records, room.ageMs];
-    const args = [...limits, ...(plain ? plainArguments(frames, nonce) : frameArguments(frames, nonce))];
-    const reply = await this.#write(plain ? setScript : writeScript, partition, args);
-    const [state, first] = reply;
-    if (state === "full") return frames.map(() => ({ became: "full", what: bytes(first) as "bytes" }));
-    if (!plain) return list(first).map(outcomeOf);
-    return frames.map((_, index) => ({ became: "kept", sequence: number(first) + index }));
+    if (arePlain(frames)) {
+      const args = [...limits, ...plainArguments(frames, this.#nextNonce())];
+      const [state, first] = await this.#write(setScript, partition, args);
+      if (state !== "full") return frames.map((_, index) => ({ became: "kept", sequence: number(first) + index }));
+      // Some of them may have room: the other script looks at each. This one has written nothing.
+      if (first !== "records") return frames.map(() => ({ became: "full", what: bytes(first) as "bytes" | "age" }));
+    }
+    const args = [...limits, ...frameArguments(frames, () => this.#nextNonce())];
+    const [, outcomes] = await this.#write(writeScript, partition, args);
+    return list(outcomes).map(outcomeOf);
   }
 
   async fill(partition: number, lease: string, fills: readonly Fill[]): Promise<readonly boolean[]> {
@@ -298,32 +301,4 @@ function outcomeOf(reply: RedisReply): Outcome {
   const sequence = number(reply);
   if (sequence > 0) return { became: "kept", sequence };
   return sequence === 0 ? { became: "conflict" } : { became: "full", what: full[-1 - sequence] ?? "bytes" };
-}
-
-function anotherFleet(place: string): WriteBehindError {
-  return new WriteBehindError(
-    "QUEUE_MISMATCH",
-    `the Redis at ${place} does not hold the queue that it held: it was emptied, or exchanged for another one`,
-    { hint: "bring it back from its backup, or see `write-behind check --cache URL --store URL` for what is lost" },
-  );
-}
-
-function brokenPartition(why: string): WriteBehindError {
-  return new WriteBehindError("QUEUE_MISMATCH", why, {
-    hint: "`write-behind adopt --cache URL --store URL` goes on, and says what is given up",
-  });
-}
-
-function newerFleet(place: string, version: string): WriteBehindError {
-  return new WriteBehindError("QUEUE_MISMATCH", `the queue in the Redis at ${place} has format ${version}`, {
-    hint: "it was made by a newer write-behind: use that",
-  });
-}
-
-function notConfirmed(place: string, timeoutMs: number): WriteBehindError {
-  return new WriteBehindError(
-    "UNKNOWN",
-    `the Redis at ${place} has taken the write and not confirmed within ${timeoutMs} ms that it is kept: it is not known whether it will be`,
-    { hint: "read it back; see write-behind status for what this Redis keeps" },
-  );
 }
