@@ -6,9 +6,16 @@ import type { Bytes } from "../bytes.js";
 import type { Random } from "../host/host.js";
 import type { FrameOnDisk, Position } from "../queue/queue.js";
 import { framesOf, type RawEntry } from "./entry.js";
-import { argumentsMax, arePlain, fillArguments, frameArguments, plainArguments } from "./keep-arguments.js";
+import {
+  argumentsMax,
+  arePlain,
+  fillArguments,
+  frameArguments,
+  parkedArguments,
+  plainArguments,
+} from "./keep-arguments.js";
 import { bytes, knownOf, list, number, seenOf, stateOf } from "./keep-replies.js";
-import { anotherFleet, brokenPartition, newerFleet, notConfirmed } from "./keeper-errors.js";
+import { anotherFleet, brokenPartition, claimLost, damagedFleet, newerFleet, notConfirmed } from "./keeper-errors.js";
 import type {
   Asked,
   Claim,
@@ -30,7 +37,16 @@ import { ownPrefix, partitionPrefix } from "./keys.js";
 import { logIdOf } from "./partition.js";
 import type { RedisArgument, RedisLink, RedisReply, Script } from "./redis-link.js";
 import { beatScript, claimScript, holdsScript, leaveScript, releaseScript } from "./scripts/fleet.js";
-import { fleetScript, framesScript, parkedScript, settleScript, statesScript, storedScript } from "./scripts/queue.js";
+import {
+  breakScript,
+  fleetScript,
+  framesScript,
+  parkedAmongScript,
+  parkedScript,
+  settleScript,
+  statesScript,
+  storedScript,
+} from "./scripts/queue.js";
 import { fillScript, readScript } from "./scripts/read.js";
 import { setScript, unchangedScript, writeScript } from "./scripts/write.js";
 
@@ -72,15 +88,15 @@ export class RedisKeeper implements Keeper {
   }
 
   async fleet(birth: { readonly id: string; readonly partitions: number } | null): Promise<Fleet | null> {
-    const [id, partitions, version] = list(
-      await this.#run(fleetScript, [ownPrefix], birth === null ? [] : [birth.id, birth.partitions]),
-    );
-    if (id === undefined) return null;
+    // Whoever has seen a fleet makes no other one in its place.
+    const args = birth === null || this.#fleet !== null ? [] : [birth.id, birth.partitions];
+    const [id, partitions, version] = list(await this.#run(fleetScript, [ownPrefix], args));
+    if (id === "damaged") throw damagedFleet(this.place);
+    if (id === undefined && this.#fleet === null) return null;
+    if (this.#fleet !== null && this.#fleet.id !== id) throw anotherFleet(this.place);
     if (bytes(version) !== "1") throw newerFleet(this.place, bytes(version));
-    const fleet = { id: bytes(id), partitions: number(partitions) };
-    if (this.#fleet !== null && this.#fleet.id !== fleet.id) throw anotherFleet(this.place);
-    this.#fleet = fleet;
-    return fleet;
+    this.#fleet = { id: bytes(id), partitions: number(partitions) };
+    return this.#fleet;
   }
 
   async read(asked: readonly Asked[], lease: string | null): Promise<Seen> {
@@ -161,9 +177,9 @@ export class RedisKeeper implements Keeper {
   }
 
   async beat(worker: string, leaseMs: number, report: string): Promise<FleetSeen> {
-    const { partitions } = this.#known();
-    const reply = await this.#run(beatScript, [ownPrefix], [worker, leaseMs, report, partitions]);
-    const [now, paused, owners, workers] = list(reply);
+    const { id, partitions } = this.#known();
+    const reply = await this.#run(beatScript, [ownPrefix], [worker, leaseMs, report, partitions, id]);
+    const [, now, paused, owners, workers] = this.#here(reply);
     const flat = list(workers);
     const seen: WorkerSeen[] = [];
     for (let at = 0; at < flat.length; at += 3) {
@@ -185,57 +201,56 @@ export class RedisKeeper implements Keeper {
 
   async holds({ worker, partition, number: claim }: Claim, leaseMs: number): Promise<boolean> {
     const args = [worker, partition, this.#log(partition), claim, leaseMs];
-    return list(await this.#run(holdsScript, [ownPrefix], args))[1] === 1;
+    return this.#here(await this.#run(holdsScript, [ownPrefix], args))[1] === 1;
   }
 
   async release({ worker, partition, number: claim }: Claim): Promise<void> {
-    await this.#run(releaseScript, [ownPrefix], [worker, partition, this.#log(partition), claim]);
+    this.#here(await this.#run(releaseScript, [ownPrefix], [worker, partition, this.#log(partition), claim]));
   }
 
   async leave(worker: string): Promise<void> {
-    await this.#run(leaveScript, [ownPrefix], [worker]);
+    this.#here(await this.#run(leaveScript, [ownPrefix], [worker, this.#known().id]));
   }
 
   async settle(claim: Claim, upTo: number, records: readonly Bytes[], freshMs: number): Promise<void> {
     const lives = Number.isFinite(freshMs) ? freshMs : Number.MAX_SAFE_INTEGER;
-    const begin = [...this.#owned(claim), upTo, lives, Math.min(lives, this.#parts.absentMs)];
-    for (let first = 0; first < records.length; first += argumentsMax) {
-      const args = [...begin, ...records.slice(first, first + argumentsMax)];
-      this.#here(await this.#run(settleScript, [partitionPrefix(claim.partition)], args));
+    const begin = [...claimed(claim, this.#log(claim.partition)), upTo, lives, Math.min(lives, this.#parts.absentMs)];
+    // Where there is no record, still: nothing that was read before may be written upon any more.
+    for (let first = 0; first === 0 || first < records.length; first += argumentsMax) {
+      const args = [...begin, absencesMax, ...records.slice(first, first + argumentsMax)];
+      this.#ours(claim, await this.#run(settleScript, [partitionPrefix(claim.partition)], args));
     }
   }
 
   async stored(claim: Claim, { position, at, generation, trimTo, bytes: size }: Stored): Promise<void> {
     const args = [position.sequence, position.tag, at, generation, trimTo, size, claim.partition];
     const keys = [partitionPrefix(claim.partition), ownPrefix];
-    this.#here(await this.#run(storedScript, keys, [...this.#owned(claim), ...args]));
+    this.#ours(claim, await this.#run(storedScript, keys, [...claimed(claim, this.#log(claim.partition)), ...args]));
   }
 
   async parked(claim: Claim, change: ParkedChange): Promise<void> {
-    const { put, drop, frames, totals, throwAway, anew } = change;
-    const args: RedisArgument[] = [...this.#owned(claim), totals.letters, totals.waitingBehind, anew ? 1 : 0];
-    args.push(put.size, ...[...put].flat(), drop.length, ...drop);
-    args.push(frames.size, ...[...frames].flat(), throwAway.length, ...throwAway);
-    this.#here(await this.#run(parkedScript, [partitionPrefix(claim.partition)], args));
+    const args = [...claimed(claim, this.#log(claim.partition)), ...parkedArguments(change)];
+    this.#ours(claim, await this.#run(parkedScript, [partitionPrefix(claim.partition)], args));
   }
 
   async parkedAmong(partition: number, sequences: readonly number[]): Promise<ReadonlyMap<number, string>> {
     const found = new Map<number, string>();
-    const [first, last] = [Math.min(...sequences), Math.max(...sequences)];
-    if (sequences.length === 0) return found;
-    const key = `${partitionPrefix(partition)}parkedFrames`;
+    const [first, last] = sequences.length === 0 ? [1, 0] : [Math.min(...sequences), Math.max(...sequences)];
+    const args = [this.#log(partition), first, last];
+    const [, parked] = this.#here(await this.#run(parkedAmongScript, [partitionPrefix(partition)], args));
     const wanted = new Set(sequences);
-    for (const each of list(await this.#parts.link.command("ZRANGEBYSCORE", [key, first, last]))) {
-      const [sequence, letter] = bytes(each).split(" ") as [string, string];
-      if (wanted.has(Number(sequence))) found.set(Number(sequence), letter);
+    for (const each of list(parked)) {
+      const text = bytes(each);
+      const space = text.indexOf(" ");
+      const sequence = Number(text.slice(0, space));
+      if (wanted.has(sequence)) found.set(sequence, text.slice(space + 1));
     }
     return found;
   }
 
   async break(partition: number, why: string | null): Promise<void> {
-    const key = `${partitionPrefix(partition)}meta`;
-    if (why === null) await this.#parts.link.command("HDEL", [key, "broken"]);
-    else await this.#parts.link.command("HSET", [key, "broken", why]);
+    const args = [this.#log(partition), why ?? ""];
+    this.#here(await this.#run(breakScript, [partitionPrefix(partition)], args));
   }
 
   async #entries(partition: number, after: number, bytesMax: number): Promise<RawEntry[]> {
@@ -272,8 +287,9 @@ export class RedisKeeper implements Keeper {
     return parts;
   }
 
-  #owned({ partition, number: claim }: Claim): RedisArgument[] {
-    return [this.#log(partition), claim];
+  /** The answer of a script that only the newest owner's words pass. */
+  #ours({ partition, worker }: Claim, reply: RedisReply): void {
+    if (this.#here(reply)[0] === "lost") throw claimLost(partition, worker);
   }
 
   #log(partition: number): string {
@@ -289,6 +305,10 @@ export class RedisKeeper implements Keeper {
     this.#calls++;
     return (this.#nonce + this.#calls.toString(36).padStart(6, "0")).slice(-16) as Bytes;
   }
+}
+
+function claimed({ number: claim }: Claim, log: string): RedisArgument[] {
+  return [log, claim];
 }
 
 function confirmArguments(wait: "waitaof" | "wait", timeoutMs: number): RedisArgument[] {
