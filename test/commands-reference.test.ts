@@ -33,7 +33,7 @@ A write is answered when it is as durable as \`--durability\` asks. The errors t
 | \`-WBFULL\` | the write queue has reached its limit, and no room came within \`--wait-ms\` | send it again later; look at the database |
 | \`-WBDISK\` | the disk has no room for the change | make room |
 | \`-WBSTORE\` | the reply needs the database, which cannot be reached; nothing was changed | send it again later |
-| \`-WBCACHE\` | the Redis that holds cache and queue cannot be reached or takes no writes now; nothing was written | send it again later |
+| \`-WBCACHE\` | the Redis of \`--cache\` cannot be reached, or takes no writes; nothing was written | send it again later |
 | \`-WBVALUE\` | the value is not what the operation needs or the database can hold | correct it |
 
 [errors.md](errors.md) has the library's codes behind them.

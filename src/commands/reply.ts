@@ -96,7 +96,7 @@ const prefixes: Partial<Record<ErrorCode, string>> = {
   BAD_VALUE: "WBVALUE",
 };
 
-/** An error of the library as clients see it: -WBFULL, -WBDISK, -WBSTORE, -WBCACHE, -WBVALUE, else -ERR, then its text. */
+/** An error of the library as clients see it: its prefix of the above, else -ERR, then its text. */
 export function replyOfError(error: WriteBehindError): ErrorReply {
   if (error.code === "WRONG_TYPE") return wrongType;
   const hint = error.hint === null ? "" : ` (${error.hint})`;

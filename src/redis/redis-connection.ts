@@ -146,6 +146,7 @@ export class RedisConnection {
   #leave(problem: WriteBehindError): void {
     this.#isLeaving = true;
     this.#down(problem);
+    if (this.#unanswered === 0) this.redis.stream.destroy();
   }
 
   #connected(): void {
