@@ -57,6 +57,8 @@ export interface TestWorker {
   readonly worker: FleetWorker;
   /** Between it and the keeper. */
   readonly toKeeper: Gate;
+  /** What goes through there; null: everything. */
+  gated: ReadonlySet<KeeperVerb> | null;
   /** Between it and the database. */
   readonly toStore: Gate;
   /** Every verb that it has asked of the keeper, and was answered. */
@@ -119,10 +121,11 @@ export class FleetWorld {
     const owner = { alive: true };
     const verbs: KeeperVerb[] = [];
     const warnings: string[] = [];
+    const made: { gated: ReadonlySet<KeeperVerb> | null } = { gated: null };
     const never = new Promise<never>(() => {});
     const keeper = await this.keeper({
-      before: async () => {
-        await toKeeper.pass();
+      before: async (verb) => {
+        if (made.gated === null || made.gated.has(verb)) await toKeeper.pass();
         if (!owner.alive) await never;
       },
       after: (verb) => void verbs.push(verb),
@@ -143,7 +146,7 @@ export class FleetWorld {
       owner.alive = false;
       deafen();
     };
-    return { worker, toKeeper, toStore, verbs, warnings, kill };
+    return Object.assign(made, { worker, toKeeper, toStore, verbs, warnings, kill });
   }
 
   async states(): Promise<readonly PartitionState[]> {
