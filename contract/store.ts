@@ -13,8 +13,10 @@ import { mappedOrderCases } from "./store/mapped-order-cases.js";
 import { mappedRowCases } from "./store/mapped-row-cases.js";
 import type { MappedStoreWorld } from "./store/mapped-world.js";
 import { parkingCases } from "./store/parking-cases.js";
+import { partitionCases } from "./store/partition-cases.js";
 import { positionCases } from "./store/position-cases.js";
 import { readingCases } from "./store/reading-cases.js";
+import { runEndCases } from "./store/run-end-cases.js";
 import { rowCases } from "./store/row-cases.js";
 import type { StoreWorld } from "./store/world.js";
 
@@ -28,7 +30,8 @@ export interface StoreCase {
 
 /** The cases for the databases that `make` makes. */
 export function storeContract(make: () => Promise<StoreWorld>): readonly StoreCase[] {
-  return casesOf([...positionCases, ...rowCases, ...readingCases, ...claimCases, ...parkingCases], make);
+  const cases = [...positionCases, ...rowCases, ...readingCases, ...claimCases, ...parkingCases];
+  return casesOf([...cases, ...partitionCases, ...runEndCases], make);
 }
 
 /** The cases about users' own tables, for the databases that `make` makes. */

@@ -9,7 +9,9 @@ import {
   type Batch,
   type Page,
   type Store,
+  type StoreClaim,
   type StoreErrorKind,
+  type StoreOpened,
 } from "../../src/store/store.js";
 import type { StoreWorld } from "./world.js";
 
@@ -17,25 +19,40 @@ import type { StoreWorld } from "./world.js";
 export const logA = "a".repeat(32);
 export const logB = "b".repeat(32);
 
+/** The log id of a partition of a queue that is cut into several. */
+export function fleetLog(partition: number, fleet = "f"): string {
+  return fleet.repeat(24) + partition.toString(16).padStart(8, "0");
+}
+
 /** Commits batches in order, and knows where it is. */
 export class WriterLike {
   readonly store: Store;
   readonly logId: string;
+  readonly partition: number | undefined;
   generation: number;
   position: Position | null;
 
-  private constructor(store: Store, logId: string, generation: number, position: Position | null) {
+  private constructor(store: Store, { logId, partition }: StoreClaim, { generation, position }: StoreOpened) {
     this.store = store;
     this.logId = logId;
+    this.partition = partition;
     this.generation = generation;
     this.position = position;
   }
 
   /** Opens the store of a new connection. */
   static async open(world: StoreWorld, logId = logA): Promise<WriterLike> {
-    const store = world.connect();
-    const { generation, position } = await store.open({ logId });
-    return new WriterLike(store, logId, generation, position);
+    return WriterLike.on(world.connect(), { logId });
+  }
+
+  /** Opens a store. */
+  static async on(store: Store, claim: StoreClaim): Promise<WriterLike> {
+    return new WriterLike(store, claim, await store.open(claim));
+  }
+
+  /** Opens a store for a partition of a queue that is cut into several. */
+  static async onPartition(store: Store, partition: number, fleet?: string): Promise<WriterLike> {
+    return WriterLike.on(store, { logId: fleetLog(partition, fleet), partition });
   }
 
   /** The next batch, not committed. */
@@ -43,6 +60,7 @@ export class WriterLike {
     const sequence = (this.position?.sequence ?? 0) + 1;
     const to = { logId: this.logId, sequence, tag: (sequence * 2_654_435_761) % 2 ** 32 };
     return {
+      ...(this.partition !== undefined && { partition: this.partition }),
       expected: this.position,
       generation: this.generation,
       to,

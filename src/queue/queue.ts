@@ -83,6 +83,14 @@ export function positionOfText(text: string): Position | null {
   return { logId: match[1] as string, sequence: Number(match[2]), tag: Number.parseInt(match[3] as string, 16) };
 }
 
+/**
+ * The queue that a log belongs to: the first 24 digits of its id. The logs of a queue that is cut into partitions have
+ * those in common, and eight digits for the partition; of an embedded queue's random id they are as good as the whole.
+ */
+export function queueOf(logId: string): string {
+  return logId.slice(0, 24);
+}
+
 /** Whether two positions are the same place of the same log. */
 export function samePosition(a: Position, b: Position): boolean {
   return a.sequence === b.sequence && a.tag === b.tag && a.logId === b.logId;

@@ -12,8 +12,9 @@
  *       record  string     once for each frame
  *
  * A tag is the CRC-32 (zlib) of the records and payloads of its frame, read as text of one byte a character, started
- * from that of the nonce and the frame's place behind it. Two calls never have the same nonce: so a frame that took the
- * place of another one in a Redis that had lost some is told from it, whatever it holds.
+ * from that of the nonce and what the head says behind it ("#": a byte for each change; "@": the frame's place among
+ * them, in digits). No nonce is ever used twice: so a frame that took the place of another one in a Redis that had lost
+ * some is told from it, whatever it holds.
  */
 import { crc32 } from "node:zlib";
 import { bufferOfBytes, bytesOfBuffer, type Bytes } from "../bytes.js";
@@ -47,16 +48,16 @@ export function isPlain(change: Change): change is Change & { readonly content: 
   return change.kind === "replace" && typeof change.content === "string" && change.expiresAt === null;
 }
 
-/** The tag of a frame. */
-export function tagOf(nonce: Bytes, place: number, pairs: readonly Bytes[]): number {
-  let tag = crc32(`${nonce}${place}`);
-  for (const text of pairs) tag = crc32(text, tag);
+/** The tag of a frame. `begin`: its nonce, and what the head says behind it. */
+function tagOf(begin: string, texts: readonly Bytes[]): number {
+  let tag = crc32(begin);
+  for (const text of texts) tag = crc32(text, tag);
   return tag;
 }
 
-/** A frame as an entry holds it. `nonce`: 16 bytes, another one for each call; `place`: the frame's in its call. */
-export function packFrame(changes: readonly RecordChange[], nonce: Bytes, place: number): PackedFrame {
-  if (changes.length > pairsMax) return packBody(changes, nonce, place);
+/** A frame as an entry holds it. `nonce`: 16 bytes, another one for each frame. */
+export function packFrame(changes: readonly RecordChange[], nonce: Bytes): PackedFrame {
+  if (changes.length > pairsMax) return packBody(changes, nonce);
   const pairs: Bytes[] = [];
   let kinds = "";
   for (const { record, change } of changes) {
@@ -64,18 +65,18 @@ export function packFrame(changes: readonly RecordChange[], nonce: Bytes, place:
     kinds += String.fromCharCode(plain ? plainKind(change) : what.any);
     pairs.push(record, plain ? change.content : payloadOf(change));
   }
-  const tag = tagOf(nonce, place, pairs);
+  const tag = tagOf(nonce + kinds, pairs);
   const head = (nonce + u32(tag) + kinds) as Bytes;
   return { name: "#", head, pairs, tag, bytes: sizeOf(head, pairs) };
 }
 
-function packBody(changes: readonly RecordChange[], nonce: Bytes, place: number): PackedFrame {
+function packBody(changes: readonly RecordChange[], nonce: Bytes): PackedFrame {
   const bytes = changes.reduce((sum, change) => sum + recordChangeBytes(change), countBytes(changes.length));
   const buffer = Buffer.allocUnsafe(bytes);
   let end = putCount(buffer, 0, changes.length);
   for (const change of changes) end = putChange(buffer, end, change);
   const body = bytesOfBuffer(buffer);
-  const tag = tagOf(nonce, place, [body]);
+  const tag = tagOf(nonce, [body]);
   const head = (nonce + u32(tag) + body) as Bytes;
   return { name: "*", head, pairs: [], tag, bytes: head.length };
 }
@@ -88,15 +89,19 @@ export function payloadOf(change: Change): Bytes {
   return bytesOfBuffer(buffer);
 }
 
-/** The heads of frames that each replace one record by a string: `pairs` holds record and string of each. */
+/** The heads of frames that each replace one record by a string. `pairs`: record and string of each; `nonce`: theirs. */
 export function packPlain(pairs: readonly Bytes[], nonce: Bytes): { readonly head: Bytes; readonly lastTag: number } {
   let head: string = nonce;
   let tag = 0;
   for (let at = 0; at < pairs.length; at += 2) {
-    tag = crc32(pairs[at + 1] as Bytes, crc32(pairs[at] as Bytes, crc32(`${nonce}${at / 2}`)));
+    tag = plainTag(nonce, at / 2, pairs[at] as Bytes, pairs[at + 1] as Bytes);
     head += u32(tag);
   }
   return { head: head as Bytes, lastTag: tag };
+}
+
+function plainTag(nonce: Bytes, place: number, record: Bytes, content: Bytes): number {
+  return crc32(content, crc32(record, crc32(`${nonce}${place}`)));
 }
 
 /** An entry of a stream, as Redis gives it. */
@@ -111,7 +116,7 @@ export class UnknownEntry extends Error {
   override readonly name = "UnknownEntry";
 }
 
-/** The frames of an entry. Throws UnknownEntry, and where the bytes mean nothing or are not those of the tag. */
+/** The frames of an entry. Throws UnknownEntry, and an Error where the bytes are not those of their tags. */
 export function framesOf({ last, fields }: RawEntry, logId: string): FrameOnDisk[] {
   const [version, time] = fields;
   if (version !== entryVersion) throw new UnknownEntry(`an entry of the log ${logId} has version ${version}`);
@@ -135,39 +140,46 @@ type Found = { tag: number; changes: RecordChange[]; bytes: number };
 
 function nextFrames(cursor: Cursor): Found[] {
   const { fields } = cursor;
-  const [name, head] = [fields[cursor.at], fields[cursor.at + 1] as Bytes];
+  const [name, head] = [fields[cursor.at], fields[cursor.at + 1]];
+  if (head === undefined || head.length < nonceBytes) throw damaged(cursor.logId);
   cursor.at += 2;
-  if (name === "@") return plainFrames(cursor, head);
+  const nonce = head.slice(0, nonceBytes) as Bytes;
+  if (name === "@") return plainFrames(cursor, nonce, head);
   const tag = readU32(head, nonceBytes);
   const rest = head.slice(nonceBytes + tagBytes) as Bytes;
-  if (name === "*") return [{ tag, changes: changesOfBody(rest), bytes: head.length }];
-  if (name !== "#") throw damaged(cursor.logId);
-  const changes: RecordChange[] = [];
-  let bytes = head.length;
-  for (let index = 0; index < rest.length; index++) {
-    const [record, payload] = takePair(cursor);
-    bytes += record.length + payload.length;
-    changes.push({ record, change: changeOf(rest.charCodeAt(index), payload) });
+  if (name === "*") {
+    if (tagOf(nonce, [rest]) !== tag) throw damaged(cursor.logId);
+    return [{ tag, changes: changesOfBody(rest), bytes: head.length }];
   }
-  return [{ tag, changes, bytes }];
+  if (name !== "#") throw damaged(cursor.logId);
+  const pairs = takeTexts(cursor, 2 * rest.length);
+  if (tagOf(nonce + rest, pairs) !== tag) throw damaged(cursor.logId);
+  const changes: RecordChange[] = [];
+  for (let at = 0; at < pairs.length; at += 2) {
+    changes.push({ record: pairs[at] as Bytes, change: changeOf(rest.charCodeAt(at / 2), pairs[at + 1] as Bytes) });
+  }
+  return [{ tag, changes, bytes: sizeOf(head, pairs) }];
 }
 
-function plainFrames(cursor: Cursor, head: Bytes): Found[] {
+function plainFrames(cursor: Cursor, nonce: Bytes, head: Bytes): Found[] {
+  const count = (head.length - nonceBytes) / tagBytes;
+  const pairs = takeTexts(cursor, 2 * count);
   const frames: Found[] = [];
-  for (let at = nonceBytes; at < head.length; at += tagBytes) {
-    const [record, content] = takePair(cursor);
+  for (let place = 0; place < count; place++) {
+    const [record, content] = [pairs[2 * place] as Bytes, pairs[2 * place + 1] as Bytes];
+    const tag = readU32(head, nonceBytes + place * tagBytes);
+    if (plainTag(nonce, place, record, content) !== tag) throw damaged(cursor.logId);
     const change: Change = { kind: "replace", content, expiresAt: null, afterRemove: false };
-    const bytes = tagBytes + record.length + content.length;
-    frames.push({ tag: readU32(head, at), changes: [{ record, change }], bytes });
+    frames.push({ tag, changes: [{ record, change }], bytes: tagBytes + record.length + content.length });
   }
   return frames;
 }
 
-function takePair(cursor: Cursor): [Bytes, Bytes] {
-  const [record, payload] = [cursor.fields[cursor.at], cursor.fields[cursor.at + 1]];
-  if (record === undefined || payload === undefined) throw damaged(cursor.logId);
-  cursor.at += 2;
-  return [record, payload];
+function takeTexts(cursor: Cursor, count: number): readonly Bytes[] {
+  const texts = cursor.fields.slice(cursor.at, cursor.at + count);
+  if (!Number.isInteger(count) || texts.length < count) throw damaged(cursor.logId);
+  cursor.at += count;
+  return texts;
 }
 
 function changeOf(kind: number, payload: Bytes): Change {

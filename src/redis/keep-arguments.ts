@@ -2,7 +2,7 @@
 import type { Bytes } from "../bytes.js";
 import type { Change, Fields, RecordChange } from "../change.js";
 import { isPlain, packFrame, packPlain } from "./entry.js";
-import type { Fill, FrameToWrite } from "./keeper.js";
+import type { Fill, FrameToWrite, ParkedChange } from "./keeper.js";
 import type { RedisArgument } from "./redis-link.js";
 
 /** Whether frames can go by the fast script: each replaces one record by a string, and was made from nothing. */
@@ -29,10 +29,10 @@ export function plainArguments(frames: readonly FrameToWrite[], nonce: Bytes): R
 }
 
 /** Arguments of the script for any frames, from the number of frames on. */
-export function frameArguments(frames: readonly FrameToWrite[], nonce: Bytes): RedisArgument[] {
+export function frameArguments(frames: readonly FrameToWrite[], nextNonce: () => Bytes): RedisArgument[] {
   const args: RedisArgument[] = [frames.length];
-  for (const [place, { changes, from }] of frames.entries()) {
-    const { name, head, pairs, tag, bytes } = packFrame(changes, nonce, place);
+  for (const { changes, from } of frames) {
+    const { name, head, pairs, tag, bytes } = packFrame(changes, nextNonce());
     args.push(name, head, bytes, tag, from.size);
     for (const [record, { sequence, thrown }] of from) args.push(record, sequence, thrown);
     args.push(changes.length);
@@ -86,6 +86,19 @@ export function fillArguments({ record, value, freshMs }: Fill): RedisArgument[]
   if (typeof content === "string") return [record, "s", lives, expiresAt ?? "", content];
   const args: RedisArgument[] = [record, "h", lives, expiresAt ?? ""];
   putFields(args, content);
+  return args;
+}
+
+/** Arguments of a change of what is parked, from the totals on. */
+export function parkedArguments({ put, drop, frames, totals, throwAway, anew }: ParkedChange): RedisArgument[] {
+  const args: RedisArgument[] = [totals.letters, totals.waitingBehind, anew ? 1 : 0, put.size];
+  for (const [record, parked] of put) args.push(record, parked);
+  args.push(drop.length);
+  for (const record of drop) args.push(record);
+  args.push(frames.size);
+  for (const [sequence, letter] of frames) args.push(sequence, letter);
+  args.push(throwAway.length);
+  for (const record of throwAway) args.push(record);
   return args;
 }
 

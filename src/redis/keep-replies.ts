@@ -30,7 +30,7 @@ export function knownOf(reply: RedisReply | undefined): Known {
     case "s":
       return { state: "value", value: { content: bytes(parts[1]), expiresAt: number(parts[2]) } };
     case "h":
-      return { state: "value", value: { content: fieldsOf(parts.slice(2)), expiresAt: expiryOf(parts[1]) } };
+      return { state: "value", value: { content: fieldsOf(list(parts[2])), expiresAt: expiryOf(parts[1]) } };
     case "a":
       return { state: "absent" };
     case "x":
@@ -40,7 +40,7 @@ export function knownOf(reply: RedisReply | undefined): Known {
       return {
         state: "unknown",
         parked: parked === "" ? null : parked,
-        overlay: overlayOf(parts.slice(2)),
+        overlay: overlayOf(list(parts[2])),
         lost: parts[0] === "l",
       };
     }
@@ -95,7 +95,7 @@ export function stateOf(reply: RedisReply | undefined, partition: number, nowMs:
   if (parts[0] === "gone") return null;
   const logId = bytes(parts[0]);
   const [head, stored] = [number(parts[1]), number(parts[3])];
-  const owner = bytes(parts[12]);
+  const [, owner, until] = /^(.*) \d+ (\d+)$/.exec(bytes(parts[12])) ?? [];
   const oldest = bytes(parts[7]);
   return {
     partition,
@@ -106,7 +106,7 @@ export function stateOf(reply: RedisReply | undefined, partition: number, nowMs:
     pendingBytes: number(parts[6]),
     oldestAt: oldest === "" ? null : Number(oldest),
     broken: bytes(parts[8]) === "" ? null : bytes(parts[8]),
-    owner: owner === "" ? null : (owner.split(" ")[0] as string),
+    owner: owner !== undefined && Number(until) > nowMs ? owner : null,
     letters: number(parts[9]),
     waitingBehind: number(parts[10]),
   };

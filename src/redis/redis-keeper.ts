@@ -3,12 +3,19 @@
  * of who calls it, and remembers nothing but the fleet's name.
  */
 import { bytesOfText, textOfBytes, type Bytes } from "../bytes.js";
-import { WriteBehindError } from "../errors.js";
 import type { Random } from "../host/host.js";
 import type { FrameOnDisk, Position } from "../queue/queue.js";
 import { framesOf, type RawEntry } from "./entry.js";
-import { argumentsMax, arePlain, fillArguments, frameArguments, plainArguments } from "./keep-arguments.js";
+import {
+  argumentsMax,
+  arePlain,
+  fillArguments,
+  frameArguments,
+  parkedArguments,
+  plainArguments,
+} from "./keep-arguments.js";
 import { bytes, knownOf, list, number, seenOf, stateOf } from "./keep-replies.js";
+import { anotherFleet, brokenPartition, claimLost, damagedFleet, newerFleet, notConfirmed } from "./keeper-errors.js";
 import type {
   Asked,
   Claim,
@@ -34,10 +41,12 @@ import { logIdOf } from "./partition.js";
 import type { RedisArgument, RedisLink, RedisReply, Script } from "./redis-link.js";
 import { beatScript, claimScript, holdsScript, leaveScript, releaseScript } from "./scripts/fleet.js";
 import {
+  breakScript,
   fleetScript,
   framesScript,
   noteScript,
   ordersScript,
+  parkedBetweenScript,
   parkedScript,
   settleScript,
   statesScript,
@@ -87,15 +96,15 @@ export class RedisKeeper implements Keeper {
   }
 
   async fleet(birth: { readonly id: string; readonly partitions: number } | null): Promise<Fleet | null> {
-    const [id, partitions, version] = list(
-      await this.#run(fleetScript, [ownPrefix], birth === null ? [] : [birth.id, birth.partitions]),
-    );
-    if (id === undefined) return null;
+    // Whoever has seen a fleet makes no other one in its place.
+    const args = birth === null || this.#fleet !== null ? [] : [birth.id, birth.partitions];
+    const [id, partitions, version] = list(await this.#run(fleetScript, [ownPrefix], args));
+    if (id === "damaged") throw damagedFleet(this.place);
+    if (id === undefined && this.#fleet === null) return null;
+    if (this.#fleet !== null && this.#fleet.id !== id) throw anotherFleet(this.place);
     if (bytes(version) !== "1") throw newerFleet(this.place, bytes(version));
-    const fleet = { id: bytes(id), partitions: number(partitions) };
-    if (this.#fleet !== null && this.#fleet.id !== fleet.id) throw anotherFleet(this.place);
-    this.#fleet = fleet;
-    return fleet;
+    this.#fleet = { id: bytes(id), partitions: number(partitions) };
+    return this.#fleet;
   }
 
   async read(asked: readonly Asked[], lease: string | null): Promise<Seen> {
@@ -130,15 +139,18 @@ export class RedisKeeper implements Keeper {
   }
 
   async write(partition: number, frames: readonly FrameToWrite[], room: Room): Promise<readonly Outcome[]> {
-    const plain = arePlain(frames);
-    const nonce = this.#nextNonce();
+    if (frames.length === 0) return [];
     const limits = [this.#log(partition), room.bytes, room.records, room.ageMs];
-    const args = [...limits, ...(plain ? plainArguments(frames, nonce) : frameArguments(frames, nonce))];
-    const reply = await this.#write(plain ? setScript : writeScript, partition, args);
-    const [state, first] = reply;
-    if (state === "full") return frames.map(() => ({ became: "full", what: bytes(first) as "bytes" }));
-    if (!plain) return list(first).map(outcomeOf);
-    return frames.map((_, index) => ({ became: "kept", sequence: number(first) + index }));
+    if (arePlain(frames)) {
+      const args = [...limits, ...plainArguments(frames, this.#nextNonce())];
+      const [state, first] = await this.#write(setScript, partition, args);
+      if (state !== "full") return frames.map((_, index) => ({ became: "kept", sequence: number(first) + index }));
+      // Some of them may have room: the other script looks at each. This one has written nothing.
+      if (first !== "records") return frames.map(() => ({ became: "full", what: bytes(first) as "bytes" | "age" }));
+    }
+    const args = [...limits, ...frameArguments(frames, () => this.#nextNonce())];
+    const [, outcomes] = await this.#write(writeScript, partition, args);
+    return list(outcomes).map(outcomeOf);
   }
 
   async fill(partition: number, lease: string, fills: readonly Fill[]): Promise<readonly boolean[]> {
@@ -173,9 +185,9 @@ export class RedisKeeper implements Keeper {
   }
 
   async beat(worker: string, leaseMs: number, report: string): Promise<FleetSeen> {
-    const { partitions } = this.#known();
-    const reply = await this.#run(beatScript, [ownPrefix], [worker, leaseMs, report, partitions]);
-    const [now, paused, owners, workers] = list(reply);
+    const { id, partitions } = this.#known();
+    const reply = await this.#run(beatScript, [ownPrefix], [worker, leaseMs, report, partitions, id]);
+    const [, now, paused, owners, workers] = this.#here(reply);
     const flat = list(workers);
     const seen: WorkerSeen[] = [];
     for (let at = 0; at < flat.length; at += 3) {
@@ -201,54 +213,53 @@ export class RedisKeeper implements Keeper {
 
   async holds({ worker, partition, number: claim }: Claim, leaseMs: number): Promise<boolean> {
     const args = [worker, partition, this.#log(partition), claim, leaseMs];
-    return list(await this.#run(holdsScript, [ownPrefix], args))[1] === 1;
+    return this.#here(await this.#run(holdsScript, [ownPrefix], args))[1] === 1;
   }
 
   async release({ worker, partition, number: claim }: Claim): Promise<void> {
-    await this.#run(releaseScript, [ownPrefix], [worker, partition, this.#log(partition), claim]);
+    this.#here(await this.#run(releaseScript, [ownPrefix], [worker, partition, this.#log(partition), claim]));
   }
 
   async leave(worker: string): Promise<void> {
-    await this.#run(leaveScript, [ownPrefix], [worker]);
+    this.#here(await this.#run(leaveScript, [ownPrefix], [worker, this.#known().id]));
   }
 
   async settle(claim: Claim, upTo: number, records: readonly Bytes[], freshMs: number): Promise<void> {
     const lives = Number.isFinite(freshMs) ? freshMs : Number.MAX_SAFE_INTEGER;
-    const begin = [...this.#owned(claim), upTo, lives, Math.min(lives, this.#parts.absentMs)];
-    for (let first = 0; first < records.length; first += argumentsMax) {
-      const args = [...begin, ...records.slice(first, first + argumentsMax)];
-      this.#here(await this.#run(settleScript, [partitionPrefix(claim.partition)], args));
+    const begin = [...claimed(claim, this.#log(claim.partition)), upTo, lives, Math.min(lives, this.#parts.absentMs)];
+    // Where there is no record, still: nothing that was read before may be written upon any more.
+    for (let first = 0; first === 0 || first < records.length; first += argumentsMax) {
+      const args = [...begin, absencesMax, ...records.slice(first, first + argumentsMax)];
+      this.#ours(claim, await this.#run(settleScript, [partitionPrefix(claim.partition)], args));
     }
   }
 
   async stored(claim: Claim, { position, at, generation, trimTo, bytes: size }: Stored): Promise<void> {
     const args = [position.sequence, position.tag, at, generation, trimTo, size, claim.partition];
     const keys = [partitionPrefix(claim.partition), ownPrefix];
-    this.#here(await this.#run(storedScript, keys, [...this.#owned(claim), ...args]));
+    this.#ours(claim, await this.#run(storedScript, keys, [...claimed(claim, this.#log(claim.partition)), ...args]));
   }
 
   async parked(claim: Claim, change: ParkedChange): Promise<void> {
-    const { put, drop, frames, totals, throwAway, anew } = change;
-    const args: RedisArgument[] = [...this.#owned(claim), totals.letters, totals.waitingBehind, anew ? 1 : 0];
-    args.push(put.size, ...[...put].flat(), drop.length, ...drop);
-    args.push(frames.size, ...[...frames].flat(), throwAway.length, ...throwAway);
-    this.#here(await this.#run(parkedScript, [partitionPrefix(claim.partition)], args));
+    const args = [...claimed(claim, this.#log(claim.partition)), ...parkedArguments(change)];
+    this.#ours(claim, await this.#run(parkedScript, [partitionPrefix(claim.partition)], args));
   }
 
   async parkedBetween(partition: number, first: number, last: number): Promise<ReadonlyMap<number, string>> {
     const found = new Map<number, string>();
-    const key = `${partitionPrefix(partition)}parkedFrames`;
-    for (const each of list(await this.#parts.link.command("ZRANGEBYSCORE", [key, first, last]))) {
-      const [sequence, letter] = bytes(each).split(" ") as [string, string];
-      found.set(Number(sequence), letter);
+    const args = [this.#log(partition), first, last];
+    const [, parked] = this.#here(await this.#run(parkedBetweenScript, [partitionPrefix(partition)], args));
+    for (const each of list(parked)) {
+      const text = bytes(each);
+      const space = text.indexOf(" ");
+      found.set(Number(text.slice(0, space)), text.slice(space + 1));
     }
     return found;
   }
 
   async break(partition: number, why: string | null): Promise<void> {
-    const key = `${partitionPrefix(partition)}meta`;
-    if (why === null) await this.#parts.link.command("HDEL", [key, "broken"]);
-    else await this.#parts.link.command("HSET", [key, "broken", why]);
+    const args = [this.#log(partition), why ?? ""];
+    this.#here(await this.#run(breakScript, [partitionPrefix(partition)], args));
   }
 
   async tell(news: News): Promise<void> {
@@ -276,7 +287,8 @@ export class RedisKeeper implements Keeper {
   }
 
   async orders(claim: Claim): Promise<readonly Order[]> {
-    const [, found] = this.#here(await this.#run(ordersScript, [partitionPrefix(claim.partition)], this.#owned(claim)));
+    const args = claimed(claim, this.#log(claim.partition));
+    const [, found] = this.#ours(claim, await this.#run(ordersScript, [partitionPrefix(claim.partition)], args));
     return list(found).map((each) => {
       const text = textOfBytes(bytes(each));
       const space = text.indexOf(" ");
@@ -337,8 +349,11 @@ export class RedisKeeper implements Keeper {
     return parts;
   }
 
-  #owned({ partition, number: claim }: Claim): RedisArgument[] {
-    return [this.#log(partition), claim];
+  /** The answer of a script that only the newest owner's words pass. */
+  #ours({ partition, worker }: Claim, reply: RedisReply): readonly RedisReply[] {
+    const parts = this.#here(reply);
+    if (parts[0] === "lost") throw claimLost(partition, worker);
+    return parts;
   }
 
   #log(partition: number): string {
@@ -356,6 +371,10 @@ export class RedisKeeper implements Keeper {
   }
 }
 
+function claimed({ number: claim }: Claim, log: string): RedisArgument[] {
+  return [log, claim];
+}
+
 function confirmArguments(wait: "waitaof" | "wait", timeoutMs: number): RedisArgument[] {
   return wait === "wait" ? [1, timeoutMs] : [1, 0, timeoutMs];
 }
@@ -366,32 +385,4 @@ function outcomeOf(reply: RedisReply): Outcome {
   const sequence = number(reply);
   if (sequence > 0) return { became: "kept", sequence };
   return sequence === 0 ? { became: "conflict" } : { became: "full", what: full[-1 - sequence] ?? "bytes" };
-}
-
-function anotherFleet(place: string): WriteBehindError {
-  return new WriteBehindError(
-    "QUEUE_MISMATCH",
-    `the Redis at ${place} does not hold the queue that it held: it was emptied, or exchanged for another one`,
-    { hint: "bring it back from its backup, or see `write-behind check --cache URL --store URL` for what is lost" },
-  );
-}
-
-function brokenPartition(why: string): WriteBehindError {
-  return new WriteBehindError("QUEUE_MISMATCH", why, {
-    hint: "`write-behind adopt --cache URL --store URL` goes on, and says what is given up",
-  });
-}
-
-function newerFleet(place: string, version: string): WriteBehindError {
-  return new WriteBehindError("QUEUE_MISMATCH", `the queue in the Redis at ${place} has format ${version}`, {
-    hint: "it was made by a newer write-behind: use that",
-  });
-}
-
-function notConfirmed(place: string, timeoutMs: number): WriteBehindError {
-  return new WriteBehindError(
-    "UNKNOWN",
-    `the Redis at ${place} has taken the write and not confirmed within ${timeoutMs} ms that it is kept: it is not known whether it will be`,
-    { hint: "read it back; see write-behind status for what this Redis keeps" },
-  );
 }

@@ -1,7 +1,43 @@
 /** What every adapter says of the own tables where they are not as they should be: the same words for each database. */
 import { WriteBehindError } from "../errors.js";
-import { positionText, type Position } from "../queue/queue.js";
-import { claimStaleMs, StoreError, type Batch } from "./store.js";
+import { positionText, queueOf, type Position } from "../queue/queue.js";
+import { claimStaleMs, StoreError, type Batch, type LookedPosition } from "./store.js";
+
+/** The highest number of a partition. */
+const partitionMax = 65_535;
+
+/** The id of a partition's row in the table of positions. */
+export function rowIdOf(partition = 0): number {
+  if (Number.isInteger(partition) && partition >= 0 && partition <= partitionMax) return partition + 1;
+  throw new RangeError(`a partition has a number from 0 to ${partitionMax}, not ${partition}`);
+}
+
+/** The partition of a row in the table of positions. */
+export function partitionOf(rowId: number): number {
+  return rowId - 1;
+}
+
+/** What a look finds of one partition, among all that there are. */
+export function lookedAt(all: readonly LookedPosition[], partition: number): LookedPosition {
+  const found = all.find((each) => each.partition === partition);
+  return found ?? { partition, position: null, owner: null, ageMs: 0, runEnds: [] };
+}
+
+/** Who has claimed a partition, and milliseconds since it was last seen by the database's clock. */
+type Claimed = Pick<LookedPosition, "owner" | "ageMs">;
+
+/**
+ * The claim of another queue that is alive. Its age may be negative: a clock that went back must not keep a claim alive
+ * for hours.
+ */
+export function liveStranger<T extends Claimed>(claims: Iterable<T>, logId: string): (T & { owner: string }) | null {
+  for (const claim of claims) {
+    const { owner, ageMs } = claim;
+    if (owner !== null && queueOf(owner) !== queueOf(logId) && Math.abs(ageMs) < claimStaleMs)
+      return { ...claim, owner };
+  }
+  return null;
+}
 
 /** Another queue is alive on these tables. `another`: what to give this one instead. */
 export function tablesInUse(place: string, owner: string, ageMs: number, another: string): WriteBehindError {
@@ -15,16 +51,22 @@ export function tablesInUse(place: string, owner: string, ageMs: number, another
 export function hasMoved(
   place: string,
   found: { readonly position: Position | null; readonly generation: number },
-  { expected, generation }: Pick<Batch, "expected" | "generation">,
+  { expected, generation, partition = 0 }: Pick<Batch, "expected" | "generation" | "partition">,
 ): StoreError {
+  const which = partition === 0 ? "" : ` with partition ${partition}`;
   return new StoreError(
     "moved",
-    `the database ${place} is at ${describe(found.position)} in generation ${found.generation}, ` +
+    `the database ${place} is${which} at ${describe(found.position)} in generation ${found.generation}, ` +
       `not at ${describe(expected)} in generation ${generation}`,
   );
 }
 
-/** There are no own tables, and none are to be made. `sql` is what makes them. */
+/** A column that tables of an earlier version do not have, as one of the things that are missing. */
+export function missingColumn(table: string, column: string): string {
+  return `the column ${column} of ${table}`;
+}
+
+/** There are no own tables, or those of an earlier version, and none are to be made. `sql` is what makes them. */
 export function tablesMissing(place: string, missing: readonly string[], sql: string): StoreError {
   const what = `${missing.join(", ")} ${missing.length === 1 ? "is" : "are"} not in the database ${place}`;
   return new StoreError("broken", `${what}, and \`createTables\` is false; this makes them:\n${sql}`);

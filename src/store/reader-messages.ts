@@ -2,7 +2,7 @@
 import type { Bytes } from "../bytes.js";
 import type { RecordValue } from "../change.js";
 import type { PlainError } from "../errors.js";
-import type { Page, ReachedMark, StoreErrorKind } from "./store.js";
+import type { Page, Reached, StoreErrorKind } from "./store.js";
 
 /** From the caller. */
 export type ToReader =
@@ -10,7 +10,7 @@ export type ToReader =
       readonly type: "read";
       readonly id: number;
       readonly records: readonly Bytes[];
-      readonly reached: ReachedMark | null;
+      readonly reached: Reached;
     }
   | {
       readonly type: "scan";

@@ -12,14 +12,16 @@ export type { RouteSpec, TableSchema };
 
 /** Who opens the store for writing. */
 export interface StoreClaim {
-  /** The log id of the queue: a second live queue on the same tables is refused (TABLES_IN_USE). */
+  /** The log id: a second live queue (see `queueOf`) on the same tables is refused (TABLES_IN_USE). */
   readonly logId: string;
+  /** Which of the queue's logs, from 0 to 65,535. Left out it is 0: an embedded queue has no other. */
+  readonly partition?: number | undefined;
   /** Sets the position, whatever queue wrote here before: what `write-behind adopt` does after it has asked. */
   readonly adopt?: Position | undefined;
 }
 
 /**
- * What the store knows when it is opened. A position of another log is given as it is and not claimed: no commit will
+ * What the store knows of one partition when it is opened. A position of another log is given as it is and not claimed: no commit will
  * pass, and the queue that it belongs to may come back.
  */
 export interface StoreOpened {
@@ -27,8 +29,13 @@ export interface StoreOpened {
   readonly position: Position | null;
   /** Grows with every claim, and see `generationAfter`. Every commit compares it together with the position. */
   readonly generation: number;
-  /** What is parked, in the order of the groups' ids. Of a store that leaves it out no batch ever parks anything. */
+  /**
+   * What this partition has parked, in the order of the groups' ids. Of a store that leaves it out no batch ever parks
+   * anything.
+   */
   readonly parked?: readonly ParkedGroup[] | undefined;
+  /** The last hundred positions that commits of this log have reached here, newest first. */
+  readonly runEnds?: readonly Position[] | undefined;
   /** The tables of the store's routes, as they are now. All of them: what does not fit is thrown as `broken`. */
   readonly tables?: readonly TableSchema[] | undefined;
 }
@@ -60,7 +67,7 @@ export interface Behind {
  * is in one group at the most, and its letter is older than what is behind it.
  */
 export interface ParkedGroup {
-  /** The sequence of its oldest letter. */
+  /** The sequence of its oldest letter: no other group of the partition has it. */
   readonly id: number;
   /** Oldest first. */
   readonly letters: readonly Letter[];
@@ -78,13 +85,16 @@ export interface Parking {
   readonly put: readonly ParkedGroup[];
 }
 
-/** Where a database is, and which queue was there when. */
+/** Where a database is with one partition, and which queue was there when. */
 export interface LookedPosition {
+  readonly partition: number;
   readonly position: Position | null;
   /** The queue that has claimed it; null where it was given back. */
   readonly owner: string | null;
   /** Milliseconds since the owner was last seen, by the database's clock. */
   readonly ageMs: number;
+  /** As in `StoreOpened`. */
+  readonly runEnds: readonly Position[];
 }
 
 /** A claim whose owner has not committed for so long, by the database's own clock, is stale. Milliseconds. */
@@ -96,11 +106,13 @@ export const claimStaleMs = 30_000;
  * at least every ten seconds.
  */
 export interface Batch {
+  /** As in the claim. Only this partition's position, claim and parked groups are compared and changed. */
+  readonly partition?: number | undefined;
   /** Compared and set as the first statement of the transaction. Null where no queue ever wrote here. */
   readonly expected: Position | null;
   readonly generation: number;
   readonly to: Position;
-  /** Everything in the own tables goes first, parked groups too (FLUSHALL). Then `rows` is empty. */
+  /** Everything in the own tables goes first, the partition's parked groups too (FLUSHALL). Then `rows` is empty. */
   readonly clear: boolean;
   /** One change for each distinct record, in the order of the records' first changes in the run. */
   readonly rows: ReadonlyMap<Bytes, Change>;
@@ -146,7 +158,8 @@ export interface Store {
   readonly limits: StoreLimits;
   /**
    * Makes its own tables where they are missing, claims them, returns position and claim. May be called again at any
-   * time, and is after every `moved` and `broken`: it then looks at everything afresh.
+   * time, and is after every `moved` and `broken`: it then looks at everything afresh. One store may be opened for
+   * several partitions, and called for one while a call for another is under way.
    */
   open(claim: StoreClaim): Promise<StoreOpened>;
   /** Commits a batch and its position, or throws a StoreError and has changed nothing (but see `moved`). */
@@ -155,22 +168,33 @@ export interface Store {
    * The rows of these records, in the order asked; null where there is none. Expired rows are given as they are.
    * `reached` is a position that the store is known to have reached, and a generation: one that has another queue's,
    * or is not as far any more at the moment it reads from (a restored backup), throws `moved`, so that nobody is given
-   * rows of a past that is over.
+   * rows of a past that is over. Where several partitions are concerned, it is a list with one for each.
    */
-  read(records: readonly Bytes[], reached?: ReachedMark | null): Promise<readonly (RecordValue | null)[]>;
+  read(records: readonly Bytes[], reached?: Reached): Promise<readonly (RecordValue | null)[]>;
   /**
    * Records after a key (null: from the start), at most `limit`, expired ones left out as of `nowMs`: of the own tables
    * in binary key order, or of one mapped table (named as the routes do) in the order of its key's index.
    */
   scan(after: Bytes | null, limit: number, nowMs: number, table?: string | null): Promise<Page>;
-  /** Gives back the claim and every connection. */
+  /** Gives back the claim of one partition, for another process to take; the others stay. */
+  release?(partition: number): Promise<void>;
+  /** Gives back every claim and every connection. */
   close(): Promise<void>;
 }
 
 /** How far a store is or was, with its generation where that is known: the position does not tell what is parked. */
 export interface ReachedMark extends Position {
-  readonly partition?: number | undefined;
   readonly generation?: number | undefined;
+  /** As in the claim. */
+  readonly partition?: number | undefined;
+}
+
+/** What a reader knows of the store: nothing, how far it was, or how far it was with each of several partitions. */
+export type Reached = ReachedMark | readonly ReachedMark[] | null;
+
+/** The marks, each of another partition. */
+export function marksOf(reached: Reached): readonly ReachedMark[] {
+  return reached === null ? [] : "logId" in reached ? [reached] : reached;
 }
 
 /** Whether a store that is at `found` may be read by who knows that it has been at `reached`. */
@@ -204,12 +228,20 @@ export class StoreError extends Error {
   readonly blamesBatch: boolean;
   /** There is nothing at the store's place: nothing is wrong with it, but a disk is not mounted, or its name is. */
   readonly away: boolean;
+  /** Refused for a row that another one refers to and that is not there: it may be on its way in another partition. */
+  readonly missesRow: boolean;
 
-  constructor(kind: StoreErrorKind, message: string, cause?: unknown, { blamesBatch = false, away = false } = {}) {
+  constructor(
+    kind: StoreErrorKind,
+    message: string,
+    cause?: unknown,
+    { blamesBatch = false, away = false, missesRow = false } = {},
+  ) {
     super(message, cause === undefined ? undefined : { cause });
     this.kind = kind;
     this.blamesBatch = blamesBatch;
     this.away = away;
+    this.missesRow = missesRow;
   }
 }
 
@@ -221,6 +253,11 @@ export function storeErrorKind(error: unknown): StoreErrorKind | null {
 /** Whether a store's error may be the batch's fault. A user's store may have an older copy of the class. */
 export function blamesBatch(error: unknown): boolean {
   return storeErrorKind(error) === "retryable" && (error as Partial<StoreError>).blamesBatch === true;
+}
+
+/** Whether a store's error says that a foreign key finds no row. A user's store may have an older copy of the class. */
+export function missesRow(error: unknown): boolean {
+  return storeErrorKind(error) === "refused" && (error as Partial<StoreError>).missesRow === true;
 }
 
 /** Whether a store's error says that there is nothing at its place. */

@@ -9,14 +9,7 @@ import type { Clock, Host, Thread } from "../host/host.js";
 import { GatheredReads } from "./gathered-reads.js";
 import { loadStore } from "./load-store.js";
 import type { FromReader, ReaderError, ToReader } from "./reader-messages.js";
-import {
-  StoreError,
-  type Page,
-  type ReachedMark,
-  type Store,
-  type StoreDescriptor,
-  type StoreReader,
-} from "./store.js";
+import { StoreError, type Page, type Reached, type Store, type StoreDescriptor, type StoreReader } from "./store.js";
 
 /** The reader of a store. Nothing is loaded or started before the first read. */
 export function openReader(store: Store | StoreDescriptor, host: Host): StoreReader {
@@ -32,7 +25,7 @@ class SharedReader implements StoreReader {
     this.#store = store;
   }
 
-  read(records: readonly Bytes[], reached?: ReachedMark | null): Promise<readonly (RecordValue | null)[]> {
+  read(records: readonly Bytes[], reached?: Reached): Promise<readonly (RecordValue | null)[]> {
     return this.#store.read(records, reached);
   }
 
@@ -54,7 +47,7 @@ class CallerReader implements StoreReader {
     this.#gathering = new GatheredReads(clock, async (...asked) => (await this.#load()).read(...asked));
   }
 
-  read(records: readonly Bytes[], reached: ReachedMark | null = null): Promise<readonly (RecordValue | null)[]> {
+  read(records: readonly Bytes[], reached: Reached = null): Promise<readonly (RecordValue | null)[]> {
     return this.#gathering.read(records, reached);
   }
 
@@ -106,7 +99,7 @@ class ThreadReader implements StoreReader {
     this.#gathering = new GatheredReads(host.clock, (...asked) => this.#readNow(...asked));
   }
 
-  read(records: readonly Bytes[], reached: ReachedMark | null = null): Promise<readonly (RecordValue | null)[]> {
+  read(records: readonly Bytes[], reached: Reached = null): Promise<readonly (RecordValue | null)[]> {
     return this.#gathering.read(records, reached);
   }
 
@@ -145,7 +138,7 @@ class ThreadReader implements StoreReader {
     this.#lost(thread, "the reader is closed");
   }
 
-  async #readNow(records: readonly Bytes[], reached: ReachedMark | null): Promise<readonly (RecordValue | null)[]> {
+  async #readNow(records: readonly Bytes[], reached: Reached): Promise<readonly (RecordValue | null)[]> {
     const answer = await this.#ask((id) => ({ type: "read", id, records, reached }));
     if (answer.type !== "values") throw strangeAnswer(answer);
     return answer.values;

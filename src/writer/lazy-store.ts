@@ -47,6 +47,10 @@ export class LazyStore implements Store {
     return this.#made().scan(after, limit, nowMs);
   }
 
+  async release(partition: number): Promise<void> {
+    await this.#store?.release?.(partition);
+  }
+
   async close(): Promise<void> {
     await this.#store?.close();
   }

@@ -14,6 +14,11 @@ export interface WriterParts {
   readonly options: WriterOptions;
   /** Whether it starts paused. */
   readonly paused: boolean;
+  /**
+   * Resolves when other partitions of the queue have had time to write the row that a refused frame refers to. Left
+   * out where the queue is one: what a frame refers to is before it.
+   */
+  readonly others?: (() => Promise<void>) | undefined;
   /** Called with everything that happened, in order. Must not throw. */
   readonly report: (report: WriterReport) => void;
 }

@@ -6,7 +6,7 @@ import { WriteBehindError } from "../errors.js";
 import type { BatchReport } from "../events.js";
 import type { Clock } from "../host/host.js";
 import { samePosition, type FrameOnDisk, type Position, type WriteQueue } from "../queue/queue.js";
-import { blamesBatch, storeErrorKind, type ParkedGroup } from "../store/store.js";
+import { blamesBatch, missesRow, storeErrorKind, type ParkedGroup } from "../store/store.js";
 import { grown, halved, whole } from "./halving.js";
 import type { WriterOptions } from "./messages.js";
 import { Aside, type Parked, type RunParking } from "./parked.js";
@@ -32,6 +32,8 @@ export interface RunsParts {
   /** A commit of nothing, which tells whether the store answers. */
   readonly ping: () => Promise<void>;
   readonly stopping: () => boolean;
+  /** As in WriterParts. */
+  readonly others?: (() => Promise<void>) | undefined;
 }
 
 /** The runs of one writer. */
@@ -43,6 +45,8 @@ export class Runs {
   #unsure: ParkingRun[] = [];
   #halving = whole;
   readonly #ahead: ReadAhead;
+  /** The frame that has been tried again after other partitions had gone on. */
+  #waitedFor = 0;
   /** Failures of the run in hand, in a row, that may have been its own fault. */
   #blames = 0;
   /** Whether the store keeps dead letters. */
@@ -71,7 +75,8 @@ export class Runs {
         this.#ahead.beginSoon(run);
         return await committing;
       } catch (error) {
-        await this.#refused(run, await this.#refusal(error));
+        const reason = await this.#refusal(error);
+        if (!(await this.#waitedForOthers(run, error))) await this.#refused(run, reason);
       } finally {
         await this.#ahead.settled();
       }
@@ -124,6 +129,16 @@ export class Runs {
       }
     }
     return (error as Error).message;
+  }
+
+  /** The one frame that refers to a row which is not there is tried again, once, when other partitions have gone on. */
+  async #waitedForOthers({ from, to }: Run, error: unknown): Promise<boolean> {
+    const { others } = this.#parts;
+    const isOne = to.sequence - from.sequence === 1;
+    if (others === undefined || !isOne || !missesRow(error) || this.#waitedFor === to.sequence) return false;
+    this.#waitedFor = to.sequence;
+    await others();
+    return true;
   }
 
   /** Half of the run comes next, or, where it is one frame, a run that parks it. */

@@ -1,5 +1,5 @@
 /** What the writer's failures in a row amount to: when it tries again, and what its owner is told. */
-import type { PlainError } from "../errors.js";
+import { WriteBehindError, type PlainError } from "../errors.js";
 import type { Clock, Random } from "../host/host.js";
 import { isStoreAway, storeErrorKind } from "../store/store.js";
 import { describeFailure } from "./failures.js";
@@ -76,7 +76,7 @@ export class Troubles {
   failed(error: unknown, opening: boolean, hurried: boolean, place: string): Failure {
     const { random, options, report } = this.#parts;
     const attempt = (this.#trouble?.attempt ?? 0) + 1;
-    const kind = storeErrorKind(error);
+    const kind = isQueueAway(error) ? "retryable" : storeErrorKind(error);
     const { broken, reopen, delayMs } = verdict(kind, attempt, random.number(), hurried, options);
     const told = this.#trouble?.told === true || kind !== "moved" || attempt > 1;
     const failure = describeFailure(error, opening ? "opening" : "writing to", place);
@@ -107,4 +107,9 @@ export class Troubles {
   #now(): number {
     return this.#parts.clock.monotonic();
   }
+}
+
+/** The queue is somewhere else, and cannot be reached now: that may pass. */
+function isQueueAway(error: unknown): boolean {
+  return error instanceof WriteBehindError && (error.code === "CACHE_DOWN" || error.code === "UNKNOWN");
 }

@@ -8,7 +8,7 @@ import { WriteBehindError } from "../../errors.js";
 import type { Clock } from "../../host/host.js";
 import { StoreError, storeErrorKind, type ReachedMark, type StoreReader } from "../../store/store.js";
 import type { Keeper, Known, PartitionSeen } from "../keeper.js";
-import { changeOfParked } from "../parked-change.js";
+import { parkedOfBytes } from "../parked-change.js";
 
 /** Between two tries to read a database that went back and is being brought forward again, in milliseconds. */
 const movedRetryMs = 20;
@@ -122,7 +122,7 @@ export class Cold {
 
   async #over({ record, known, partition }: ToLoad, row: RecordValue | null): Promise<RecordValue | null> {
     const { parked, overlay, lost } = known;
-    const base = parked === null ? row : apply(row, changeOfParked(parked).change);
+    const base = parked === null ? row : apply(row, parkedOfBytes(parked).change);
     if (lost) return this.#fromLog(record, partition, base);
     if (overlay === null) return base;
     const { set, unset, expiresAt } = overlay;

@@ -8,7 +8,7 @@ import { positionOfText, type Frame } from "../../queue/queue.js";
 import type { Plan } from "../../routes/plan.js";
 import type { StoreReader } from "../../store/store.js";
 import type { Keeper, Known } from "../keeper.js";
-import { changeOfParked } from "../parked-change.js";
+import { parkedOfBytes } from "../parked-change.js";
 import { partitionOf, partitionOfLog } from "../partition.js";
 
 /** Changes of one record that an inspection shows at the most: the newest ones. */
@@ -43,7 +43,7 @@ export class FleetInspector {
     const known = records[0] as Known;
     const value = known.state === "value" ? known.value : null;
     const state = known.state === "value" ? "present" : known.state === "absent" ? "absent" : "unknown";
-    const parked = known.state === "unknown" && known.parked !== null ? changeOfParked(known.parked).letter : null;
+    const parked = known.state === "unknown" && known.parked !== null ? parkedOfBytes(known.parked).letter : null;
     return {
       key: jsonOfBytes(key),
       record: jsonOfBytes(record),

@@ -2,7 +2,7 @@
 import type { FleetStatus, Status } from "../../heart.js";
 import type { Durability } from "../../queue/queue.js";
 import type { FleetSeen, PartitionState } from "../keeper.js";
-import type { WorkerReport } from "../worker-report.js";
+import type { WorkerReport } from "../worker/report.js";
 
 /** What status is made of. */
 export interface FleetStatusParts {
@@ -76,7 +76,7 @@ function stateOf(parts: FleetStatusParts, reports: readonly WorkerReport[]): Pic
   const broken = states.find((state) => state.broken !== null);
   if (broken !== undefined) return { state: "broken", reason: `partition ${broken.partition}: ${broken.broken}` };
   const ill = reports.find(({ store }) => store.state === "broken");
-  if (ill !== undefined) return { state: "broken", reason: ill.store.error ?? "unknown" };
+  if (ill !== undefined) return { state: "broken", reason: ill.store.error?.message ?? "unknown" };
   if (closing) return { state: "draining", reason: "stopping: what is pending is being written" };
   if (seen.workers.length === 0) return { state: "stalled", reason: "no worker lives: nothing reaches the database" };
   if (seen.paused) return { state: "paused", reason: "paused by an operator; `resume` goes on" };
@@ -86,12 +86,12 @@ function stateOf(parts: FleetStatusParts, reports: readonly WorkerReport[]): Pic
 function writerOf(reports: readonly WorkerReport[]): Status["writer"] {
   const total = { batches: 0, rows: 0, coalesced: 0, retries: 0 };
   let lastCommitMs: number | null = null;
-  for (const { totals } of reports) {
+  for (const { totals, partitions } of reports) {
     total.batches += totals.batches;
     total.rows += totals.rows;
     total.coalesced += totals.coalesced;
     total.retries += totals.retries;
-    lastCommitMs = totals.lastCommitMs ?? lastCommitMs;
+    for (const partition of partitions) lastCommitMs = partition.lastCommitMs ?? lastCommitMs;
   }
   return { ...total, lastCommitMs };
 }
@@ -101,7 +101,9 @@ function storeOf(kind: string, reports: readonly WorkerReport[]): Status["store"
   const order = ["broken", "down", "up"] as const;
   for (const state of order) {
     const found = reports.find(({ store }) => store.state === state);
-    if (found !== undefined) return { ...found.store, kind: found.store.kind === "unknown" ? kind : found.store.kind };
+    if (found === undefined) continue;
+    const { store } = found;
+    return { ...store, kind: store.kind === "unknown" ? kind : store.kind, error: store.error?.message ?? null };
   }
   return { kind, state: "down", since: 0, error: "no worker has said how the database is", nextTryAt: null };
 }

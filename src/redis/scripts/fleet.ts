@@ -1,6 +1,6 @@
 /**
  * The workers of a fleet: who lives, and who owns which partition. A lease here only says who should write; what a worker
- * without one still sends is stopped by the compare-and-set in the database (promise 5), and by \`claim\` here.
+ * without one still sends is stopped by the compare-and-set in the database (promise 5), and by `claim` here.
  */
 import type { Script } from "../redis-link.js";
 import { prelude } from "./prelude.js";
@@ -9,21 +9,22 @@ const owners = `
 local function ownerOf(all, partition, time)
   local found = redis.call('HGET', all .. 'owners', partition)
   if not found then return nil end
-  local worker, claim, until_ = string.match(found, '^(%S+) (%d+) (%d+)$')
+  local worker, until_ = string.match(found, '^(.*) %d+ (%d+)$')
   if tonumber(until_) <= time then return nil end
-  return worker, claim
+  return worker
 end
 `;
 
 /**
- * A worker lives. KEYS: prefix of all keys. ARGV: worker ("" only looks), lease (ms), report,
- * partitions. Answers {time, paused or "",
- * owners, workers as id, seen, report}.
+ * A worker lives. KEYS: prefix of all keys. ARGV: worker ("" only looks), lease (ms), report, partitions, fleet. Answers
+ * {'ok', time, paused or "", owners, workers as id, seen, report}.
  */
 export const beatScript: Script = {
   name: "beat",
   text: `${prelude}${owners}
 local all = KEYS[1]
+if redis.call('HGET', all .. 'fleet', 'id') ~= ARGV[5] then return {'gone'} end
+evenWhenFull(all .. 'reports')
 local time = now()
 if ARGV[1] ~= '' then
   redis.call('ZADD', all .. 'workers', digits(time), ARGV[1])
@@ -42,7 +43,7 @@ for k = 1, #alive, 2 do
   workers[#workers + 1] = alive[k + 1]
   workers[#workers + 1] = redis.call('HGET', all .. 'reports', alive[k]) or ''
 end
-return {time, redis.call('HGET', all .. 'fleet', 'paused') or '', owned, workers}
+return {'ok', time, redis.call('HGET', all .. 'fleet', 'paused') or '', owned, workers}
 `,
 };
 
@@ -58,20 +59,28 @@ local p = all .. ARGV[2] .. ':'
 if not isHere(p, ARGV[3]) then return {'gone'} end
 local time = now()
 if ownerOf(all, ARGV[2], time) then return {'ok', 0} end
+evenWhenFull(p .. 'meta')
 local claim = redis.call('HINCRBY', p .. 'meta', 'claim', 1)
 redis.call('HSET', all .. 'owners', ARGV[2], ARGV[1] .. ' ' .. claim .. ' ' .. digits(time + tonumber(ARGV[4])))
 return {'ok', claim}
 `,
 };
 
-/** Prolongs a claim. KEYS: prefix of all keys. ARGV: worker, partition, log, claim, lease (ms). 1, or 0 where it is lost. */
+/**
+ * Prolongs a claim. KEYS: prefix of all keys. ARGV: worker, partition, log, claim, lease (ms). 1, or 0 where it is lost. A
+ * lease that is over holds as long as nobody else has taken the partition; one that was given back does not.
+ */
 export const holdsScript: Script = {
   name: "holds",
   text: `${prelude}
 local all = KEYS[1]
 local p = all .. ARGV[2] .. ':'
-if not owns(p, ARGV[3], ARGV[4]) then return {'ok', 0} end
-redis.call('HSET', all .. 'owners', ARGV[2], ARGV[1] .. ' ' .. ARGV[4] .. ' ' .. digits(now() + tonumber(ARGV[5])))
+if not isHere(p, ARGV[3]) then return {'gone'} end
+local mine = ARGV[1] .. ' ' .. ARGV[4] .. ' '
+local found = redis.call('HGET', all .. 'owners', ARGV[2])
+if not found or string.sub(found, 1, #mine) ~= mine then return {'ok', 0} end
+evenWhenFull(p .. 'meta')
+redis.call('HSET', all .. 'owners', ARGV[2], mine .. digits(now() + tonumber(ARGV[5])))
 return {'ok', 1}
 `,
 };
@@ -81,7 +90,9 @@ export const releaseScript: Script = {
   name: "release",
   text: `${prelude}
 local all = KEYS[1]
-if owns(all .. ARGV[2] .. ':', ARGV[3], ARGV[4]) then
+local no = refused(all .. ARGV[2] .. ':', ARGV[3], ARGV[4])
+if no and no[1] == 'gone' then return no end
+if not no then
   redis.call('HDEL', all .. 'owners', ARGV[2])
   redis.call('PUBLISH', all .. 'news', 'fleet')
 end
@@ -89,10 +100,11 @@ return {'ok'}
 `,
 };
 
-/** A worker leaves. KEYS: prefix of all keys. ARGV: worker. */
+/** A worker leaves. KEYS: prefix of all keys. ARGV: worker, fleet. */
 export const leaveScript: Script = {
   name: "leave",
   text: `
+if redis.call('HGET', KEYS[1] .. 'fleet', 'id') ~= ARGV[2] then return {'gone'} end
 redis.call('ZREM', KEYS[1] .. 'workers', ARGV[1])
 redis.call('HDEL', KEYS[1] .. 'reports', ARGV[1])
 redis.call('PUBLISH', KEYS[1] .. 'news', 'fleet')

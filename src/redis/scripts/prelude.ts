@@ -19,17 +19,38 @@ local function idOf(p, sequence)
   end
   return epoch .. '-' .. digits(sequence)
 end
-local function chunks(list, from, to, size, call)
-  for first = from, to, size do call(first, math.min(first + size - 1, to)) end
-end
 -- Whether the log is the one that the caller means.
 local function isHere(p, log)
   return redis.call('HGET', p .. 'meta', 'log') == log
 end
--- Whether the caller is the partition's newest owner.
-local function owns(p, log, claim)
+-- Why the caller may do nothing to the partition; nil where it is its newest owner.
+local function refused(p, log, claim)
   local m = redis.call('HMGET', p .. 'meta', 'log', 'claim')
-  return m[1] == log and m[2] == claim
+  if m[1] ~= log then return {'gone'} end
+  if m[2] ~= claim then return {'lost'} end
+end
+-- A Redis without memory refuses a command that may take some, unless the script has written before. What frees memory
+-- in the end, and what says who owns what, must go on there: so it begins with a write that takes none.
+local function evenWhenFull(key)
+  redis.call('HDEL', key, '')
+end
+-- Some absences whose time is over go.
+local function sweepAbsent(p, time)
+  local over = redis.call('ZRANGEBYSCORE', p .. 'absent', '-inf', digits(time), 'LIMIT', 0, 200)
+  if #over > 0 then redis.call('ZREM', p .. 'absent', unpack(over)) end
+end
+local function remember(p, r, time, lasts, most)
+  if lasts > 0 and redis.call('ZCARD', p .. 'absent') < most then
+    redis.call('ZADD', p .. 'absent', digits(time + lasts), r)
+  end
+end
+-- A deadline means something beside a value only; those of records that Redis has forgotten are looked for at random:
+-- two for each that was put, so that never much more than half of them are such.
+local function sweepEnds(p, put)
+  if put == 0 then return end
+  for _, r in ipairs(redis.call('ZRANDMEMBER', p .. 'ends', 2 * put + 4)) do
+    if redis.call('EXISTS', r) == 0 then redis.call('ZREM', p .. 'ends', r) end
+  end
 end
 -- What lies beside a record goes: it has been written.
 local function touched(p)

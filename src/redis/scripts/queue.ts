@@ -4,7 +4,8 @@ import { prelude } from "./prelude.js";
 
 /**
  * The fleet. KEYS: prefix of all keys. ARGV: id and number of partitions of the fleet that may be made, or nothing.
- * Answers {id, partitions}, or {} where there is none.
+ * Answers {id, partitions, version}, {} where there is none, or {'damaged'} where there are partitions without a fleet:
+ * what is pending there is never taken for nothing.
  */
 export const fleetScript: Script = {
   name: "fleet",
@@ -14,9 +15,10 @@ local found = redis.call('HMGET', key, 'id', 'partitions', 'version')
 if found[1] then return found end
 if #ARGV == 0 then return {} end
 for p = 0, tonumber(ARGV[2]) - 1 do
+  if redis.call('EXISTS', KEYS[1] .. p .. ':meta', KEYS[1] .. p .. ':log') > 0 then return {'damaged'} end
+end
+for p = 0, tonumber(ARGV[2]) - 1 do
   local log = ARGV[1] .. string.format('%08x', p)
-  redis.call('DEL', KEYS[1] .. p .. ':log', KEYS[1] .. p .. ':pending', KEYS[1] .. p .. ':ends', KEYS[1] .. p .. ':absent',
-    KEYS[1] .. p .. ':leases', KEYS[1] .. p .. ':overs', KEYS[1] .. p .. ':parked', KEYS[1] .. p .. ':base')
   redis.call('HSET', KEYS[1] .. p .. ':meta', 'log', log, 'epoch', '1', 'epochs', '1:0', 'seq', '0', 'tag', '0', 'at', '0',
     'stored', '0', 'storedTag', '0', 'storedAt', '0', 'settled', '0', 'bytes', '0', 'thrown', '0', 'claim', '0')
 end
@@ -76,20 +78,25 @@ end
 
 /**
  * Records of a committed run are settled: clean ones may be forgotten. KEYS: prefix. ARGV: log, claim, up to which
- * sequence, how long a clean record and an absence stay (ms), the records. A record with a later change stays pending.
+ * sequence, how long a clean record and an absence stay (ms), absences kept at the most, the records. A record with a
+ * later change stays pending.
  */
 export const settleScript: Script = {
   name: "settle",
   text: `${prelude}
 local p = KEYS[1]
-if not owns(p, ARGV[1], ARGV[2]) then return {'gone'} end
+local no = refused(p, ARGV[1], ARGV[2])
+if no then return no end
+evenWhenFull(p .. 'meta')
 local upTo, fresh, absent = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local time = now()
 local settled = tonumber(redis.call('HGET', p .. 'meta', 'settled'))
 if upTo > settled then redis.call('HSET', p .. 'meta', 'settled', ARGV[3]) end
 local hasEnds = redis.call('EXISTS', p .. 'ends') == 1
+local most, withEnds = tonumber(ARGV[6]), 0
+sweepAbsent(p, time)
 local done = {}
-for i = 6, #ARGV do
+for i = 7, #ARGV do
   local r = ARGV[i]
   local mark = redis.call('HGET', p .. 'pending', r)
   if mark and tonumber(string.match(mark, '^%d+')) <= upTo then
@@ -100,12 +107,15 @@ for i = 6, #ARGV do
       redis.call('DEL', p .. 'over:' .. r)
       redis.call('HDEL', p .. 'leases', r)
     elseif flag == 'a' then
-      if absent > 0 then redis.call('ZADD', p .. 'absent', digits(time + absent), r) end
+      remember(p, r, time, absent, most)
     else
       local lives = fresh
       if hasEnds then
         local ends = redis.call('ZSCORE', p .. 'ends', r)
-        if ends then lives = math.min(lives, tonumber(ends) - time) end
+        if ends then
+          lives = math.min(lives, tonumber(ends) - time)
+          withEnds = withEnds + 1
+        end
       end
       if lives > 0 then redis.call('PEXPIRE', r, digits(math.ceil(lives))) else redis.call('DEL', r) end
     end
@@ -113,6 +123,7 @@ for i = 6, #ARGV do
   end
 end
 if #done > 0 then redis.call('HDEL', p .. 'pending', unpack(done)) end
+sweepEnds(p, withEnds)
 return {'ok'}
 `,
 };
@@ -125,7 +136,9 @@ export const storedScript: Script = {
   name: "stored",
   text: `${prelude}
 local p = KEYS[1]
-if not owns(p, ARGV[1], ARGV[2]) then return {'gone'} end
+local no = refused(p, ARGV[1], ARGV[2])
+if no then return no end
+evenWhenFull(p .. 'meta')
 local sequence = tonumber(ARGV[3])
 local m = redis.call('HMGET', p .. 'meta', 'seq', 'bytes', 'furthest')
 local bytes = tonumber(m[2]) - tonumber(ARGV[8])
@@ -138,20 +151,24 @@ end
 local next = redis.call('XRANGE', p .. 'log', idOf(p, sequence + 1), '+', 'COUNT', 1)
 if next[1] then redis.call('HSET', p .. 'meta', 'oldest', next[1][2][2]) else redis.call('HDEL', p .. 'meta', 'oldest') end
 redis.call('XTRIM', p .. 'log', 'MINID', idOf(p, tonumber(ARGV[7])))
+redis.call('ZREMRANGEBYSCORE', p .. 'parkedFrames', '-inf', '(' .. ARGV[7])
 redis.call('PUBLISH', KEYS[2] .. 'news', 'stored ' .. ARGV[9] .. ' ' .. ARGV[3])
 return {'ok'}
 `,
 };
 
 /**
- * What is parked has changed. KEYS: prefix. ARGV: log, claim, letters, waiting behind, 1 where all of it is new, then
+ * What is parked has changed. The value of a record that is thrown away goes also where the record is pending: it was
+ * made of what is given up. The log has its changes. KEYS: prefix. ARGV: log, claim, letters, waiting behind, 1 where all of it is new, then
  * n {record, change}, n {record}, n {sequence, letter}, n {record to be thrown away}.
  */
 export const parkedScript: Script = {
   name: "parked",
   text: `${prelude}
 local p = KEYS[1]
-if not owns(p, ARGV[1], ARGV[2]) then return {'gone'} end
+local no = refused(p, ARGV[1], ARGV[2])
+if no then return no end
+evenWhenFull(p .. 'meta')
 redis.call('HSET', p .. 'meta', 'letters', ARGV[3], 'behind', ARGV[4])
 if ARGV[5] == '1' then redis.call('DEL', p .. 'parked') end
 local i = 6
@@ -165,16 +182,40 @@ local function each(size, call)
 end
 each(2, function(at) redis.call('HSET', p .. 'parked', ARGV[at], ARGV[at + 1]) end)
 each(1, function(at) redis.call('HDEL', p .. 'parked', ARGV[at]) end)
-each(2, function(at) redis.call('ZADD', p .. 'parkedFrames', ARGV[at], ARGV[at] .. ' ' .. ARGV[at + 1]) end)
+each(2, function(at)
+  redis.call('ZREMRANGEBYSCORE', p .. 'parkedFrames', ARGV[at], ARGV[at])
+  redis.call('ZADD', p .. 'parkedFrames', ARGV[at], ARGV[at] .. ' ' .. ARGV[at + 1])
+end)
 local gone = 0
 each(1, function(at)
   local r = ARGV[at]
   gone = gone + 1
   redis.call('HDEL', p .. 'leases', r)
   redis.call('ZREM', p .. 'absent', r)
-  if redis.call('HEXISTS', p .. 'pending', r) == 0 then redis.call('DEL', r) end
+  redis.call('DEL', r)
 end)
 if gone > 0 then redis.call('HINCRBY', p .. 'meta', 'thrown', 1) end
+return {'ok'}
+`,
+};
+
+/** Frames that are parked. KEYS: prefix. ARGV: log, first and last sequence. Answers {'ok', {"sequence letter", …}}. */
+export const parkedBetweenScript: Script = {
+  name: "parkedBetween",
+  text: `${prelude}
+if not isHere(KEYS[1], ARGV[1]) then return {'gone'} end
+return {'ok', redis.call('ZRANGEBYSCORE', KEYS[1] .. 'parkedFrames', ARGV[2], ARGV[3])}
+`,
+};
+
+/** The partition stops, or goes on. KEYS: prefix. ARGV: log, and why it stops or "". */
+export const breakScript: Script = {
+  name: "break",
+  text: `${prelude}
+local meta = KEYS[1] .. 'meta'
+if not isHere(KEYS[1], ARGV[1]) then return {'gone'} end
+redis.call('HDEL', meta, 'broken')
+if ARGV[2] ~= '' then redis.call('HSET', meta, 'broken', ARGV[2]) end
 return {'ok'}
 `,
 };
@@ -184,7 +225,8 @@ export const ordersScript: Script = {
   name: "orders",
   text: `${prelude}
 local p = KEYS[1]
-if not owns(p, ARGV[1], ARGV[2]) then return {'gone'} end
+local no = refused(p, ARGV[1], ARGV[2])
+if no then return no end
 local found = redis.call('LRANGE', p .. 'orders', 0, -1)
 redis.call('DEL', p .. 'orders')
 return {'ok', found}

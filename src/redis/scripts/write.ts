@@ -69,7 +69,7 @@ return {'ok', sequence + 1}
 };
 
 /**
- * What a change does to what is known of its record. \`over\`: a merge of a hash whose row is not known is kept beside it,
+ * What a change does to what is known of its record. `over`: a merge of a hash whose row is not known is kept beside it,
  * "=field" set, "-field" taken out, "!" the expiry ("" cleared).
  */
 const apply = `
@@ -101,7 +101,8 @@ local function dropFields(key, from, step, count, prefix)
   end
   if #gone > 0 then redis.call('HDEL', key, unpack(gone)) end
 end
--- The state of a record that is merged into: 'hash', 'over' (not known), or 'absent' (its removal is pending).
+-- What a record that is merged into is: 'hash', 'other', 'absent' (its removal is pending), 'over' (not known), or 'lost'
+-- (pending, and only the log has it: then there is nothing to merge into, and a reader is told so).
 local function baseOf(r)
   local kind = redis.call('TYPE', r).ok
   if kind ~= 'none' then
@@ -109,8 +110,13 @@ local function baseOf(r)
     return kind == 'hash' and 'hash' or 'other'
   end
   local mark = redis.call('HGET', p .. 'pending', r)
-  if mark and string.sub(mark, -1) == 'a' then return 'absent' end
-  return 'over'
+  if not mark then return 'over' end
+  local flag = string.sub(mark, -1)
+  if flag == 'a' then return 'absent' end
+  return flag == 'o' and 'over' or 'lost'
+end
+local function noFields(r)
+  if redis.call('EXISTS', r) == 0 then redis.call('HSET', r, emptyHash, '') end
 end
 local function merge(r, i, seq)
   local deadline, set = ARGV[i + 3], tonumber(ARGV[i + 4])
@@ -118,7 +124,7 @@ local function merge(r, i, seq)
   local unset = tonumber(ARGV[from + 2 * set])
   local gone = from + 2 * set + 1
   local base = baseOf(r)
-  if base == 'other' then redis.call('DEL', r) base = 'absent' end
+  if base == 'other' then redis.call('DEL', r) end
   if base == 'over' then
     local key = p .. 'over:' .. r
     redis.call('SADD', p .. 'overs', r)
@@ -130,13 +136,14 @@ local function merge(r, i, seq)
     if redis.call('EXISTS', key) == 0 then redis.call('HSET', key, '?', '') end
     redis.call('HSET', p .. 'pending', r, digits(seq) .. 'o')
   else
+    redis.call('HSET', p .. 'pending', r, digits(seq))
+    if base == 'lost' then return gone + unset end
     if base == 'absent' then ends(r, '') end
     dropFields(r, gone, 1, unset, '')
     putFields(r, from, set, '')
     if set > 0 then redis.call('HDEL', r, emptyHash) end
-    if redis.call('EXISTS', r) == 0 then redis.call('HSET', r, emptyHash, '') end
+    noFields(r)
     if deadline ~= '=' then ends(r, deadline) end
-    redis.call('HSET', p .. 'pending', r, digits(seq))
   end
   return gone + unset
 end
@@ -144,12 +151,18 @@ local function expiry(r, i, seq)
   local deadline = ARGV[i + 3]
   local base = baseOf(r)
   if base == 'over' then
+    local key = p .. 'over:' .. r
     redis.call('SADD', p .. 'overs', r)
-    redis.call('HSET', p .. 'over:' .. r, '!', deadline)
+    if deadline == '=' then redis.call('HSET', key, '?', '') else redis.call('HSET', key, '!', deadline) end
     redis.call('HSET', p .. 'pending', r, digits(seq) .. 'o')
-  elseif base ~= 'absent' then
-    ends(r, deadline)
+  else
     redis.call('HSET', p .. 'pending', r, digits(seq))
+    if base == 'lost' then return i + 4 end
+    if base == 'absent' then
+      ends(r, '')
+      noFields(r)
+    end
+    if deadline ~= '=' then ends(r, deadline) end
   end
   return i + 4
 end
@@ -227,6 +240,8 @@ end
 local why = {bytes = -1, records = -2, age = -3}
 local outcomes, fields, starts, counts = {}, {'1', digits(time)}, {}, {}
 local bytes, tag, i, taken = 0, nil, 6, 0
+-- A change takes three arguments at least: so where this is not so, every record has room.
+local near = pending + #ARGV / 3 > recordsMax
 for f = 1, tonumber(ARGV[5]) do
   local name, head, size, frameTag, from = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]), ARGV[i + 3], tonumber(ARGV[i + 4])
   i = i + 5
@@ -242,7 +257,7 @@ for f = 1, tonumber(ARGV[5]) do
     local r = ARGV[i + 1]
     records[k] = r
     if name == '#' then pairsOf[2 * k - 1], pairsOf[2 * k] = r, ARGV[i + 2] end
-    if pending + changes > recordsMax and redis.call('HEXISTS', p .. 'pending', r) == 0 and not written[r] then
+    if near and redis.call('HEXISTS', p .. 'pending', r) == 0 and not written[r] then
       fresh = fresh + 1
     end
     i = after(i)

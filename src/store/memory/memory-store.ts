@@ -5,16 +5,18 @@
 import type { Bytes } from "../../bytes.js";
 import { apply, isLive, type RecordValue } from "../../change.js";
 import { WriteBehindError } from "../../errors.js";
-import { samePosition, type Position } from "../../queue/queue.js";
+import { queueOf, samePosition, type Position } from "../../queue/queue.js";
+import { liveStranger, rowIdOf } from "../own-tables.js";
+import { runEndsAdopted, runEndsAfter } from "../run-ends.js";
 import {
-  claimStaleMs,
   generationAfter,
   hasReached,
+  marksOf,
   StoreError,
   type Batch,
   type Page,
   type ParkedGroup,
-  type ReachedMark,
+  type Reached,
   type Store,
   type StoreClaim,
   type StoreOpened,
@@ -26,11 +28,17 @@ const sweepRowsMax = 1000;
 /** What a real database would keep on its disk. */
 interface Database {
   rows: Map<Bytes, RecordValue>;
+  /** By number, those that have been opened. */
+  readonly partitions: Map<number, Partition>;
+}
+
+interface Partition {
   /** By id. */
   parked: ReadonlyMap<number, ParkedGroup>;
   position: Position | null;
+  runEnds: readonly Position[];
   generation: number;
-  /** The log id of the queue that has the claim. */
+  /** The log that has the claim. */
   owner: string | null;
   heartbeatAt: number;
 }
@@ -47,16 +55,15 @@ export interface MemoryStore extends Store {
   connect(): MemoryStore;
   /** Everything that is in the database. */
   rows(): ReadonlyMap<Bytes, RecordValue>;
-  /** What is parked, in the order of the groups' ids. */
-  parked(): readonly ParkedGroup[];
-  /** How far the queue has been committed. */
-  position(): Position | null;
+  /** What a partition has parked, in the order of the groups' ids. */
+  parked(partition?: number): readonly ParkedGroup[];
+  /** How far a partition has been committed. */
+  position(partition?: number): Position | null;
 }
 
 /** A new, empty database in memory, and a connection to it. */
 export function memoryStore(options: MemoryStoreOptions = {}): MemoryStore {
-  const database = { rows: new Map(), parked: new Map(), position: null, generation: 0, owner: null, heartbeatAt: 0 };
-  return new Connection(database, options.now ?? (() => 0));
+  return new Connection({ rows: new Map(), partitions: new Map() }, options.now ?? (() => 0));
 }
 
 class Connection implements MemoryStore {
@@ -65,7 +72,8 @@ class Connection implements MemoryStore {
   readonly limits = { keyBytesMax: 2 ** 29, valueBytesMax: 2 ** 29 };
   readonly #database: Database;
   readonly #now: () => number;
-  #generation: number | null = null;
+  /** The generation of each claim. */
+  readonly #claims = new Map<number, number>();
 
   constructor(database: Database, now: () => number) {
     this.#database = database;
@@ -80,36 +88,51 @@ class Connection implements MemoryStore {
     return this.#database.rows;
   }
 
-  parked(): readonly ParkedGroup[] {
-    return [...this.#database.parked.values()].toSorted((a, b) => a.id - b.id);
+  parked(partition = 0): readonly ParkedGroup[] {
+    const parked = this.#database.partitions.get(partition)?.parked ?? new Map<number, ParkedGroup>();
+    return [...parked.values()].toSorted((a, b) => a.id - b.id);
   }
 
-  position(): Position | null {
-    return this.#database.position;
+  position(partition = 0): Position | null {
+    return this.#database.partitions.get(partition)?.position ?? null;
   }
 
-  async open(claim: StoreClaim): Promise<StoreOpened> {
-    const database = this.#database;
-    const live = database.owner !== null && Math.abs(this.#now() - database.heartbeatAt) < claimStaleMs;
-    if (live && database.owner !== claim.logId) {
-      throw new WriteBehindError("TABLES_IN_USE", `the queue ${database.owner} writes to ${this.place}`);
+  async open({ logId, partition: number = 0, adopt }: StoreClaim): Promise<StoreOpened> {
+    const partition = this.#partition(number);
+    const { partitions } = this.#database;
+    const claims = [...partitions.values()].map(({ owner, heartbeatAt }) => ({
+      owner,
+      ageMs: this.#now() - heartbeatAt,
+    }));
+    const stranger = liveStranger(claims, logId);
+    if (stranger !== null)
+      throw new WriteBehindError("TABLES_IN_USE", `the queue ${stranger.owner} writes to ${this.place}`);
+    if (adopt !== undefined) {
+      partition.position = adopt;
+      partition.runEnds = runEndsAdopted(partition.runEnds, adopt);
     }
-    if (claim.adopt !== undefined) database.position = claim.adopt;
-    if (database.position === null || database.position.logId === claim.logId) {
-      database.owner = claim.logId;
-      database.heartbeatAt = this.#now();
-      this.#generation = ++database.generation;
+    if (partition.position === null || partition.position.logId === logId) {
+      // What is left of another queue has been silent for long: it writes nothing any more, to no partition.
+      for (const each of partitions.values()) {
+        if (each.owner !== null && queueOf(each.owner) !== queueOf(logId)) each.owner = null;
+      }
+      partition.owner = logId;
+      partition.heartbeatAt = this.#now();
+      this.#claims.set(number, ++partition.generation);
     }
-    return { position: database.position, generation: database.generation, parked: this.parked() };
+    const { position, generation, runEnds } = partition;
+    return { position, generation, parked: this.parked(number), runEnds };
   }
 
   async commit(batch: Batch): Promise<void> {
     const database = this.#database;
-    const { expected, to } = batch;
+    const { expected, to, partition: number = 0 } = batch;
+    const partition = database.partitions.get(number);
     if (
-      !sameOrNull(expected, database.position) ||
-      batch.generation !== database.generation ||
-      to.logId !== database.owner
+      partition === undefined ||
+      !sameOrNull(expected, partition.position) ||
+      batch.generation !== partition.generation ||
+      to.logId !== partition.owner
     ) {
       throw new StoreError("moved", "the position or the claim is not the expected one");
     }
@@ -120,19 +143,26 @@ class Connection implements MemoryStore {
       if (value === null) rows.delete(record);
       else rows.set(record, value);
     }
-    const parked = parkedAfter(batch, database.parked);
-    if (batch.sweepUpTo !== null) sweep(rows, batch.sweepUpTo, recordsOf(parked));
-    database.parked = parked;
+    const parked = parkedAfter(batch, partition.parked);
+    if (batch.sweepUpTo !== null) {
+      const others = [...database.partitions.values()].filter((each) => each !== partition);
+      sweep(rows, batch.sweepUpTo, recordsOf([parked, ...others.map((each) => each.parked)]));
+    }
     database.rows = rows;
-    database.position = to;
-    this.#generation = database.generation = generationAfter(batch);
-    database.heartbeatAt = this.#now();
+    partition.parked = parked;
+    partition.position = to;
+    partition.runEnds = runEndsAfter(partition.runEnds, batch);
+    partition.generation = generationAfter(batch);
+    partition.heartbeatAt = this.#now();
+    this.#claims.set(number, partition.generation);
   }
 
-  async read(records: readonly Bytes[], reached: ReachedMark | null = null): Promise<readonly (RecordValue | null)[]> {
-    const { position, generation } = this.#database;
-    const found = position === null ? null : { ...position, generation };
-    if (!hasReached(found, reached)) throw new StoreError("moved", `${this.place} went back`);
+  async read(records: readonly Bytes[], reached: Reached = null): Promise<readonly (RecordValue | null)[]> {
+    for (const mark of marksOf(reached)) {
+      const { position, generation } = this.#partition(mark.partition);
+      const found = position === null ? null : { ...position, generation };
+      if (!hasReached(found, mark)) throw new StoreError("moved", `${this.place} went back`);
+    }
     return records.map((record) => this.#database.rows.get(record) ?? null);
   }
 
@@ -145,13 +175,26 @@ class Connection implements MemoryStore {
     return { records, next: found.length > limit ? (records.at(-1) ?? null) : null };
   }
 
+  async release(number: number): Promise<void> {
+    const partition = this.#partition(number);
+    if (this.#claims.get(number) === partition.generation) partition.owner = null;
+    this.#claims.delete(number);
+  }
+
   async close(): Promise<void> {
-    if (this.#generation === this.#database.generation) this.#database.owner = null;
-    this.#generation = null;
+    for (const number of this.#claims.keys()) await this.release(number);
+  }
+
+  #partition(number = 0): Partition {
+    const { partitions } = this.#database;
+    const nothing = { parked: new Map(), position: null, runEnds: [], generation: 0, owner: null, heartbeatAt: 0 };
+    const partition = partitions.get(rowIdOf(number) - 1) ?? nothing;
+    partitions.set(number, partition);
+    return partition;
   }
 }
 
-function parkedAfter({ clear, parking }: Batch, before: Database["parked"]): Database["parked"] {
+function parkedAfter({ clear, parking }: Batch, before: Partition["parked"]): Partition["parked"] {
   if (!clear && parking === null) return before;
   const parked = new Map(clear ? [] : before);
   for (const id of parking?.drop ?? []) parked.delete(id);
@@ -167,9 +210,9 @@ function parkedAfter({ clear, parking }: Batch, before: Database["parked"]): Dat
   return parked;
 }
 
-function recordsOf(parked: Database["parked"]): Set<Bytes> {
+function recordsOf(all: readonly Partition["parked"][]): Set<Bytes> {
   const records = new Set<Bytes>();
-  for (const { letters, behind } of parked.values()) {
+  for (const { letters, behind } of all.flatMap((parked) => [...parked.values()])) {
     for (const { changes } of letters) for (const { record } of changes) records.add(record);
     for (const record of behind.keys()) records.add(record);
   }

@@ -6,7 +6,7 @@ import type { Client, ClientConfig, Pool, PoolConfig, Submittable } from "pg";
 import { WriteBehindError } from "../../errors.js";
 import { PostgresPipeline, type Step } from "./postgres-pipeline.js";
 import { PreparedNames } from "./postgres-prepared.js";
-import type { Statements } from "./postgres-statements.js";
+import type { Statement, Statements } from "./postgres-statements.js";
 import type { PostgresPlace, Timeouts } from "./postgres-url.js";
 
 /** What is used of the driver. */
@@ -95,7 +95,7 @@ export class PostgresConnection {
   /** Does steps in one transaction and one round trip. `isLong`: however long a statement takes. */
   async transaction(steps: readonly Step[], { isLong = false } = {}): Promise<void> {
     try {
-      const begin = this.#begin(isLong);
+      const begin = this.#begin(this.#statements.begin, isLong);
       await this.#send([...begin, ...steps, { statement: this.#statements.commit }], begin.length, isLong);
     } catch (error) {
       await this.#rollBack();
@@ -107,7 +107,7 @@ export class PostgresConnection {
   async conversation<T>(work: (run: (steps: readonly Step[]) => Promise<void>) => Promise<T>): Promise<T> {
     try {
       const send = (steps: readonly Step[]): Promise<void> => this.#send(steps, steps.length, false);
-      await send(this.#begin(false));
+      await send(this.#begin(this.#statements.beginTalking, false));
       const result = await work(send);
       await send([{ statement: this.#statements.commit }]);
       return result;
@@ -130,11 +130,11 @@ export class PostgresConnection {
     clearTimeout(timer);
   }
 
-  #begin(isLong: boolean): Step[] {
+  #begin(begin: Statement, isLong: boolean): Step[] {
     const { statementMs, lockMs, idleInTransactionMs } = this.#timeouts;
     const [statement, whole] = isLong ? [0, 0] : [statementMs, this.#answerMs];
     const parameters = [statement, lockMs, idleInTransactionMs, whole].map(String);
-    return [{ statement: this.#statements.begin }, { statement: this.#statements.settings, parameters }];
+    return [{ statement: begin }, { statement: this.#statements.settings, parameters }];
   }
 
   #send(steps: readonly Step[], head: number, isLong: boolean): Promise<void> {

@@ -12,6 +12,7 @@ export interface Meaning {
   readonly what: string;
   readonly blamesBatch?: boolean;
   readonly away?: boolean;
+  readonly missesRow?: boolean;
   /** The connection is not to be used again. */
   readonly spoils?: boolean;
 }
@@ -31,6 +32,7 @@ export const meanings: Readonly<Record<string, Meaning>> = {
   "21": { kind: "broken", what: "does not understand a statement" },
   "22": refusesValue,
   "23": refuses,
+  "23503": { ...refuses, missesRow: true },
   "25006": { kind: "retryable", what: "takes no writes: it is read-only, or a standby", spoils: true },
   "25P03": { kind: "retryable", what: "ended a transaction that stood still", spoils: true },
   "25P04": { kind: "retryable", what: "ended a transaction that took too long", blamesBatch: true, spoils: true },
@@ -119,9 +121,9 @@ export function storeErrorOf(error: unknown, place: string): unknown {
   const found = error instanceof PipelineError ? error.cause : error;
   const meaning = meaningOf(error);
   if (meaning === null) return found;
-  const { kind, what, blamesBatch = false, away = false } = meaning;
+  const { kind, what, blamesBatch = false, away = false, missesRow = false } = meaning;
   const said = found instanceof AggregateError ? found.errors.map(String).join(", ") : (found as Error).message;
-  return new StoreError(kind, `the database ${place} ${what} (${said})`, found, { blamesBatch, away });
+  return new StoreError(kind, `the database ${place} ${what} (${said})`, found, { blamesBatch, away, missesRow });
 }
 
 /** Whether the connection is to be made anew after this error. */

@@ -1,4 +1,5 @@
-/** Looks at the position of a database from outside: for `check`, which changes nothing. */
+/** Looks at the positions of a database from outside: for `check`, which changes nothing. */
+import { lookedAt } from "../own-tables.js";
 import { StoreError, type LookedPosition } from "../store.js";
 import { PostgresConnection } from "./postgres-connection.js";
 import { isMissingTable, storeErrorOf } from "./postgres-errors.js";
@@ -6,8 +7,16 @@ import { PostgresPosition } from "./postgres-position.js";
 import { statementsFor } from "./postgres-statements.js";
 import { placeOf } from "./postgres-url.js";
 
-/** Where a database is. Throws a StoreError where it cannot be read, or no queue has ever been there. */
+/** Where a database is with an embedded queue. Throws as `lookAtPositions` does. */
 export async function lookAtPosition(described: unknown): Promise<LookedPosition> {
+  return lookedAt(await lookAtPositions(described), 0);
+}
+
+/**
+ * Where a database is with every partition that was ever opened, in their order. Throws a StoreError where it cannot be
+ * read, or no queue has ever been there.
+ */
+export async function lookAtPositions(described: unknown): Promise<readonly LookedPosition[]> {
   const place = placeOf(described);
   const statements = statementsFor(place.schema);
   try {

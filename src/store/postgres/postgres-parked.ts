@@ -50,10 +50,11 @@ export class PostgresParked {
     this.#place = place;
   }
 
-  /** Everything that is parked, in the order of the groups' ids. Throws `broken` where a row cannot be read. */
-  async all(run: (steps: readonly Step[]) => Promise<void>): Promise<readonly ParkedGroup[]> {
+  /** Everything that a partition has parked, in the order of the groups' ids. Throws `broken` for an unreadable row. */
+  async all(run: (steps: readonly Step[]) => Promise<void>, partition = 0): Promise<readonly ParkedGroup[]> {
     const rows: ParkedRow[] = [];
-    await run([{ statement: this.#statements.allParked, onRow: (row) => rows.push(parkedRowOf(row)) }]);
+    const parameters = [String(partition)];
+    await run([{ statement: this.#statements.allParked, parameters, onRow: (row) => rows.push(parkedRowOf(row)) }]);
     const groups = new Map<number, Made>();
     for (const row of rows) {
       const group: Made = groups.get(row.groupId) ?? { id: row.groupId, letters: new Map(), behind: new Map() };
@@ -63,22 +64,24 @@ export class PostgresParked {
     return [...groups.values()].map((group) => this.#groupOf(group));
   }
 
-  /** Takes groups out, then puts in what is new. */
-  change({ drop, put }: Parking): Step[] {
+  /** Takes groups of a partition out, then puts in what is new. */
+  change({ drop, put }: Parking, partition = 0): Step[] {
     const steps: Step[] = [];
-    if (drop.length > 0) steps.push({ statement: this.#statements.dropParked, parameters: [int8Array(drop)] });
+    const at = String(partition);
+    if (drop.length > 0) steps.push({ statement: this.#statements.dropParked, parameters: [int8Array(drop), at] });
     const rows = put.flatMap(rowsOf);
     if (rows.length === 0) return steps;
     const { replaceParked, putParked } = this.#statements;
     const first = rows.filter(({ part }) => part === 0);
-    const keys = [byteaArray(first.map(({ record }) => record)), textArray(first.map(({ kind }) => kind))];
-    steps.push({ statement: replaceParked, parameters: keys }, { statement: putParked, parameters: columnsOf(rows) });
+    const keys = [byteaArray(first.map(({ record }) => record)), textArray(first.map(({ kind }) => kind)), at];
+    const columns = [...columnsOf(rows), at];
+    steps.push({ statement: replaceParked, parameters: keys }, { statement: putParked, parameters: columns });
     return steps;
   }
 
-  /** Takes out all groups. */
-  clear(): Step {
-    return { statement: this.#statements.clearParked };
+  /** Takes out all groups of a partition. */
+  clear(partition = 0): Step {
+    return { statement: this.#statements.clearParked, parameters: [String(partition)] };
   }
 
   #addRow({ letters, behind }: Made, row: ParkedRow): void {

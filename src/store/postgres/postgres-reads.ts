@@ -5,8 +5,9 @@
 import type { Pool, PoolClient, Submittable } from "pg";
 import type { Bytes } from "../../bytes.js";
 import type { RecordValue } from "../../change.js";
+import { partitionOf, rowIdOf } from "../own-tables.js";
 import type { Page, ReachedMark } from "../store.js";
-import { bytea, byteaArray, bytesOfCell, numberOfCell, numberOrNull, type Cell } from "./postgres-cell.js";
+import { bytea, byteaArray, bytesOfCell, int8Array, numberOfCell, numberOrNull, type Cell } from "./postgres-cell.js";
 import { configOf, goodbyeMs, importDriver, PipelineError } from "./postgres-connection.js";
 import type { Mapping } from "./postgres-mapped.js";
 import { PostgresPipeline, type Step } from "./postgres-pipeline.js";
@@ -22,8 +23,8 @@ const readMs = 30_000;
 
 /** What was read at one moment. */
 export interface ReadMoment {
-  /** How far a queue had been committed. */
-  readonly position: ReachedMark | null;
+  /** How far the partitions that were asked for had been committed, by their numbers. */
+  readonly positions: ReadonlyMap<number, ReachedMark>;
   /** In the order asked; null where a record has no row. */
   readonly values: readonly (RecordValue | null)[];
 }
@@ -50,21 +51,31 @@ export class PostgresReads {
     return new PostgresReads(pool, statements, place.prepare);
   }
 
-  /** The records' values, and the position at the same moment. `mapping`: null where no route maps a table. */
-  async values(records: readonly Bytes[], mapping: Mapping | null = null): Promise<ReadMoment> {
+  /**
+   * The records' values, and the positions of partitions at the same moment. `mapping`: null where no route maps a
+   * table.
+   */
+  async values(
+    records: readonly Bytes[],
+    partitions: readonly number[],
+    mapping: Mapping | null = null,
+  ): Promise<ReadMoment> {
     const values: (RecordValue | null)[] = records.map(() => null);
     if (mapping === null) {
-      const own = new OwnRead(records);
+      const own = new OwnRead(records, partitions);
       await this.run([own.step(this.#statements)]);
       own.give((at, value) => (values[at] = value));
-      return { position: own.position, values };
+      return { positions: own.positions, values };
     }
     const divided = divideRead(mapping, records, (at, value) => (values[at] = value));
-    const own = new OwnRead(divided.own.map(([, record]) => record));
+    const own = new OwnRead(
+      divided.own.map(([, record]) => record),
+      partitions,
+    );
     const step = own.step(this.#statements);
     await this.run(divided.steps.length === 0 ? [step] : this.#oneMoment([step, ...divided.steps]));
     own.give((at, value) => (values[(divided.own[at] as readonly [number, Bytes])[0]] = value));
-    return { position: own.position, values };
+    return { positions: own.positions, values };
   }
 
   /** Does steps that all see one moment, and give values as the text that canonical.ts reads. */
@@ -148,17 +159,20 @@ export class PostgresReads {
 
 /** Records of the own tables that are read, and what comes of them. */
 class OwnRead {
-  position: ReachedMark | null = null;
+  readonly positions = new Map<number, ReachedMark>();
   readonly #records: readonly Bytes[];
+  readonly #partitions: readonly number[];
   readonly #found = new Map<number, { type: Cell; value: Cell; expiresAt: number | null }>();
   readonly #fields = new Map<number, Map<Bytes, Bytes>>();
 
-  constructor(records: readonly Bytes[]) {
+  constructor(records: readonly Bytes[], partitions: readonly number[]) {
     this.#records = records;
+    this.#partitions = partitions;
   }
 
   step({ values }: Statements): Step {
-    return { statement: values, parameters: [byteaArray(this.#records)], onRow: (row) => this.#take(row) };
+    const parameters = [byteaArray(this.#records), int8Array(this.#partitions.map(rowIdOf))];
+    return { statement: values, parameters, onRow: (row) => this.#take(row) };
   }
 
   /** Gives the value of each record that is there, with its place. */
@@ -173,13 +187,9 @@ class OwnRead {
     const index = numberOfCell(n) - 1;
     if (index < 0) {
       // The tag is not needed to compare how far two positions of one log are.
-      if (type !== null)
-        this.position = {
-          logId: type,
-          sequence: numberOfCell(number),
-          tag: 0,
-          generation: numberOfCell(generation),
-        };
+      if (type === null) return;
+      const mark = { logId: type, sequence: numberOfCell(number), tag: 0, generation: numberOfCell(generation) };
+      this.positions.set(partitionOf(1 - numberOfCell(n)), mark);
     } else if (type !== null) this.#found.set(index, { type, value, expiresAt: numberOrNull(number) });
     else {
       const hash = this.#fields.get(index) ?? new Map<Bytes, Bytes>();

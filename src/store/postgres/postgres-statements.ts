@@ -1,4 +1,5 @@
 /** Every statement of the PostgreSQL store: its own tables, and what is done to them. Text only; nothing runs here. */
+import { runEndsChars } from "../run-ends.js";
 import { quoted } from "./postgres-names.js";
 
 /** A statement with constant text: prepared once per connection under its name. */
@@ -16,6 +17,12 @@ export const ownRelations = [
   "write_behind_position",
   "write_behind_dead_letters",
   "write_behind_kv_text",
+] as const;
+
+/** Columns that tables of an earlier version do not have. */
+const laterColumns = [
+  ["write_behind_position", "run_ends"],
+  ["write_behind_dead_letters", "partition"],
 ] as const;
 
 type Relation = (typeof ownRelations)[number];
@@ -41,7 +48,9 @@ function readable(column: string): string {
 }
 
 /**
- * The DDL of the own tables. `write_behind_dead_letters` has one row for each refused frame and record in it (kind
+ * The DDL of the own tables: makes what is missing, and changes what an earlier version has made, where there were no
+ * partitions. `write_behind_position` has one row for each partition, made when it is opened first; `run_ends` is in
+ * the form of run-ends.ts. `write_behind_dead_letters` has one row for each refused frame and record in it (kind
  * `refused`, `place` is where in its frame), and one for each record with later changes (`behind`); a change that is
  * too large for one row has several, by `part`. The view shows bytes as text, and of a hash its fields as JSON.
  */
@@ -63,13 +72,14 @@ CREATE TABLE IF NOT EXISTS ${name("write_behind_field")} (
   PRIMARY KEY (key, field)
 );
 CREATE TABLE IF NOT EXISTS ${name("write_behind_position")} (
-  id integer PRIMARY KEY CHECK (id = 1),
+  id integer PRIMARY KEY,
   log_id text,
   sequence bigint,
   tag bigint,
   generation bigint NOT NULL,
   owner text,
-  heartbeat_at timestamptz NOT NULL
+  heartbeat_at timestamptz NOT NULL,
+  run_ends text NOT NULL DEFAULT ''
 );
 CREATE TABLE IF NOT EXISTS ${name("write_behind_dead_letters")} (
   group_id bigint NOT NULL,
@@ -85,9 +95,17 @@ CREATE TABLE IF NOT EXISTS ${name("write_behind_dead_letters")} (
   reason text,
   refused_at bigint,
   tries bigint,
-  PRIMARY KEY (record, kind, part)
+  partition integer NOT NULL DEFAULT 0,
+  PRIMARY KEY (record, kind, part, partition)
 );
 CREATE INDEX IF NOT EXISTS write_behind_dead_letters_group_id ON ${name("write_behind_dead_letters")} (group_id);
+ALTER TABLE ${name("write_behind_position")}
+  DROP CONSTRAINT IF EXISTS write_behind_position_id_check,
+  ADD COLUMN IF NOT EXISTS run_ends text NOT NULL DEFAULT '';
+ALTER TABLE ${name("write_behind_dead_letters")}
+  ADD COLUMN IF NOT EXISTS partition integer NOT NULL DEFAULT 0,
+  DROP CONSTRAINT IF EXISTS write_behind_dead_letters_pkey,
+  ADD PRIMARY KEY (record, kind, part, partition);
 CREATE OR REPLACE VIEW ${name("write_behind_kv_text")} AS
   SELECT ${readable("kv.key")} AS key,
     kv.type,
@@ -97,8 +115,6 @@ CREATE OR REPLACE VIEW ${name("write_behind_kv_text")} AS
     ) ELSE ${readable("kv.value")} END AS value,
     CASE WHEN kv.expires_at IS NOT NULL THEN to_timestamp(kv.expires_at / 1000.0) END AS expires_at
   FROM ${name("write_behind_kv")} kv;
-INSERT INTO ${name("write_behind_position")} (id, generation, heartbeat_at) VALUES (1, 0, 'epoch')
-  ON CONFLICT (id) DO NOTHING;
 `;
 }
 
@@ -111,19 +127,37 @@ function named<Name extends string>(texts: Readonly<Record<Name, string>>): Read
   return Object.fromEntries(entries) as Record<Name, Statement>;
 }
 
+/** Numbers of advisory locks: "wr_behnd" in ASCII, and those behind it. */
+const [tablesLock, claimsLock, oursLock] = [8607046714071215716n, 8607046714071215717n, 8607046714071215718n];
+
 /**
  * A transaction's frame. Everything is set for the transaction alone: behind a pooler the session is somebody else's
  * soon. A commit is durable before the queue is trimmed, so `synchronous_commit` is never less than on; the time-outs
- * free the position's row when this process stands still. Lists of keys are looked up in indexes, also where a plan
+ * free the position's row when this process stands still, and a lock of our own that nobody else takes tells sessions
+ * that write for us from all others (see `endBlockers`), whatever their names are. Lists of keys are looked up in indexes, also where a plan
  * was made while the table was small; up to version 17 that makes plans look dear enough to be compiled (jit).
  */
 const frame = {
+  // Of those that hold up a session ($1), and of those that hold these up: who waits for nobody, writes for us and is the
+  // same user's.
+  endBlockers: `WITH RECURSIVE chain (pid) AS (
+      SELECT unnest(pg_blocking_pids($1::int))
+      UNION SELECT blocker FROM chain, LATERAL unnest(pg_blocking_pids(chain.pid)) AS blocker
+    )
+    SELECT pg_terminate_backend(pid) FROM chain
+    WHERE cardinality(pg_blocking_pids(pid)) = 0
+      AND pid IN (SELECT pid FROM pg_stat_activity WHERE usename = session_user AND datname = current_database())
+      AND pid IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1
+        AND classid::bigint << 32 | objid::bigint = ${oursLock})`,
   begin: "BEGIN",
+  // For work that looks at answers before it goes on: each statement sees what was committed before it.
+  beginTalking: "BEGIN ISOLATION LEVEL READ COMMITTED",
   settings: `SELECT set_config('statement_timeout', $1, true), set_config('lock_timeout', $2, true),
     set_config('idle_in_transaction_session_timeout', $3, true), set_config('tcp_user_timeout', $3, true),
     CASE WHEN current_setting('server_version_num')::int >= 170000
       THEN set_config('transaction_timeout', $4, true) END,
     set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true),
+    pg_advisory_xact_lock_shared(${oursLock}),
     set_config('synchronous_commit', CASE current_setting('synchronous_commit')
       WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, true)`,
   commit: "COMMIT",
@@ -162,12 +196,18 @@ export function statementsFor(schema: string | null) {
 
 function opening(name: Naming) {
   const [kv, field] = [name("write_behind_kv"), name("write_behind_field")];
-  const missing = ownRelations.map((each) => `('${each}', to_regclass('${name(each).replaceAll("'", "''")}'))`);
+  const regclass = (each: Relation): string => `to_regclass('${name(each).replaceAll("'", "''")}')`;
+  const missing = ownRelations.map((each) => `('${each}', ${regclass(each)})`);
+  const columns = laterColumns.map(([each, column]) => `('${each}', '${column}', ${regclass(each)})`);
   return {
-    missing: `SELECT relation FROM (VALUES ${missing.join(", ")}) AS own (relation, found) WHERE found IS NULL`,
-    encoding: "SELECT current_setting('server_encoding')",
-    // Two processes that start at once make the tables one after the other. The number is "wr_behnd" in ASCII.
-    lockTables: "SELECT pg_advisory_xact_lock(8607046714071215716)",
+    // Without a column: the whole relation.
+    missing: `SELECT relation, NULL FROM (VALUES ${missing.join(", ")}) AS own (relation, found) WHERE found IS NULL
+      UNION ALL SELECT relation, name FROM (VALUES ${columns.join(", ")}) AS later (relation, name, found)
+      WHERE found IS NOT NULL AND NOT EXISTS (SELECT 1 FROM pg_attribute
+        WHERE attrelid = found AND attname = name AND NOT attisdropped)`,
+    session: "SELECT current_setting('server_encoding'), pg_backend_pid()",
+    // Two processes that start at once make the tables one after the other.
+    lockTables: `SELECT pg_advisory_xact_lock(${tablesLock})`,
     // Says at once that a table of that name is somebody else's.
     shape: `SELECT kv.key || ''::bytea, kv.type || '', kv.value || ''::bytea, kv.expires_at + 0::bigint,
         f.key || ''::bytea, f.field || ''::bytea, f.value || ''::bytea
@@ -177,23 +217,31 @@ function opening(name: Naming) {
 
 /** Position and claim; claims are compared by the database's own clock and by no other. */
 function positionTexts(position: string) {
+  const ageMs = "round(extract(epoch FROM clock_timestamp() - heartbeat_at) * 1000)::bigint";
+  const row = `id, log_id, sequence, tag, generation, owner, ${ageMs}`;
   return {
-    readPosition: `SELECT log_id, sequence, tag, generation, owner,
-        round(extract(epoch FROM clock_timestamp() - heartbeat_at) * 1000)::bigint
-      FROM ${position} WHERE id = 1`,
-    lockPosition: `SELECT log_id, sequence, tag, generation, owner,
-        round(extract(epoch FROM clock_timestamp() - heartbeat_at) * 1000)::bigint
-      FROM ${position} WHERE id = 1 FOR UPDATE`,
-    adopt: `UPDATE ${position} SET log_id = $1, sequence = $2, tag = $3 WHERE id = 1`,
-    claim: `UPDATE ${position} SET generation = generation + 1, owner = $1, heartbeat_at = clock_timestamp()
-      WHERE id = 1`,
-    release: `UPDATE ${position} SET owner = NULL WHERE id = 1 AND owner = $1 AND generation = $2`,
+    // Tables of an earlier version have no run ends.
+    readPositions: `SELECT ${row}, coalesce(to_jsonb(one) ->> 'run_ends', '') FROM ${position} AS one ORDER BY id`,
+    anyPosition: `SELECT 1 FROM ${position} WHERE log_id IS NOT NULL LIMIT 1`,
+    makePosition: `INSERT INTO ${position} (id, generation, heartbeat_at) VALUES ($1, 0, 'epoch')
+      ON CONFLICT (id) DO NOTHING`,
+    lockPosition: `SELECT ${row}, run_ends FROM ${position} WHERE id = $1 FOR UPDATE`,
+    // Claims of different partitions are taken one after the other: two queues that come at once see each other.
+    lockClaims: `SELECT pg_advisory_xact_lock(${claimsLock})`,
+    strangers: `SELECT ${row}, run_ends FROM ${position} WHERE left(owner, 24) <> $1`,
+    lockStrangers: `SELECT ${row}, run_ends FROM ${position} WHERE left(owner, 24) <> $1 ORDER BY id FOR UPDATE`,
+    fence: `UPDATE ${position} SET owner = NULL WHERE left(owner, 24) <> $1`,
+    adopt: `UPDATE ${position} SET log_id = $2, sequence = $3, tag = $4, run_ends = $5 WHERE id = $1`,
+    claim: `UPDATE ${position} SET generation = generation + 1, owner = $2, heartbeat_at = clock_timestamp()
+      WHERE id = $1`,
+    release: `UPDATE ${position} SET owner = NULL WHERE id = $1 AND owner = $2 AND generation = $3`,
     // The first statement of every commit. All of them are sent before any is answered: so a position or a claim that
     // is another one must fail, as a division by the number of rows that were moved.
     move: `WITH moved AS (
-        UPDATE ${position} SET log_id = $1, sequence = $2, tag = $3, generation = $4, heartbeat_at = clock_timestamp()
-        WHERE id = 1 AND owner = $1 AND generation = $5 AND log_id IS NOT DISTINCT FROM $6
-          AND sequence IS NOT DISTINCT FROM $7 AND tag IS NOT DISTINCT FROM $8
+        UPDATE ${position} SET log_id = $1, sequence = $2, tag = $3, generation = $4, heartbeat_at = clock_timestamp(),
+          run_ends = left($5 || run_ends, ${runEndsChars})
+        WHERE id = $6 AND owner = $1 AND generation = $7 AND log_id IS NOT DISTINCT FROM $8
+          AND sequence IS NOT DISTINCT FROM $9 AND tag IS NOT DISTINCT FROM $10
         RETURNING 1
       ) SELECT 1 / count(*) FROM moved`,
   };
@@ -235,21 +283,23 @@ function rowTexts(kv: string, field: string, letters: string) {
 function parkedTexts(letters: string) {
   const columns =
     "group_id, kind, record, change, log_id, sequence, tag, frames, place, part, reason, refused_at, tries";
+  // The last parameter of each is the partition.
   return {
-    allParked: `SELECT ${columns} FROM ${letters} ORDER BY group_id, kind DESC, sequence, place, part`,
-    putParked: `INSERT INTO ${letters} (${columns}) SELECT * FROM unnest($1::bigint[], $2::text[], $3::bytea[],
+    allParked: `SELECT ${columns} FROM ${letters} WHERE partition = $1
+      ORDER BY group_id, kind DESC, sequence, place, part`,
+    putParked: `INSERT INTO ${letters} (${columns}, partition) SELECT *, $14::integer FROM unnest($1::bigint[], $2::text[], $3::bytea[],
         $4::text[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::text[],
         $12::bigint[], $13::bigint[])`,
     // What is put takes the place of what was there, which may have had more parts.
     replaceParked: `DELETE FROM ${letters} AS l USING unnest($1::bytea[], $2::text[]) AS new (record, kind)
-      WHERE l.record = new.record AND l.kind = new.kind`,
-    dropParked: `DELETE FROM ${letters} WHERE group_id = ANY ($1::bigint[])`,
-    clearParked: `DELETE FROM ${letters}`,
+      WHERE l.record = new.record AND l.kind = new.kind AND l.partition = $3`,
+    dropParked: `DELETE FROM ${letters} WHERE group_id = ANY ($1::bigint[]) AND partition = $2`,
+    clearParked: `DELETE FROM ${letters} WHERE partition = $1`,
   };
 }
 
 /**
- * Reading: the position and everything that is asked in one statement, which sees one moment. OFFSET 0 keeps the
+ * Reading: the positions that are asked for and everything that is asked in one statement, which sees one moment. OFFSET 0 keeps the
  * planner from making joins of it, for which it would read whole tables that have not been analyzed yet.
  */
 function readTexts(kv: string, field: string, position: string) {
@@ -257,7 +307,8 @@ function readTexts(kv: string, field: string, position: string) {
   const of = (table: string): string => `asked, LATERAL (SELECT * FROM ${table} WHERE key = asked.key OFFSET 0)`;
   return {
     values: `WITH asked AS (SELECT key, n FROM unnest($1::bytea[]) WITH ORDINALITY AS asked (key, n))
-      SELECT 0::bigint, log_id, NULL::bytea, NULL::bytea, sequence, generation FROM ${position} WHERE id = 1
+      SELECT (1 - id)::bigint, log_id, NULL::bytea, NULL::bytea, sequence, generation FROM ${position}
+        WHERE id = ANY ($2::bigint[])
       UNION ALL SELECT n, kv.type, NULL, kv.value, kv.expires_at, NULL FROM ${of(kv)} AS kv
       UNION ALL SELECT n, NULL, f.field, f.value, NULL, NULL FROM ${of(field)} AS f`,
     keys: `SELECT key FROM ${kv} WHERE ${live(1)} ORDER BY key LIMIT $2`,

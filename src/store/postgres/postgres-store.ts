@@ -8,14 +8,15 @@ import type { Bytes } from "../../bytes.js";
 import type { RecordValue } from "../../change.js";
 import type { RouteSpec } from "../../routes/route.js";
 import { divideBatch } from "../mapped-batch.js";
-import { tablesGone, tablesMissing } from "../own-tables.js";
+import { missingColumn, tablesGone, tablesMissing } from "../own-tables.js";
 import {
   generationAfter,
   hasReached,
+  marksOf,
   StoreError,
   type Batch,
   type Page,
-  type ReachedMark,
+  type Reached,
   type Store,
   type StoreClaim,
   type StoreLimits,
@@ -37,8 +38,10 @@ import { PostgresPosition } from "./postgres-position.js";
 import { PostgresReads } from "./postgres-reads.js";
 import { PostgresRows } from "./postgres-rows.js";
 import { ownTablesSql, rowTables, statementsFor, type Statements } from "./postgres-statements.js";
+import { numberOfCell, type Cell } from "./postgres-cell.js";
 import { pageOf } from "./postgres-table-reads.js";
 import { PostgresTableWrites } from "./postgres-table-writes.js";
+import { Takeover } from "./postgres-takeover.js";
 import type { PostgresPlace } from "./postgres-url.js";
 
 /**
@@ -49,6 +52,12 @@ export const postgresLimits: StoreLimits = { keyBytesMax: 2600, valueBytesMax: 2
 
 /** Steps whose rows come before `run` resolves. */
 type Run = (steps: readonly Step[]) => Promise<void>;
+
+/** What a claim is given back with. */
+interface Claim {
+  readonly logId: string;
+  readonly generation: number;
+}
 
 /** What mapped rows are written by. */
 interface MappedWriting extends Mapping {
@@ -72,7 +81,10 @@ export class PostgresStore implements Store {
   #readMapping: Mapping | null = null;
   #writing: PostgresConnection | null = null;
   #reading: Promise<PostgresReads> | null = null;
-  #claim: { readonly logId: string; readonly generation: number } | null = null;
+  /** By partition. */
+  #claims = new Map<number, Claim>();
+  /** What is done on the writing connection, one after the other, whichever partition it is for. */
+  #last: Promise<unknown> = Promise.resolve();
 
   constructor(where: PostgresPlace, routes: readonly RouteSpec[] = []) {
     this.#where = where;
@@ -87,15 +99,16 @@ export class PostgresStore implements Store {
   async open(claim: StoreClaim): Promise<StoreOpened> {
     const opened = await this.#write((connection) =>
       connection.conversation(async (run) => {
-        await this.#checkTables(connection, run);
+        const takeover = await this.#checkTables(connection, run);
         // Afresh, for reads too: somebody may have changed a table.
         this.#mapped = this.#readMapping = null;
         this.#mapped = await this.#look(run);
         const tables = this.#mapped?.tables ?? [];
-        return { ...(await this.#position.claim(claim, run)), parked: await this.#parked.all(run), tables };
+        const claimed = await this.#position.claim(claim, run, (steps) => takeover.wait(steps, run));
+        return { ...claimed, parked: await this.#parked.all(run, claim.partition), tables };
       }),
     );
-    this.#claim = { logId: claim.logId, generation: opened.generation };
+    this.#claims.set(claim.partition ?? 0, { logId: claim.logId, generation: opened.generation });
     return opened;
   }
 
@@ -110,14 +123,16 @@ export class PostgresStore implements Store {
         throw await connection.conversation((run) => this.#position.moved(batch, run));
       }
     });
-    this.#claim = { logId: batch.to.logId, generation: generationAfter(batch) };
+    this.#claims.set(batch.partition ?? 0, { logId: batch.to.logId, generation: generationAfter(batch) });
   }
 
-  async read(records: readonly Bytes[], reached: ReachedMark | null = null): Promise<readonly (RecordValue | null)[]> {
-    const { position, values } = await this.#read(reached, async (reads) =>
-      reads.values(records, await this.#mappingFor(reads)),
+  async read(records: readonly Bytes[], reached: Reached = null): Promise<readonly (RecordValue | null)[]> {
+    const marks = marksOf(reached);
+    const partitions = marks.map(({ partition = 0 }) => partition);
+    const { positions, values } = await this.#read(reached, async (reads) =>
+      reads.values(records, partitions, await this.#mappingFor(reads)),
     );
-    if (hasReached(position, reached)) return values;
+    if (marks.every((mark) => hasReached(positions.get(mark.partition ?? 0) ?? null, mark))) return values;
     const message = `the database ${this.place} is not where it was: it was restored or exchanged`;
     throw new StoreError("moved", message);
   }
@@ -131,17 +146,32 @@ export class PostgresStore implements Store {
     });
   }
 
+  async release(partition: number): Promise<void> {
+    const claim = this.#claims.get(partition);
+    if (claim === undefined) return;
+    await this.#write((connection) => connection.transaction(this.#releases([[partition, claim]])));
+    this.#claims.delete(partition);
+  }
+
   async close(): Promise<void> {
-    const [connection, reading, claim] = [this.#writing, this.#reading, this.#claim];
-    this.#writing = this.#reading = this.#claim = null;
+    const [connection, reading, claims] = [this.#writing, this.#reading, this.#claims];
+    this.#writing = this.#reading = null;
+    this.#claims = new Map();
     try {
-      if (connection !== null && !connection.isLost && claim !== null)
-        await connection.transaction([this.#position.release(claim.logId, claim.generation)]);
+      if (connection !== null && !connection.isLost && claims.size > 0)
+        await connection.transaction(this.#releases(claims));
     } catch {
       // A claim that could not be given back goes stale, and the same queue may take it again at once.
     }
     await connection?.close();
     await (await reading?.catch(() => null))?.close();
+  }
+
+  /** In the order of the rows, as everybody locks several. */
+  #releases(claims: Iterable<readonly [number, Claim]>): Step[] {
+    return [...claims]
+      .toSorted(([a], [b]) => a - b)
+      .map(([partition, { logId, generation }]) => this.#position.release(partition, logId, generation));
   }
 
   async #commit(connection: PostgresConnection, batch: Batch): Promise<void> {
@@ -165,18 +195,18 @@ export class PostgresStore implements Store {
   }
 
   #steps(batch: Batch): Step[] {
-    const { clear, rows, frames, parking, sweepUpTo } = batch;
+    const { partition, clear, rows, frames, parking, sweepUpTo } = batch;
     const { mappedSettings, deferConstraints } = this.#statements;
     const mapped = this.#mapped;
     const { own, steps } = mapped === null ? { own: rows, steps: [] } : divideBatch(mapped.plan, batch);
     const settings = [{ statement: mappedSettings }, { statement: deferConstraints }];
     return [
       this.#position.move(batch),
-      ...(clear ? [...this.#rows.clear(), this.#parked.clear()] : []),
+      ...(clear ? [...this.#rows.clear(), this.#parked.clear(partition)] : []),
       ...this.#rows.writeAll(own),
       ...(mapped !== null && (steps.length > 0 || sweepUpTo !== null) ? settings : []),
       ...(mapped?.writes.write(steps, frames <= 1) ?? []),
-      ...(parking === null ? [] : this.#parked.change(parking)),
+      ...(parking === null ? [] : this.#parked.change(parking, partition)),
       ...(sweepUpTo === null ? [] : [this.#rows.sweep(sweepUpTo)]),
     ];
   }
@@ -193,11 +223,11 @@ export class PostgresStore implements Store {
   }
 
   /** Makes the own tables where they are missing, and sees whether they are what they should be. */
-  async #checkTables(connection: PostgresConnection, run: Run): Promise<void> {
-    const { encoding, shape, lockTables } = this.#statements;
-    let found: string | null = null;
-    await run([{ statement: encoding, onRow: ([name = null]) => (found = name) }]);
-    if (found !== "UTF8") throw wrongEncoding(found, this.place);
+  async #checkTables(connection: PostgresConnection, run: Run): Promise<Takeover> {
+    const { session, shape, lockTables } = this.#statements;
+    let [encoding, pid]: readonly Cell[] = [];
+    await run([{ statement: session, onRow: (row) => ([encoding, pid] = row) }]);
+    if (encoding !== "UTF8") throw wrongEncoding(encoding ?? null, this.place);
     let missing = await this.#missing(run);
     if (missing.length > 0) {
       // Whoever makes them at this moment is waited for.
@@ -207,8 +237,7 @@ export class PostgresStore implements Store {
     const gone = rowTables.filter((table) => missing.includes(table));
     // Made anew they would be empty: rows that the queue has written would be gone without a word (promise 4).
     if (gone.length > 0 && !missing.includes("write_behind_position")) {
-      const { position } = await this.#position.look(run);
-      if (position !== null) throw tablesGone(this.place, gone);
+      if (await this.#position.isSet(run)) throw tablesGone(this.place, gone);
     }
     if (missing.length > 0) {
       const sql = ownTablesSql(this.#where.schema);
@@ -216,16 +245,26 @@ export class PostgresStore implements Store {
       await connection.exec(sql);
     }
     await run([{ statement: shape }]);
+    return new Takeover(this.#where, this.#statements, numberOfCell(pid ?? null));
   }
 
   async #missing(run: Run): Promise<string[]> {
     const missing: string[] = [];
-    await run([{ statement: this.#statements.missing, onRow: ([name]) => missing.push(name ?? "") }]);
+    const add = ([relation = null, column = null]: readonly Cell[]): void => {
+      missing.push(column === null ? (relation ?? "") : missingColumn(relation ?? "", column));
+    };
+    await run([{ statement: this.#statements.missing, onRow: add }]);
     return missing;
   }
 
   /** Runs work on the writing connection, and classifies what it throws. */
-  async #write<T>(work: (connection: PostgresConnection) => Promise<T>): Promise<T> {
+  #write<T>(work: (connection: PostgresConnection) => Promise<T>): Promise<T> {
+    const done = this.#last.then(() => this.#writeNow(work));
+    this.#last = done.catch(() => {});
+    return done;
+  }
+
+  async #writeNow<T>(work: (connection: PostgresConnection) => Promise<T>): Promise<T> {
     try {
       if (this.#writing?.isLost === true) this.#leaveWriting();
       // The claim is in the database, not in the connection: after a failure a new connection goes on with it.
@@ -237,7 +276,7 @@ export class PostgresStore implements Store {
     }
   }
 
-  async #read<T>(reached: ReachedMark | null, work: (reads: PostgresReads) => Promise<T>): Promise<T> {
+  async #read<T>(reached: Reached, work: (reads: PostgresReads) => Promise<T>): Promise<T> {
     try {
       this.#reading ??= PostgresReads.connect(this.#where, this.#statements).catch((error: unknown) => {
         this.#reading = null;

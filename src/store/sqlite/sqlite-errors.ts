@@ -39,6 +39,8 @@ const meanings: { readonly [code: number]: Meaning } = {
 /** A full code: the file was moved or deleted while it was open. */
 const readonlyDbMoved = 1032;
 const cantOpen = 14;
+/** A full code: a foreign key finds no row. */
+const foreignKey = 787;
 /** Input and output failed; the file is damaged; it is no database. */
 const spoiling: readonly number[] = [10, 11, 26];
 /** Of the system: no file descriptor is left, in this process or on this machine. */
@@ -54,7 +56,10 @@ interface DriverError extends Error {
 export function storeErrorOf(error: unknown, file: string): unknown {
   if (!isDriverError(error)) return error;
   const { kind, what, away = false } = meaningOf(error, file);
-  return new StoreError(kind, `the database ${file} ${what} (${error.message})`, error, { away });
+  return new StoreError(kind, `the database ${file} ${what} (${error.message})`, error, {
+    away,
+    missesRow: error.errcode === foreignKey,
+  });
 }
 
 /** Whether what a connection has cached is not to be trusted after this error. */

@@ -25,6 +25,9 @@ interface ParkedRow {
   readonly tries: number;
 }
 
+/** A group: its partition, and its id there. */
+type Group = readonly [number, number];
+
 /** Frames, reason, when it was refused first, tries. */
 type Rest = readonly [number, string | null, number | null, number | null];
 
@@ -51,10 +54,10 @@ export class SqliteParked {
     this.#file = file;
   }
 
-  /** Everything that is parked, in the order of the groups' ids. Throws `broken` where a row cannot be read. */
-  all(): readonly ParkedGroup[] {
+  /** Everything that a partition has parked, in the order of the groups' ids. Throws `broken` where a row cannot be read. */
+  all(partition = 0): readonly ParkedGroup[] {
     const groups = new Map<number, Made>();
-    for (const row of this.#run.all.all() as unknown as ParkedRow[]) {
+    for (const row of this.#run.all.all(partition) as unknown as ParkedRow[]) {
       const group: Made = groups.get(row.group_id) ?? { id: row.group_id, letters: new Map(), behind: new Map() };
       groups.set(row.group_id, group);
       this.#addRow(group, row);
@@ -62,38 +65,38 @@ export class SqliteParked {
     return [...groups.values()].map((group) => this.#groupOf(group));
   }
 
-  /** Takes groups out, then puts in what is new. */
-  change({ drop, put }: Parking): void {
-    for (const id of drop) this.#run.drop.run(id);
+  /** Takes groups of a partition out, then puts in what is new. */
+  change({ drop, put }: Parking, partition = 0): void {
+    for (const id of drop) this.#run.drop.run(partition, id);
     for (const { id, letters, behind } of put) {
-      for (const letter of letters) this.#putLetter(id, letter);
-      for (const [record, each] of behind) this.#putBehind(id, record, each);
+      for (const letter of letters) this.#putLetter([partition, id], letter);
+      for (const [record, each] of behind) this.#putBehind([partition, id], record, each);
     }
   }
 
-  /** Takes out all groups. */
-  clear(): void {
-    this.#run.clear.run();
+  /** Takes out all groups of a partition. */
+  clear(partition = 0): void {
+    this.#run.clear.run(partition);
   }
 
-  #putLetter(id: number, { position, changes, reason, refusedAt, tries }: Letter): void {
+  #putLetter(group: Group, { position, changes, reason, refusedAt, tries }: Letter): void {
     for (const { record, change } of changes) {
-      this.#put(id, "refused", record, change, position, [1, reason, refusedAt, tries]);
+      this.#put(group, "refused", record, change, position, [1, reason, refusedAt, tries]);
     }
   }
 
-  #putBehind(id: number, record: Bytes, { position, change, frames }: Behind): void {
-    this.#put(id, "behind", record, change, position, [frames, null, null, null]);
+  #putBehind(group: Group, record: Bytes, { position, change, frames }: Behind): void {
+    this.#put(group, "behind", record, change, position, [frames, null, null, null]);
   }
 
-  #put(id: number, kind: string, record: Bytes, change: Change, position: Position, rest: Rest): void {
+  #put(group: Group, kind: string, record: Bytes, change: Change, position: Position, rest: Rest): void {
     const { logId, sequence, tag } = position;
     const key = cellOfBytes(record);
-    this.#run.dropParts.run(key, kind, kind);
+    this.#run.dropParts.run(group[0], key, kind, kind);
     let part = 0;
     for (const kept of keptChange(change)) {
       const name = part === 0 ? kind : `${kind}+${part}`;
-      this.#run.put.run(id, name, key, JSON.stringify(kept), logId, sequence, tag, ...rest);
+      this.#run.put.run(...group, name, key, JSON.stringify(kept), logId, sequence, tag, ...rest);
       part += 1;
     }
   }

@@ -1,28 +1,36 @@
-/** Position and claim: one row, compared and set as the first statement of every commit. */
-import type { Position } from "../../queue/queue.js";
-import {
-  claimStaleMs,
-  generationAfter,
-  type Batch,
-  type LookedPosition,
-  type StoreClaim,
-  type StoreOpened,
-} from "../store.js";
-import { hasMoved, tablesInUse } from "../own-tables.js";
+/** Position and claim of each partition: one row, compared and set as the first statement of every commit. */
+import { queueOf, type Position } from "../../queue/queue.js";
+import { hasMoved, liveStranger, lookedAt, partitionOf, rowIdOf, tablesInUse } from "../own-tables.js";
+import { newRunEnds, runEndsAdopted, runEndsOfText, textOfRunEnds } from "../run-ends.js";
+import { generationAfter, type Batch, type LookedPosition, type StoreClaim, type StoreOpened } from "../store.js";
 import type { SqliteConnection, Statements } from "./sqlite-connection.js";
-import { positionStatements } from "./sqlite-statements.js";
+import { allPositions, positionStatements } from "./sqlite-statements.js";
 
 interface PositionRow {
+  readonly id: number;
   readonly log_id: string | null;
   readonly sequence: number;
   readonly tag: number;
   readonly generation: number;
   readonly owner: string | null;
+  /** Tables of an earlier version have none. */
+  readonly run_ends?: string;
   /** Milliseconds since the owner was last seen, by the database's clock. */
   readonly age: number;
 }
 
-/** The position of one database. Every method runs inside a transaction that the caller has begun. */
+/** A row. */
+interface Found extends LookedPosition {
+  readonly generation: number;
+}
+
+/** Looks at all rows, and takes no claim. */
+export function lookedPositions(connection: SqliteConnection): readonly LookedPosition[] {
+  const rows = connection.prepare(allPositions).all() as unknown as PositionRow[];
+  return rows.map(foundOf);
+}
+
+/** The positions of one database. Every method runs inside a transaction that the caller has begun. */
 export class SqlitePosition {
   readonly #run: Statements<keyof typeof positionStatements>;
   readonly #file: string;
@@ -33,59 +41,74 @@ export class SqlitePosition {
   }
 
   /** Takes the claim, unless another queue is alive or the position is another queue's. Throws TABLES_IN_USE. */
-  claim({ logId, adopt }: StoreClaim): StoreOpened {
-    const before = this.#read();
-    // The age may be negative: a clock that went back must not keep a claim alive for hours.
-    if (before.owner !== null && before.owner !== logId && Math.abs(before.age) < claimStaleMs) {
-      throw tablesInUse(this.#file, before.owner, before.age, "a database of its own");
-    }
-    if (adopt !== undefined) this.#run.adopt.run(adopt.logId, adopt.sequence, adopt.tag);
-    const position = adopt ?? positionOf(before);
-    if (position !== null && position.logId !== logId) return { position, generation: before.generation };
-    this.#run.claim.run(logId);
-    return { position, generation: before.generation + 1 };
-  }
-
-  /** Whether a queue has ever written here. */
-  isSet(): boolean {
-    return positionOf(this.#read()) !== null;
+  claim({ logId, partition = 0, adopt }: StoreClaim): StoreOpened {
+    const id = rowIdOf(partition);
+    this.#run.make.run(id);
+    const all = this.#read();
+    const stranger = liveStranger(all, logId);
+    if (stranger !== null) throw tablesInUse(this.#file, stranger.owner, stranger.ageMs, "a database of its own");
+    const before = this.#find(all, partition);
+    const { generation } = before;
+    const runEnds = adopt === undefined ? before.runEnds : runEndsAdopted(before.runEnds, adopt);
+    if (adopt !== undefined) this.#run.adopt.run(id, adopt.logId, adopt.sequence, adopt.tag, textOfRunEnds(runEnds));
+    const position = adopt ?? before.position;
+    if (position !== null && position.logId !== logId) return { position, generation, runEnds };
+    this.#fenceStrangers(all, logId);
+    this.#run.claim.run(id, logId);
+    return { position, generation: generation + 1, runEnds };
   }
 
   /** Sets the position, if position and claim are what the batch expects. Throws `moved`. */
   move(batch: Batch): void {
-    const { expected, generation, to } = batch;
+    const { expected, generation, to, partition } = batch;
     const was = [expected?.logId ?? null, expected?.sequence ?? null, expected?.tag ?? null];
     const { changes } = this.#run.move.run(
       to.logId,
       to.sequence,
       to.tag,
       generationAfter(batch),
+      textOfRunEnds(newRunEnds(batch)),
+      rowIdOf(partition),
       to.logId,
       generation,
       ...was,
     );
     if (changes > 0) return;
-    const found = this.#read();
-    throw hasMoved(this.#file, { position: positionOf(found), generation: found.generation }, batch);
-  }
-
-  /** Looks, and takes no claim. */
-  look(): LookedPosition {
-    const row = this.#read();
-    return { position: positionOf(row), owner: row.owner, ageMs: row.age };
+    throw hasMoved(this.#file, this.#find(this.#read(), partition), batch);
   }
 
   /** Gives the claim back, if it is still this one. */
-  release(logId: string, generation: number): void {
-    this.#run.release.run(logId, generation);
+  release(partition: number, logId: string, generation: number): void {
+    this.#run.release.run(rowIdOf(partition), logId, generation);
   }
 
-  #read(): PositionRow {
-    const row = this.#run.read.get() as PositionRow | undefined;
-    return row ?? { log_id: null, sequence: 0, tag: 0, generation: 0, owner: null, age: 0 };
+  /** What is left of another queue has been silent for long: it writes nothing any more, to no partition. */
+  #fenceStrangers(all: readonly Found[], logId: string): void {
+    for (const { partition, owner, generation } of all) {
+      if (owner !== null && queueOf(owner) !== queueOf(logId)) this.release(partition, owner, generation);
+    }
+  }
+
+  #read(): readonly Found[] {
+    return (this.#run.all.all() as unknown as PositionRow[]).map(foundOf);
+  }
+
+  #find(all: readonly Found[], partition = 0): Found {
+    return all.find((each) => each.partition === partition) ?? { ...lookedAt([], partition), generation: 0 };
   }
 }
 
-function positionOf({ log_id: logId, sequence, tag }: PositionRow): Position | null {
-  return logId === null ? null : { logId, sequence, tag };
+function foundOf({
+  id,
+  log_id: logId,
+  sequence,
+  tag,
+  generation,
+  owner,
+  age,
+  run_ends: ends = "",
+}: PositionRow): Found {
+  const position: Position | null = logId === null ? null : { logId, sequence, tag };
+  const runEnds = logId === null ? [] : runEndsOfText(ends, logId);
+  return { partition: partitionOf(id), position, generation, owner, ageMs: age, runEnds };
 }

@@ -1,6 +1,7 @@
 /** Reads records and pages of keys from the own tables. */
 import { bufferOfBytes, type Bytes } from "../../bytes.js";
 import type { RecordValue } from "../../change.js";
+import { rowIdOf } from "../own-tables.js";
 import type { Page, ReachedMark } from "../store.js";
 import { bytesOfCell, cellOfBytes, type Cell } from "./sqlite-cell.js";
 import type { SqliteConnection, Statements } from "./sqlite-connection.js";
@@ -23,9 +24,9 @@ export class SqliteReads {
     this.#run.fields.setReturnArrays(true);
   }
 
-  /** How far a queue has been committed, at the same moment as everything else that is read. */
-  position(): ReachedMark | null {
-    const row = this.#run.position.get() as PositionRow | undefined;
+  /** How far a partition has been committed, at the same moment as everything else that is read. */
+  position(partition = 0): ReachedMark | null {
+    const row = this.#run.position.get(rowIdOf(partition)) as PositionRow | undefined;
     if (row === undefined || row.log_id === null) return null;
     const { log_id: logId, sequence, tag, generation } = row;
     return { logId, sequence, tag, generation };

@@ -10,14 +10,15 @@ import type { Plan } from "../../routes/plan.js";
 import type { RouteSpec } from "../../routes/route.js";
 import type { TableSchema } from "../../routes/table.js";
 import { divideBatch, type DividedBatch } from "../mapped-batch.js";
-import { tablesGone, tablesMissing } from "../own-tables.js";
+import { missingColumn, tablesGone, tablesMissing } from "../own-tables.js";
 import {
   generationAfter,
   hasReached,
+  marksOf,
   StoreError,
   type Batch,
   type Page,
-  type ReachedMark,
+  type Reached,
   type Store,
   type StoreClaim,
   type StoreLimits,
@@ -30,7 +31,17 @@ import { SqliteParked } from "./sqlite-parked.js";
 import { SqlitePosition } from "./sqlite-position.js";
 import { SqliteReads } from "./sqlite-reads.js";
 import { SqliteRows } from "./sqlite-rows.js";
-import { allTables, ownTables, ownTablesSql, rowTables, tablesFound } from "./sqlite-statements.js";
+import {
+  allTables,
+  anyPosition,
+  columnsFound,
+  laterColumns,
+  ownTables,
+  ownTablesSql,
+  rowTables,
+  tablesFound,
+  upgrade,
+} from "./sqlite-statements.js";
 import { SqliteTableReads } from "./sqlite-table-reads.js";
 import { SqliteTableWrites } from "./sqlite-table-writes.js";
 
@@ -45,6 +56,12 @@ interface Prepared {
     readonly tables: readonly TableSchema[];
     readonly writes: SqliteTableWrites;
   } | null;
+}
+
+/** What a claim is given back with. */
+interface Claim {
+  readonly logId: string;
+  readonly generation: number;
 }
 
 /** A connection that reads. */
@@ -70,7 +87,8 @@ export class SqliteStore implements Store {
   #writing: SqliteConnection | null = null;
   #prepared: Prepared | null = null;
   #reading: Reading | null = null;
-  #claim: { readonly logId: string; readonly generation: number } | null = null;
+  /** By partition. */
+  readonly #claims = new Map<number, Claim>();
 
   constructor(file: string, routes: readonly RouteSpec[] = [], createTables = true) {
     this.#file = file;
@@ -85,18 +103,11 @@ export class SqliteStore implements Store {
       const connection = (this.#writing ??= SqliteConnection.forWriting(this.#file, this.#createTables));
       refuseUtf16(connection, this.#file);
       const opened = connection.transaction("BEGIN IMMEDIATE", () => {
-        const missing = missingTables(connection);
-        const gone = rowTables.filter((table) => missing.includes(table));
-        // Made anew they would be empty: rows that the queue has written would be gone without a word (promise 4).
-        const wasHere =
-          !missing.includes("write_behind_position") && new SqlitePosition(connection, this.#file).isSet();
-        if (gone.length > 0 && wasHere) throw tablesGone(this.#file, gone);
-        if (!this.#createTables && missing.length > 0) throw tablesMissing(this.#file, missing, ownTablesSql());
-        connection.exec(ownTables);
+        this.#makeTables(connection);
         const { position, parked, mapped } = (this.#prepared = this.#prepare(connection));
-        return { ...position.claim(claim), parked: parked.all(), tables: mapped?.tables ?? [] };
+        return { ...position.claim(claim), parked: parked.all(claim.partition), tables: mapped?.tables ?? [] };
       });
-      this.#claim = { logId: claim.logId, generation: opened.generation };
+      this.#claims.set(claim.partition ?? 0, { logId: claim.logId, generation: opened.generation });
       return opened;
     });
   }
@@ -111,14 +122,14 @@ export class SqliteStore implements Store {
       const connection = (this.#writing ??= SqliteConnection.forWriting(this.#file, false));
       const prepared = (this.#prepared ??= this.#prepare(connection));
       this.#commit(connection, prepared, batch);
-      this.#claim = { logId: batch.to.logId, generation: generationAfter(batch) };
+      this.#claims.set(batch.partition ?? 0, { logId: batch.to.logId, generation: generationAfter(batch) });
     });
   }
 
-  async read(records: readonly Bytes[], reached: ReachedMark | null = null): Promise<readonly (RecordValue | null)[]> {
+  async read(records: readonly Bytes[], reached: Reached = null): Promise<readonly (RecordValue | null)[]> {
     return this.#read(reached, (reading) => {
       const { reads } = reading;
-      if (reached !== null && !hasReached(reads.position(), reached)) {
+      if (!marksOf(reached).every((mark) => hasReached(reads.position(mark.partition), mark))) {
         const message = `the database ${this.#file} is not where it was: it was restored or exchanged`;
         throw new StoreError("moved", message);
       }
@@ -140,13 +151,17 @@ export class SqliteStore implements Store {
     });
   }
 
+  async release(partition: number): Promise<void> {
+    this.#classified(() => this.#release([partition]));
+  }
+
   async close(): Promise<void> {
     try {
-      this.#release();
+      if (this.#release([...this.#claims.keys()])) this.#writing?.emptyWal();
     } catch {
       // A claim that could not be given back goes stale, and the same queue may take it again at once.
     } finally {
-      this.#claim = null;
+      this.#claims.clear();
       this.#leaveWriting();
       this.#leaveReading();
     }
@@ -184,13 +199,34 @@ export class SqliteStore implements Store {
     };
   }
 
-  #release(): void {
+  /** Makes the own tables where they are missing, and brings those of an earlier version to what they are now. */
+  #makeTables(connection: SqliteConnection): void {
+    const missing = missingTables(connection);
+    const gone = rowTables.filter((table) => missing.includes(table));
+    // Made anew they would be empty: rows that the queue has written would be gone without a word (promise 4).
+    const wasHere = !missing.includes("write_behind_position") && connection.prepare(anyPosition).get() !== undefined;
+    if (gone.length > 0 && wasHere) throw tablesGone(this.#file, gone);
+    const outdated = missingColumns(connection, missing);
+    const lacking = [...missing, ...outdated];
+    if (!this.#createTables && lacking.length > 0) throw tablesMissing(this.#file, lacking, ownTablesSql());
+    connection.exec(ownTables);
+    if (outdated.length > 0) connection.exec(upgrade);
+  }
+
+  /** Whether there was anything to be given back. */
+  #release(partitions: readonly number[]): boolean {
     const connection = this.#writing;
-    const claim = this.#claim;
-    if (claim === null || connection === null || !connection.isCurrent()) return;
+    const claims = partitions.flatMap((partition) => {
+      const claim = this.#claims.get(partition);
+      return claim === undefined ? [] : [{ partition, ...claim }];
+    });
+    if (claims.length === 0 || connection === null || !connection.isCurrent()) return false;
     const { position } = (this.#prepared ??= this.#prepare(connection));
-    connection.transaction("BEGIN IMMEDIATE", () => position.release(claim.logId, claim.generation));
-    connection.emptyWal();
+    connection.transaction("BEGIN IMMEDIATE", () => {
+      for (const { partition, logId, generation } of claims) position.release(partition, logId, generation);
+    });
+    for (const { partition } of claims) this.#claims.delete(partition);
+    return true;
   }
 
   /** Runs work of the writing connection, and classifies what it throws. */
@@ -226,7 +262,7 @@ export class SqliteStore implements Store {
   }
 
   /** Runs work in one short read transaction: what it sees is one moment. */
-  #read<T>(reached: ReachedMark | null, work: (reading: Reading) => T): T {
+  #read<T>(reached: Reached, work: (reading: Reading) => T): T {
     if (this.#reading?.connection.isCurrent() === false) this.#leaveReading();
     try {
       const reading = (this.#reading ??= this.#connectForReading());
@@ -271,17 +307,27 @@ function writeBatch({ position, rows, parked, mapped }: Prepared, batch: Batch, 
   position.move(batch);
   if (batch.clear) {
     rows.clear();
-    parked.clear();
+    parked.clear(batch.partition);
   }
   rows.writeAll(own);
   mapped?.writes.write(steps);
-  if (batch.parking !== null) parked.change(batch.parking);
+  if (batch.parking !== null) parked.change(batch.parking, batch.partition);
 }
 
 /** Own tables that are not there: none has been made yet, or somebody has dropped them. */
 function missingTables(connection: SqliteConnection): string[] {
   const found = connection.prepare(tablesFound).all() as { name: string }[];
   return allTables.filter((table) => !found.some(({ name }) => name === table));
+}
+
+/** Columns that the tables of an earlier version do not have. */
+function missingColumns(connection: SqliteConnection, missing: readonly string[]): string[] {
+  const look = connection.prepare(columnsFound);
+  return laterColumns.flatMap(([table, column]) => {
+    const columns = look.all(table) as { name: string }[];
+    const isThere = missing.includes(table) || columns.some(({ name }) => name === column);
+    return isThere ? [] : [missingColumn(table, column)];
+  });
 }
 
 /** Pages are in the order of the keys' bytes, which is the order of UTF-8 text and of no other. */

@@ -1,0 +1,281 @@
+/**
+ * What the keeper is told after commits of one partition: what was parked, which records are settled, how far the
+ * database is. In order, one after the other, behind the writer's back: a commit does not wait for it. A keeper that
+ * cannot be reached is told later; where this worker ends before, the next owner finds the difference between what was
+ * told and where the database is, and tells it.
+ */
+import type { Bytes } from "../../bytes.js";
+import { WriteBehindError } from "../../errors.js";
+import type { Clock, Random, Timer } from "../../host/host.js";
+import type { FrameOnDisk, Position } from "../../queue/queue.js";
+import { retryDelayMs, type RetryLimits } from "../../writer/retry.js";
+import type { Claim, Keeper, ParkedChange } from "../keeper.js";
+import { noteOf, Remembered, type FrameNote } from "./remembered.js";
+import { Retained, type RetainLimits } from "./retained.js";
+
+/** So much log is read again at once. */
+const pieceBytes = 512 * 1024;
+
+/** What it is made with. */
+export interface AcknowledgedParts {
+  readonly keeper: Pick<Keeper, "states" | "frames" | "settle" | "stored" | "parked">;
+  readonly claim: Claim;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly retry: RetryLimits;
+  readonly retain: RetainLimits;
+  /** How long a clean record stays in the keeper, in milliseconds. */
+  readonly cacheTtlMs: number;
+  /** The store's generation. */
+  readonly generation: () => number;
+  /** The partition is another worker's. */
+  readonly lost: () => void;
+}
+
+/** Something to be told. */
+type Item =
+  | { readonly what: "reached"; readonly position: Position; parked: ParkedChange | null }
+  | { readonly what: "parked"; readonly change: ParkedChange }
+  | { readonly what: "opened"; readonly position: Position; readonly change: ParkedChange }
+  | { readonly what: "trim" };
+
+/** What is told of one partition. */
+export class Acknowledged {
+  readonly #parts: AcknowledgedParts;
+  readonly #remembered = new Remembered();
+  readonly #retained: Retained;
+  readonly #items: Item[] = [];
+  readonly #idle: (() => void)[] = [];
+  #working = false;
+  #closed = false;
+  /** The frame that the keeper was told last, and its log time; null before the store was opened. */
+  #told: { readonly position: Position; readonly at: number } | null = null;
+  /** What the keeper is still to be told of: log time of the last such frame, and their bytes. */
+  #untold = { at: 0, bytes: 0 };
+  #pause: { readonly timer: Timer; readonly end: () => void } | null = null;
+
+  constructor(parts: AcknowledgedParts) {
+    this.#parts = parts;
+    this.#retained = new Retained(parts.retain);
+  }
+
+  /** What is committed and not told yet. */
+  get untold(): { readonly at: number; readonly bytes: number } {
+    return this.#untold;
+  }
+
+  /** These frames were read; they need not be committed yet. */
+  remember(frames: readonly FrameOnDisk[]): void {
+    this.#remembered.add(frames);
+  }
+
+  /** The store was opened here, and this is parked there. */
+  opened(position: Position, change: ParkedChange): void {
+    this.#remembered.clear();
+    this.#add({ what: "opened", position, change });
+  }
+
+  /** The store has reached this position. */
+  reached(position: Position): void {
+    const known = this.#lastPosition();
+    const notes = known === null ? null : this.#remembered.between(known, position.sequence);
+    if (notes !== null) {
+      const bytes = notes.reduce((sum, note) => sum + note.bytes, this.#untold.bytes);
+      this.#untold = { at: notes.at(-1)?.at ?? this.#untold.at, bytes };
+    }
+    this.#add({ what: "reached", position, parked: null });
+  }
+
+  /** The commit that was told last has parked something. */
+  reachedParking(change: ParkedChange): void {
+    const last = this.#items.at(-1);
+    if (last?.what !== "reached") throw new Error("broken invariant: nothing was reached");
+    last.parked = change;
+  }
+
+  /** What is parked has changed, and the position has not. */
+  parked(change: ParkedChange): void {
+    this.#add({ what: "parked", change });
+  }
+
+  /** What was kept long enough goes, also where nothing is committed. */
+  trim(): void {
+    if (!this.#working && this.#told !== null) this.#add({ what: "trim" });
+  }
+
+  /** Resolves when everything has been told. */
+  settled(): Promise<void> {
+    if (!this.#working || this.#closed) return Promise.resolve();
+    return new Promise((resolve) => this.#idle.push(resolve));
+  }
+
+  /** Nothing more is told. */
+  close(): void {
+    this.#closed = true;
+    this.#pause?.timer.cancel();
+    this.#pause?.end();
+    this.#end();
+  }
+
+  #add(item: Item): void {
+    if (this.#closed) return;
+    this.#items.push(item);
+    if (!this.#working) void this.#work();
+  }
+
+  /** Where the keeper will be when all is told; null where that is not known. */
+  #lastPosition(): number | null {
+    for (const item of this.#items.toReversed()) if ("position" in item) return item.position.sequence;
+    return this.#told?.position.sequence ?? null;
+  }
+
+  async #work(): Promise<void> {
+    this.#working = true;
+    // The step that tells of a commit may add what the commit has parked.
+    await Promise.resolve();
+    for (let item = this.#items[0]; item !== undefined && !this.#closed; item = this.#items[0]) {
+      // Commits that are further on say the same of those before, unless they parked something in between.
+      if (isPlain(item) && isPlain(this.#items[1])) this.#items.shift();
+      else await this.#persist(item);
+    }
+    this.#end();
+  }
+
+  #end(): void {
+    this.#working = false;
+    for (const resolve of this.#idle.splice(0)) resolve();
+  }
+
+  /** Tells one thing until it is told: nothing of it is ever lost (promise 6). */
+  async #persist(item: Item): Promise<void> {
+    for (let attempt = 1; !this.#closed; attempt++) {
+      try {
+        await this.#tell(item, attempt > 1);
+        this.#items.shift();
+        return;
+      } catch (error) {
+        if (this.#closed) return;
+        if (error instanceof WriteBehindError && error.code === "QUEUE_MISMATCH") {
+          this.close();
+          this.#parts.lost();
+          return;
+        }
+        await this.#rest(retryDelayMs(attempt, this.#parts.random.number(), false, this.#parts.retry));
+      }
+    }
+  }
+
+  async #rest(ms: number): Promise<void> {
+    await new Promise<void>((end) => (this.#pause = { timer: this.#parts.clock.after(ms, end), end }));
+    this.#pause = null;
+  }
+
+  async #tell(item: Item, again: boolean): Promise<void> {
+    const { keeper, claim } = this.#parts;
+    switch (item.what) {
+      case "parked":
+        return keeper.parked(claim, item.change);
+      case "reached":
+        if (item.parked !== null) await keeper.parked(claim, item.parked);
+        return this.#tellReached(item.position, again);
+      case "opened":
+        await keeper.parked(claim, item.change);
+        return this.#tellOpened(item.position, again);
+      case "trim": {
+        const told = this.#told;
+        const before = this.#retained.kept;
+        if (told === null || this.#retained.trimTo(this.#now()) === before) return undefined;
+        return this.#stored(told.position, told.at, 0);
+      }
+    }
+  }
+
+  /** Where the keeper was told that the database is: by who owned the partition before, or by this worker. */
+  async #tellOpened(position: Position, again: boolean): Promise<void> {
+    const { stored } = await this.#state();
+    const { sequence } = position;
+    this.#retained.start(Math.min(sequence, stored.sequence), this.#now());
+    if (stored.sequence < sequence) {
+      this.#told = { position: stored, at: 0 };
+      return this.#tellReached(position, again);
+    }
+    const at = sequence === 0 ? 0 : await this.#logTimeOf(sequence);
+    // The database went back: what follows is pending once more, and none of it may be trimmed.
+    let bytes = 0;
+    for await (const notes of this.#notes(sequence, stored.sequence)) bytes -= bytesOf(notes);
+    if (stored.sequence > 0) await this.#stored(position, at, bytes);
+    this.#told = { position, at };
+    return undefined;
+  }
+
+  async #tellReached(position: Position, again: boolean): Promise<void> {
+    const { keeper, claim, cacheTtlMs } = this.#parts;
+    const told = this.#told;
+    if (told === null) throw new Error("broken invariant: a commit before the store was opened");
+    let at = told.at;
+    let bytes = 0;
+    for await (const notes of this.#notes(told.position.sequence, position.sequence)) {
+      const records = new Set<Bytes>();
+      for (const note of notes) for (const record of note.records) records.add(record);
+      await keeper.settle(claim, (notes.at(-1) as FrameNote).sequence, [...records], cacheTtlMs);
+      bytes += bytesOf(notes);
+      at = (notes.at(-1) as FrameNote).at;
+    }
+    // An answer was lost: what was done is not done again, or its bytes would count twice.
+    const isDone = again && (await this.#state()).stored.sequence === position.sequence;
+    if (!isDone) await this.#stored(position, at, bytes);
+    this.#retained.add(position.sequence, bytes, this.#now());
+    this.#told = { position, at };
+    this.#remembered.forgetUpTo(position.sequence);
+    this.#untold = { at, bytes: Math.max(0, this.#untold.bytes - bytes) };
+  }
+
+  #stored(position: Position, at: number, bytes: number): Promise<void> {
+    const { keeper, claim, generation } = this.#parts;
+    const trimTo = Math.min(this.#retained.trimTo(this.#now()), position.sequence);
+    return keeper.stored(claim, { position, at, generation: generation(), trimTo, bytes });
+  }
+
+  /** The frames after one up to another: as they are remembered, else as the log has them. */
+  async *#notes(from: number, to: number): AsyncIterable<readonly FrameNote[]> {
+    const remembered = this.#remembered.between(from, to);
+    if (remembered !== null) {
+      if (remembered.length > 0) yield remembered;
+      return;
+    }
+    const { keeper, claim } = this.#parts;
+    let after = from;
+    while (after < to) {
+      const frames = await keeper.frames(claim.partition, after, pieceBytes);
+      const notes = frames.map(noteOf).filter(({ sequence }) => sequence <= to);
+      const last = notes.at(-1);
+      if (last === undefined) return;
+      yield notes;
+      after = last.sequence;
+    }
+  }
+
+  async #logTimeOf(sequence: number): Promise<number> {
+    const [first] = await this.#parts.keeper.frames(this.#parts.claim.partition, sequence - 1, 1);
+    return first?.frame.at ?? 0;
+  }
+
+  async #state(): Promise<{ readonly stored: Position }> {
+    const { states } = await this.#parts.keeper.states([this.#parts.claim.partition]);
+    const [state] = states;
+    if (state === undefined) throw new Error("broken invariant: the keeper says nothing of a partition");
+    return state;
+  }
+
+  #now(): number {
+    return this.#parts.clock.monotonic();
+  }
+}
+
+function bytesOf(notes: readonly FrameNote[]): number {
+  return notes.reduce((sum, note) => sum + note.bytes, 0);
+}
+
+function isPlain(item: Item | undefined): boolean {
+  return item?.what === "reached" && item.parked === null;
+}

@@ -1,0 +1,116 @@
+/**
+ * Where the partitions of a worker are: one question to the keeper for all that wait for new frames, again and again
+ * while somebody waits. What the keeper is, it does not know.
+ */
+import { WriteBehindError } from "../../errors.js";
+import type { Clock, Timer } from "../../host/host.js";
+import type { Keeper, PartitionState } from "../keeper.js";
+
+/** A partition that has frames after what was asked. */
+export interface FoundState {
+  readonly state: PartitionState;
+  /** By the keeper's clock. */
+  readonly now: number;
+}
+
+interface Ask {
+  readonly sequence: number;
+  readonly resolve: (found: FoundState) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** How often to look into queues whose changes may wait this long, in milliseconds. */
+export function pollEveryMs(delayMs: number): number {
+  return Math.max(5, Math.min(50, delayMs / 2));
+}
+
+/** The looks of one worker. */
+export class StatesPoll {
+  readonly #keeper: Pick<Keeper, "states">;
+  readonly #clock: Clock;
+  readonly #everyMs: number;
+  readonly #recovered: () => void;
+  readonly #asks = new Map<number, Ask>();
+  #timer: Timer | null = null;
+  #looking = false;
+  #again = false;
+  #failing = false;
+  #closed = false;
+
+  /** `recovered` is called when the keeper answers again. */
+  constructor(keeper: Pick<Keeper, "states">, clock: Clock, everyMs: number, recovered: () => void) {
+    this.#keeper = keeper;
+    this.#clock = clock;
+    this.#everyMs = everyMs;
+    this.#recovered = recovered;
+  }
+
+  /** Resolves when the partition has a frame after `sequence`. A newer question takes the place of an older one. */
+  after(partition: number, sequence: number): Promise<FoundState> {
+    return new Promise((resolve, reject) => {
+      this.#asks.set(partition, { sequence, resolve, reject });
+      this.look();
+    });
+  }
+
+  /** Nobody waits for this partition any more. */
+  forget(partition: number): void {
+    this.#asks.delete(partition);
+  }
+
+  /** Looks now, if anybody waits. */
+  look(): void {
+    if (this.#looking) this.#again = true;
+    else void this.#look();
+  }
+
+  /** Looks no more. */
+  close(): void {
+    this.#closed = true;
+    this.#timer?.cancel();
+    this.#asks.clear();
+  }
+
+  async #look(): Promise<void> {
+    this.#looking = true;
+    this.#timer?.cancel();
+    this.#timer = null;
+    // What is asked in one step travels together.
+    await Promise.resolve();
+    do {
+      this.#again = false;
+      await this.#ask();
+    } while (this.#again && !this.#failing);
+    this.#looking = false;
+    if (this.#asks.size === 0 || this.#closed) return;
+    this.#timer = this.#clock.after(this.#everyMs, () => this.look());
+  }
+
+  async #ask(): Promise<void> {
+    if (this.#asks.size === 0) return;
+    try {
+      const { now, states } = await this.#keeper.states([...this.#asks.keys()]);
+      if (this.#failing) this.#recovered();
+      this.#failing = false;
+      for (const state of states) this.#found({ state, now });
+    } catch (error) {
+      this.#failing = true;
+      // That it cannot be reached may pass, and is the same as that nothing new is there.
+      if (!(error instanceof WriteBehindError) || error.code === "QUEUE_MISMATCH") this.#fail(error);
+    }
+  }
+
+  #found(found: FoundState): void {
+    const { partition, head } = found.state;
+    const ask = this.#asks.get(partition);
+    if (ask === undefined || head.sequence <= ask.sequence) return;
+    this.#asks.delete(partition);
+    ask.resolve(found);
+  }
+
+  #fail(error: unknown): void {
+    const asks = [...this.#asks.values()];
+    this.#asks.clear();
+    for (const { reject } of asks) reject(error);
+  }
+}

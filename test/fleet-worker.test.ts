@@ -1,0 +1,269 @@
+/** Workers of a fleet: they share the partitions, drain them, hand over, and nothing is written twice or out of order. */
+import { expect, test } from "vitest";
+import type { Bytes } from "../src/bytes.js";
+import { StoreError } from "../src/store/store.js";
+import { parkedOfBytes } from "../src/redis/parked-change.js";
+import { partitionOf } from "../src/redis/partition.js";
+import { FleetWorld } from "./fleet-kit.js";
+import { put } from "./writer-world.js";
+
+const keys = (count: number): string[] => Array.from({ length: count }, (_, index) => `key:${index}`);
+
+/** A record of this partition. */
+function recordIn(partition: number, partitions: number, name = "r"): string {
+  const found = keys(1000)
+    .map((key) => `${name}:${key}`)
+    .find((key) => partitionOf(key as Bytes, partitions) === partition);
+  return found as string;
+}
+
+test("a worker takes every partition and drains them all", async () => {
+  const world = new FleetWorld();
+  await world.write(...keys(100).map((key) => put(key, `${key}=1`)));
+  const one = await world.start();
+  await world.until(() => world.owns([one, 8]) && world.stored);
+  expect(keys(100).map((key) => world.value(key))).toEqual(keys(100).map((key) => `${key}=1`));
+  await world.write(put("key:1", "later"));
+  await world.until(() => world.stored);
+  expect(world.value("key:1")).toBe("later");
+  const { totals, store, partitions } = one.worker.report();
+  expect(totals).toMatchObject({ rows: 101, retries: 0 });
+  expect(store).toMatchObject({ kind: "memory", state: "up" });
+  expect(partitions.every(({ state, error }) => state === "running" && error === null)).toBe(true);
+});
+
+test("two workers have four partitions each; when one leaves at once the other has all", async () => {
+  const world = new FleetWorld();
+  const one = await world.start();
+  await world.until(() => world.owns([one, 8]));
+  const two = await world.start();
+  await world.until(() => world.owns([one, 4], [two, 4]));
+  await world.write(...keys(100).map((key) => put(key, "1")));
+  await world.until(() => world.stored);
+  const before = world.loop.nowMs;
+  await world.over(two.worker.stop(10_000));
+  await world.until(() => world.owns([one, 8]));
+  expect(world.loop.nowMs - before).toBeLessThan(100);
+  expect(two.worker.report().totals.rows + one.worker.report().totals.rows).toBe(100);
+});
+
+test("what a dead worker owned is taken over within two leases, in order, and once", async () => {
+  const world = new FleetWorld();
+  const [one, two] = [await world.start(), await world.start()];
+  await world.until(() => world.owns([one, 4], [two, 4]));
+  for (let round = 0; round < 5; round++) {
+    await world.write(...keys(50).map((key) => put(key, `${round}`)));
+    await world.advance(30);
+  }
+  two.kill();
+  const before = world.loop.nowMs;
+  await world.until(() => world.owns([one, 8]));
+  expect(world.loop.nowMs - before).toBeLessThan(2 * 5000);
+  await world.until(() => world.stored);
+  expect(keys(50).map((key) => world.value(key))).toEqual(keys(50).map(() => "4"));
+  for (let each = 0; each < 8; each++) {
+    const batches = world.batches.filter(({ rows, partition }) => rows.size > 0 && partition === each);
+    const sequences = batches.map(({ to }) => to.sequence);
+    expect(sequences).toEqual([...new Set(sequences)].toSorted((a, b) => a - b));
+  }
+});
+
+test("a worker that was stopped longer than its lease and goes on writes nothing", async () => {
+  const world = new FleetWorld(1);
+  const one = await world.start();
+  await world.until(() => world.owns([one, 1]));
+  await world.write(put("k", "old"));
+  one.toStore.shut();
+  await world.until(() => one.toStore.waiting === 1);
+  one.toKeeper.shut();
+  const two = await world.start();
+  await world.until(() => two.worker.report().partitions.length === 1 && world.stored);
+  await world.write(put("k", "new"));
+  await world.until(() => world.value("k") === "new" && world.stored);
+  const taken = world.batches.length;
+  one.toStore.open();
+  one.toKeeper.open();
+  await world.until(() => one.worker.report().partitions.length === 0);
+  await world.advance(60_000);
+  expect(world.value("k")).toBe("new");
+  expect(world.batches.slice(taken).filter(({ rows }) => rows.size > 0)).toEqual([]);
+});
+
+test("what was committed and not settled by who died is settled by who comes after", async () => {
+  const world = new FleetWorld(1);
+  const one = await world.start();
+  await world.until(() => world.owns([one, 1]));
+  one.gated = new Set(["settle", "stored"]);
+  one.toKeeper.shut();
+  await world.write(...keys(20).map((key) => put(key, "1")));
+  await world.until(() => world.database.position()?.sequence === 1);
+  one.kill();
+  expect(world.state.partitions[0]).toMatchObject({ stored: 0 });
+  expect(world.state.partitions[0]?.pending.size).toBe(20);
+  await world.start();
+  await world.until(() => world.stored);
+  expect(world.batches.filter(({ rows }) => rows.size > 0)).toHaveLength(1);
+  expect((await world.states())[0]).toMatchObject({ pendingBytes: 0, pendingRecords: 0, oldestAt: null });
+});
+
+test("what is parked is seen by those who read, and goes when it is stored", async () => {
+  const world = new FleetWorld(2);
+  let heals = false;
+  world.refuse = ({ rows, partition }) => {
+    if (!heals && partition === 1 && rows.has(recordIn(1, 2) as Bytes))
+      throw new StoreError("refused", "no such thing");
+  };
+  await world.start();
+  const [bad, good] = [recordIn(1, 2), recordIn(0, 2)];
+  await world.write(put(bad, "bad"), put(good, "good"));
+  await world.until(() => world.stored);
+  await world.write(put(bad, "behind"));
+  await world.until(() => world.stored);
+  const [, partition] = world.state.partitions;
+  const parked = parkedOfBytes(partition?.parked.get(bad as Bytes) as Bytes);
+  expect(parked).toMatchObject({ letter: "1", change: { kind: "replace", content: "behind" } });
+  expect(partition).toMatchObject({ letters: 1, waitingBehind: 1 });
+  expect(await world.front.parkedBetween(1, 1, 2)).toEqual(
+    new Map([
+      [1, "1"],
+      [2, "1"],
+    ]),
+  );
+  expect(world.value(good)).toBe("good");
+  heals = true;
+  await world.until(() => partition?.parked.size === 0);
+  expect(world.value(bad)).toBe("behind");
+  expect(partition).toMatchObject({ letters: 0, waitingBehind: 0 });
+});
+
+test("who takes over a partition tells what is parked there", async () => {
+  const world = new FleetWorld(1);
+  world.refuse = ({ rows }) => {
+    if (rows.size > 0) throw new StoreError("refused", "never");
+  };
+  const one = await world.start();
+  await world.write(put("k", "v"));
+  await world.until(() => world.state.partitions[0]?.letters === 1);
+  world.state.partitions[0]?.parked.clear();
+  await world.over(one.worker.stop(1000));
+  await world.start();
+  await world.until(() => world.state.partitions[0]?.parked.size === 1);
+});
+
+test("a refusal for a row that another partition is to write waits for that partition", async () => {
+  const world = new FleetWorld(2);
+  const [child, parent] = [recordIn(0, 2), recordIn(1, 2)];
+  world.refuse = ({ rows }) => {
+    if (rows.has(child as Bytes) && world.value(parent) === null)
+      throw new StoreError("refused", "no such row", undefined, { missesRow: true });
+  };
+  const one = await world.start({ delayMs: 1000 });
+  await world.until(() => world.owns([one, 2]));
+  await world.write(put(child, "child"));
+  await world.advance(900);
+  await world.write(put(parent, "parent"));
+  await world.until(() => world.stored);
+  expect([world.value(child), world.value(parent)]).toEqual(["child", "parent"]);
+  expect(world.state.partitions.map(({ letters, parkedFrames }) => [letters, parkedFrames.size])).toEqual([
+    [0, 0],
+    [0, 0],
+  ]);
+});
+
+test("where the other partitions stand still, such a refusal is a dead letter after 5 s", async () => {
+  const world = new FleetWorld(2);
+  const child = recordIn(0, 2);
+  world.refuse = ({ rows, partition }) => {
+    if (rows.has(child as Bytes)) throw new StoreError("refused", "no", undefined, { missesRow: true });
+    if (partition === 1 && rows.size > 0) throw new StoreError("retryable", "locked");
+  };
+  const one = await world.start();
+  await world.until(() => world.owns([one, 2]));
+  await world.write(put(child, "child"), put(recordIn(1, 2), "x"));
+  const before = world.loop.nowMs;
+  await world.until(() => world.state.partitions[0]?.letters === 1);
+  expect(world.loop.nowMs - before).toBeGreaterThan(5000);
+  expect(world.loop.nowMs - before).toBeLessThan(7000);
+});
+
+test("a fleet that is paused writes nothing, and goes on when it is resumed", async () => {
+  const world = new FleetWorld(2);
+  const one = await world.start();
+  await world.until(() => world.owns([one, 2]));
+  world.state.paused = true;
+  await world.until(() => one.worker.report().partitions.every(({ state }) => state === "paused"));
+  await world.write(put("k", "v"));
+  await world.advance(20_000);
+  expect(world.value("k")).toBe(null);
+  world.state.paused = false;
+  await world.until(() => world.value("k") === "v");
+});
+
+test("a keeper that cannot be reached for a while loses nothing of what was committed meanwhile", async () => {
+  const world = new FleetWorld(1);
+  const one = await world.start();
+  await world.until(() => world.owns([one, 1]));
+  one.gated = new Set(["settle", "stored"]);
+  one.toKeeper.shut();
+  await world.write(put("k", "v"));
+  await world.until(() => world.value("k") === "v");
+  await world.advance(2000);
+  expect(world.state.partitions[0]?.stored).toBe(0);
+  one.toKeeper.open();
+  await world.until(() => world.stored);
+  expect(world.value("k")).toBe("v");
+});
+
+test("a database that went back is healed from the log, and status says where it is", async () => {
+  const world = new FleetWorld(1);
+  const one = await world.start();
+  await world.write(put("a", "1"));
+  await world.until(() => world.stored);
+  const { rows } = { rows: new Map(world.database.rows()) };
+  const position = world.database.position();
+  await world.write(put("b", "2"));
+  await world.write(put("a", "3"));
+  await world.until(() => world.stored);
+  await world.over(one.worker.stop(1000));
+  // A restored backup: the rows and the position of then.
+  const logId = position?.logId as string;
+  await world.database.open({ logId, partition: 0, adopt: position as NonNullable<typeof position> });
+  (world.database.rows() as Map<Bytes, unknown>).clear();
+  for (const [record, value] of rows) (world.database.rows() as Map<Bytes, unknown>).set(record, value);
+  const two = await world.start();
+  await world.until(() => world.owns([two, 1]) && world.stored);
+  expect([world.value("a"), world.value("b")]).toEqual(["3", "2"]);
+});
+
+test("a Redis that is older than the database breaks its partition, and says so", async () => {
+  const world = new FleetWorld(1);
+  const one = await world.start();
+  await world.write(put("a", "1"));
+  await world.until(() => world.stored);
+  const older = world.state.snapshot();
+  await world.write(put("a", "2"));
+  await world.until(() => world.stored);
+  await world.over(one.worker.stop(1000));
+  world.state.restore(older);
+  const two = await world.start();
+  await world.until(() => two.worker.report().partitions.some(({ state }) => state === "broken"));
+  expect(two.worker.report().partitions[0]?.error?.message).toContain("older than the database");
+  expect((await world.states())[0]?.broken).toContain("older than the database");
+  expect(two.worker.report().store.state).toBe("up");
+});
+
+test("a Redis that has forked is named", async () => {
+  const world = new FleetWorld(1);
+  const one = await world.start();
+  await world.write(put("a", "1"));
+  await world.until(() => world.stored);
+  const older = world.state.snapshot();
+  await world.write(put("a", "2"));
+  await world.until(() => world.stored);
+  await world.over(one.worker.stop(1000));
+  world.state.restore(older);
+  await world.write(put("a", "another 2"));
+  await world.start();
+  await world.until(() => world.state.partitions[0]?.broken !== null);
+  expect(world.state.partitions[0]?.broken).toContain("has forked");
+});
