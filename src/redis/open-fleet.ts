@@ -4,9 +4,17 @@ import type { Heart } from "../heart.js";
 import { withRoutes } from "../heart/addressing.js";
 import type { SharedHeartParts } from "../shared-cache.js";
 import { openReader } from "../store/thread-reader.js";
+import { Emitter } from "../events.js";
+import type { Store, StoreDescriptor } from "../store/store.js";
 import { connect } from "./connect.js";
 import { withoutRoutes } from "./front/fleet-addressing.js";
 import { FleetHeart } from "./front/fleet-heart.js";
+import { identity } from "./identity.js";
+import type { Fleet } from "./keeper.js";
+import type { EngineOptions } from "../options.js";
+import type { WorkerOptions } from "./worker/report.js";
+import { startWorker } from "./worker/start-worker.js";
+import type { WorkerHandle } from "./worker/worker-messages.js";
 
 /** Opens it. Rejects CACHE_DOWN, CONFIG, QUEUE_MISMATCH, and what the store finds wrong. */
 export async function openFleetHeart(url: string, parts: SharedHeartParts): Promise<Heart> {
@@ -14,6 +22,7 @@ export async function openFleetHeart(url: string, parts: SharedHeartParts): Prom
   const store = withRoutes(parts.store, options.routes);
   if (options.routes.length > 0) throw new WriteBehindError("CONFIG", "routes");
   const { keeper, fleet, keeps, roomBytes, close } = await connect(url, host, options, true);
+  const events = new Emitter();
   try {
     return await FleetHeart.open({
       host,
@@ -26,11 +35,44 @@ export async function openFleetHeart(url: string, parts: SharedHeartParts): Prom
       storeKind: store.kind ?? "unknown",
       limits: store.limits ?? null,
       addressing: withoutRoutes,
-      worker: null,
+      worker: options.worker ? startOwnWorker(url, parts, store, fleet, events) : null,
+      events,
       end: close,
     });
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+/** A worker in this process. What an operator must hear of it is told as an event. */
+function startOwnWorker(
+  url: string,
+  { host, options }: SharedHeartParts,
+  store: Store | StoreDescriptor,
+  { partitions }: Fleet,
+  events: Emitter,
+): WorkerHandle {
+  const setup = { cache: url, partitions, options: workerOptions(options), identity: identity() };
+  return startWorker(host, setup, store, (told) => {
+    if (told.type === "warning") events.emit("warning", { text: told.text });
+    if (told.type === "failed") events.emit("stalled", { reason: `the worker of this process: ${told.error.message}` });
+  });
+}
+
+/** Only what a worker obeys crosses the thread. */
+export function workerOptions(options: EngineOptions): WorkerOptions {
+  const { delayMs, batchBytes, batchRecords, cacheBytes, queueBytes, retryMinMs, retryMaxMs, deadLettersMax } = options;
+  const { retainBytes, retainMs, leaseMs, cacheTtlMs } = options;
+  const ofWriter = {
+    delayMs,
+    batchBytes,
+    batchRecords,
+    cacheBytes,
+    queueBytes,
+    retryMinMs,
+    retryMaxMs,
+    deadLettersMax,
+  };
+  return { ...ofWriter, retainBytes, retainMs, leaseMs, cacheTtlMs };
 }

@@ -5,7 +5,7 @@
  */
 import type { Bytes } from "../../bytes.js";
 import type { WriteBehindError } from "../../errors.js";
-import { Emitter } from "../../events.js";
+import type { Emitter } from "../../events.js";
 import type {
   CloseReport,
   DeadLetters,
@@ -66,13 +66,14 @@ export interface FleetHeartParts {
   readonly limits: StoreLimits | null;
   readonly addressing: FleetAddressing;
   readonly worker: OwnWorker | null;
+  readonly events: Emitter;
   /** Ends what the keeper is made of. */
   readonly end: () => Promise<void>;
 }
 
 /** A process of a fleet. */
 export class FleetHeart implements Heart {
-  readonly events = new Emitter();
+  readonly events: Emitter;
   readonly deadLetters: DeadLetters;
   readonly #parts: FleetHeartParts;
   readonly #time: FleetTime;
@@ -91,6 +92,7 @@ export class FleetHeart implements Heart {
     const { clock, random } = host;
     const { partitions } = fleet;
     this.#parts = parts;
+    this.events = parts.events;
     this.#time = new FleetTime(clock);
     this.#stored = new StoredWatch(keeper, clock, partitions);
     this.#cold = new Cold({
@@ -366,7 +368,8 @@ export class FleetHeart implements Heart {
 
   /** What an operator must hear of. */
   #tell(before: Status, now: Status): void {
-    if (now.store.state !== before.store.state && before.fleet !== undefined) {
+    // Before a worker has said how the database is, and after the last has left, nobody knows.
+    if (now.store.state !== before.store.state && before.store.since > 0 && now.store.since > 0) {
       const error: WriteBehindError["code"] = "STORE_DOWN";
       if (now.store.state === "up")
         this.events.emit("storeUp", { downMs: Math.max(0, this.#time.now() - before.store.since) });
