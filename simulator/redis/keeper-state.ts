@@ -9,7 +9,6 @@ import type { Content } from "../../src/change.js";
 import type { Clock } from "../../src/host/host.js";
 import type { FrameOnDisk } from "../../src/queue/queue.js";
 import type { Fleet, Overlay } from "../../src/redis/keeper.js";
-import { partitionOf } from "../../src/redis/partition.js";
 
 /** A key under a record's own name. */
 export interface KeyEntry {

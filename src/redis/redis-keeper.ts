@@ -235,7 +235,8 @@ export class RedisKeeper implements Keeper {
 
   async parkedAmong(partition: number, sequences: readonly number[]): Promise<ReadonlyMap<number, string>> {
     const found = new Map<number, string>();
-    const [first, last] = sequences.length === 0 ? [1, 0] : [Math.min(...sequences), Math.max(...sequences)];
+    const first = sequences.reduce((least, each) => Math.min(least, each), Number.MAX_SAFE_INTEGER);
+    const last = sequences.reduce((most, each) => Math.max(most, each), 0);
     const args = [this.#log(partition), first, last];
     const [, parked] = this.#here(await this.#run(parkedAmongScript, [partitionPrefix(partition)], args));
     const wanted = new Set(sequences);
