@@ -171,7 +171,11 @@ export const conflictCases: readonly KeeperCaseBody[] = [
       const shop = await Shop.open(world);
       const names = Array.from({ length: 30 }, (_, number) => `r${number}`);
       const room = { ...wide, records: 10 };
-      const plain = await shop.keeper.write(0, names.map((name) => set(name)), room);
+      const plain = await shop.keeper.write(
+        0,
+        names.map((name) => set(name)),
+        room,
+      );
       assert.equal(plain.filter(({ became }) => became === "kept").length, 10);
       const mixed = names.map((name) => frame([[`m${name}`, merge({ x: "1" })]]));
       const outcomes = await shop.keeper.write(0, mixed, { ...wide, records: 20 });

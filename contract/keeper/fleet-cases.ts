@@ -80,40 +80,40 @@ export const fleetCases: readonly KeeperCaseBody[] = [
       const { keeper } = shop;
       await shop.write(["a", replace(b("1"))]);
       const claim = await shop.claim();
-      const [{ position }] = (await shop.frames()) as [{ position: { logId: string; sequence: number; tag: number } }];
+      const position = (await shop.state()).head;
       await world.wipe();
       const mark = new Map([[b("a"), { sequence: 1, thrown: 0 }]]);
       const totals = { letters: 0, waitingBehind: 0 };
       const nothing = { put: new Map(), drop: [], frames: new Map(), totals, throwAway: [], anew: true };
       const stored = { position, at: 1, generation: 1, trimTo: 0, bytes: 1 };
-      const verbs = (): Promise<unknown>[] => [
-        keeper.read([{ partition: 0, record: b("a") }], null),
-        keeper.read([{ partition: 0, record: b("a") }], "lease"),
-        keeper.unchanged(0, mark),
-        keeper.write(0, [frame([["a", replace(b("2"))]])], wide),
-        keeper.write(0, [frame([["a", replace(b("2"))]], mark)], wide),
-        keeper.fill(0, "lease", [{ record: b("a"), value: null, freshMs: 1000 }]),
-        keeper.states([0]),
-        keeper.frames(0, 0, 1000),
-        keeper.positionAt(0, 1),
-        keeper.beat("worker-1", 1000, "{}"),
-        keeper.claim("worker-1", 0, 1000),
-        keeper.holds(claim, 1000),
-        keeper.release(claim),
-        keeper.leave("worker-1"),
-        keeper.settle(claim, 1, [b("a")], 1000),
-        keeper.stored(claim, stored),
-        keeper.parked(claim, nothing),
-        keeper.parkedAmong(0, [1]),
-        keeper.break(0, "why"),
-        keeper.fleet(null),
-        keeper.fleet(born),
+      const verbs: readonly (() => Promise<unknown>)[] = [
+        () => keeper.read([{ partition: 0, record: b("a") }], null),
+        () => keeper.read([{ partition: 0, record: b("a") }], "lease"),
+        () => keeper.unchanged(0, mark),
+        () => keeper.write(0, [frame([["a", replace(b("2"))]])], wide),
+        () => keeper.write(0, [frame([["a", replace(b("2"))]], mark)], wide),
+        () => keeper.fill(0, "lease", [{ record: b("a"), value: null, freshMs: 1000 }]),
+        () => keeper.states([0]),
+        () => keeper.frames(0, 0, 1000),
+        () => keeper.positionAt(0, 1),
+        () => keeper.beat("worker-1", 1000, "{}"),
+        () => keeper.claim("worker-1", 0, 1000),
+        () => keeper.holds(claim, 1000),
+        () => keeper.release(claim),
+        () => keeper.leave("worker-1"),
+        () => keeper.settle(claim, 1, [b("a")], 1000),
+        () => keeper.stored(claim, stored),
+        () => keeper.parked(claim, nothing),
+        () => keeper.parkedAmong(0, [1]),
+        () => keeper.break(0, "why"),
+        () => keeper.fleet(null),
+        () => keeper.fleet(born),
       ];
-      for (const verb of verbs()) await rejectsWith("QUEUE_MISMATCH", verb);
+      for (const verb of verbs) await rejectsWith("QUEUE_MISMATCH", verb());
       assert.equal(await (await world.connect()).fleet(null), null);
       const other = { id: "f".repeat(24), partitions: 2 };
       assert.deepEqual(await (await world.connect()).fleet(other), other);
-      for (const verb of verbs()) await rejectsWith("QUEUE_MISMATCH", verb);
+      for (const verb of verbs) await rejectsWith("QUEUE_MISMATCH", verb());
     },
   },
   {

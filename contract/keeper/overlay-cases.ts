@@ -191,7 +191,10 @@ export const overlayCases: readonly KeeperCaseBody[] = [
     name: "what was filled is forgotten in time, an absence too, and one that has ended is not kept",
     run: async (world) => {
       const shop = await Shop.open(world);
-      await shop.keeper.read(["a", "c", "d", "e"].map((record) => ({ partition: 0, record: b(record) })), "mine");
+      await shop.keeper.read(
+        ["a", "c", "d", "e"].map((record) => ({ partition: 0, record: b(record) })),
+        "mine",
+      );
       assert.equal(await fills(shop, "mine", "a", row, 20), true);
       assert.equal(await fills(shop, "mine", "c", null, 20), true);
       await fills(shop, "mine", "d", { ...row, expiresAt: 1000 });

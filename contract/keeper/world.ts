@@ -36,7 +36,12 @@ export const wide: Room = { bytes: 1e12, records: 1e9, ageMs: 0 };
 export const fleetId = "0123456789abcdef01234567";
 
 /** Nothing is known, and nothing lies beside it. */
-export const nothingKnown: Known = { state: "unknown", parked: null, overlay: null, lost: false };
+export const nothingKnown: Extract<Known, { readonly state: "unknown" }> = {
+  state: "unknown",
+  parked: null,
+  overlay: null,
+  lost: false,
+};
 
 /** The record is not there. */
 export const absent: Known = { state: "absent" };

@@ -163,20 +163,32 @@ export const writerCases: readonly KeeperCaseBody[] = [
       const { keeper } = shop;
       const first = await keeper.beat("worker-1", 40, '{"a":1}');
       assert.deepEqual([first.paused, first.owners], [false, [null, null]]);
-      assert.deepEqual(first.workers.map(({ id, report }) => [id, report]), [["worker-1", '{"a":1}']]);
+      assert.deepEqual(
+        first.workers.map(({ id, report }) => [id, report]),
+        [["worker-1", '{"a":1}']],
+      );
       await shop.claim("worker-1", 40);
       await world.passes(5);
       const both = await keeper.beat("worker-2", 40, "");
-      assert.deepEqual(both.workers.map(({ id }) => id), ["worker-1", "worker-2"]);
+      assert.deepEqual(
+        both.workers.map(({ id }) => id),
+        ["worker-1", "worker-2"],
+      );
       assert.deepEqual(both.owners, ["worker-1", null]);
       await world.passes(50);
       const alone = await keeper.beat("worker-2", 40, "again");
-      assert.deepEqual(alone.workers.map(({ id, report }) => [id, report]), [["worker-2", "again"]]);
+      assert.deepEqual(
+        alone.workers.map(({ id, report }) => [id, report]),
+        [["worker-2", "again"]],
+      );
       assert.deepEqual(alone.owners, [null, null]);
       assert.equal(alone.workers[0]?.seenAt, alone.now);
       await keeper.leave("worker-2");
       const last = await keeper.beat("worker-3", 60_000, "");
-      assert.deepEqual(last.workers.map(({ id }) => id), ["worker-3"]);
+      assert.deepEqual(
+        last.workers.map(({ id }) => id),
+        ["worker-3"],
+      );
     },
   },
   {

@@ -167,9 +167,7 @@ export class MemoryKeeperState {
 
   /** Takes the room of a clean record, as an eviction policy may. Says whether it could. */
   evict(record: Bytes): boolean {
-    const fleet = this.#all.fleet;
-    if (fleet !== null && this.#all.partitions[partitionOf(record, fleet.partitions)]?.pending.has(record))
-      return false;
+    if (this.#all.partitions.some(({ pending }) => pending.has(record))) return false;
     return this.#all.keys.delete(record);
   }
 
