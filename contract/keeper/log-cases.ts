@@ -74,7 +74,7 @@ export const logCases: readonly KeeperCaseBody[] = [
       assert.deepEqual(await upTo(2, 1), [3, 4]);
       assert.deepEqual(await upTo(4, 0), [5, 6]);
       const all = await shop.keeper.frames(0, 0, 1e9);
-      assert.deepEqual(await upTo(0, 450), [1, 2, 3, 4]);
+      assert.deepEqual(await upTo(0, 500), [1, 2, 3, 4]);
       assert.deepEqual(await upTo(0, 300), [1]);
       const bytes = all.reduce((sum, each) => sum + each.bytes, 0);
       assert.deepEqual(bytes, (await shop.state()).pendingBytes);
