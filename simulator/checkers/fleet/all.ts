@@ -1,0 +1,45 @@
+/** Every checker of a fleet. The view from outside is that of a single process (../linearizable.ts). */
+import type { Model } from "../../model.js";
+import { Linearizable } from "../linearizable.js";
+import { FleetAnswered } from "./answered.js";
+import { FleetBounded } from "./bounded.js";
+import type { FleetChecker, FleetCheckerParts } from "./fleet-checker.js";
+import { FleetKept } from "./kept.js";
+import { FleetLetters } from "./letters.js";
+import { FleetMismatch } from "./mismatch.js";
+import { FleetNewest } from "./newest.js";
+import { FleetOrder } from "./order.js";
+import { FleetOwners } from "./owners.js";
+import { FleetPastMoment } from "./past-moment.js";
+
+/** The checkers of one fleet, and the view from outside. */
+export function fleetCheckers(parts: FleetCheckerParts): {
+  readonly checkers: readonly FleetChecker[];
+  readonly outside: Linearizable;
+} {
+  const outside = new Linearizable({ model: null as unknown as Model, engine: parts.options.engine, diskMs: 0 });
+  const checkers: readonly FleetChecker[] = [
+    new FleetAnswered(parts),
+    new FleetNewest(parts),
+    new FleetOwners(parts),
+    new FleetPastMoment(parts),
+    new FleetOrder(parts),
+    new FleetKept(parts),
+    new FleetLetters(parts),
+    new FleetBounded(parts),
+    new FleetMismatch(parts),
+    fromOutside(outside),
+  ];
+  return { checkers, outside };
+}
+
+function fromOutside(outside: Linearizable): FleetChecker {
+  return {
+    promise: outside.promise,
+    asked: (invocation) => outside.asked(invocation),
+    worked: (invocation) => outside.worked(invocation),
+    answered: (invocation) => outside.answered(invocation),
+    failed: (invocation) => outside.failed(invocation),
+    over: () => outside.over(),
+  };
+}
