@@ -44,6 +44,11 @@ export class Linearizable extends ModelChecker {
     this.#with(invocation, (asked) => (asked.guess = ++this.#count));
   }
 
+  /** Somebody knows better in which order they were done; what only reads is tried whenever it fits (0). */
+  guessed(invocation: Invocation, guess: number): void {
+    this.#with(invocation, (asked) => (asked.guess = guess));
+  }
+
   answered(invocation: Invocation): void {
     this.#with(invocation, (asked) => (asked.end = ++this.#count));
   }

@@ -30,6 +30,7 @@ export class FleetModel {
     const state = new Map(parent?.state);
     for (const { record, change } of changes) state.set(record, apply(state.get(record) ?? null, change));
     const frame = { partition, position, at, parent, changes, state };
+    while (this.heads.length < partition) this.heads.push(null);
     this.heads[partition] = frame;
     this.#frames.set(nameOf(position), frame);
     return frame;

@@ -1,5 +1,6 @@
 /** Every checker of a fleet. The view from outside is that of a single process (../linearizable.ts). */
 import type { Model } from "../../model.js";
+import { isReading } from "../../operation.js";
 import { Linearizable } from "../linearizable.js";
 import { FleetAnswered } from "./answered.js";
 import { FleetBounded } from "./bounded.js";
@@ -34,10 +35,15 @@ export function fleetCheckers(parts: FleetCheckerParts): {
 }
 
 function fromOutside(outside: Linearizable): FleetChecker {
+  let frames = 0;
   return {
     promise: outside.promise,
-    asked: (invocation) => outside.asked(invocation),
-    worked: (invocation) => outside.worked(invocation),
+    asked: (invocation) => {
+      outside.asked(invocation);
+      if (isReading(invocation.operation)) outside.guessed(invocation, 0);
+    },
+    // The order of the log is that in which they were done.
+    framed: (_, invocation) => outside.guessed(invocation, ++frames),
     answered: (invocation) => outside.answered(invocation),
     failed: (invocation) => outside.failed(invocation),
     over: () => outside.over(),
