@@ -22,6 +22,8 @@ export interface FleetStage {
   readonly options: FleetOptions;
   readonly members: readonly Member[];
   readonly wiped: boolean;
+  /** The keeper has lost something. */
+  readonly mayMismatch: boolean;
   serving(): Member | null;
   observe(look: (checker: FleetChecker) => void): void;
   fail(error: unknown): void;
@@ -61,12 +63,13 @@ async function settle(stage: FleetStage): Promise<void> {
   };
   retry();
   await stage.until(() => sound.every((each) => each.letters === 0 && isStored(each)), "dead letters are retried");
+  // Who lives on while the keeper loses his frames waits for them in vain.
+  if (!stage.mayMismatch) await flush(stage);
   const isWhole = (): boolean => state.partitions.every(({ owner }) => owner !== null) && isBalanced(stage);
   await stage.until(isWhole, "every partition is owned, and the shares are equal");
   const shares = sharesOf(members);
   const mismatches = new Map([...lost.keys()].map((partition) => [partition, said(stage, partition)]));
   const letters = sound.reduce((sum, each) => sum + each.letters, 0);
-  await flush(stage, lost.size > 0);
   const at: FleetRest = { mismatched: mismatches, looks: stage.looks(), shares, letters };
   stage.observe((checker) => checker.atRest?.(at));
 }
@@ -101,10 +104,9 @@ function isBalanced({ members }: FleetStage): boolean {
   return counts.length > 0 && Math.max(...counts) - Math.min(...counts) <= 1;
 }
 
-async function flush(stage: FleetStage, mayFail: boolean): Promise<void> {
+async function flush(stage: FleetStage): Promise<void> {
   let over = false;
   const ended = (): boolean => (over = true);
-  if (mayFail) return;
   stage
     .serving()
     ?.heart?.flush()

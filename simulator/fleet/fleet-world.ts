@@ -3,7 +3,10 @@
  * First faults, then calm (fleet-course.ts), in which everything must converge. The same seed gives the same world,
  * event by event.
  */
+import type { Bytes } from "../../src/bytes.js";
 import type { RecordChange } from "../../src/change.js";
+import { partitionOf } from "../../src/redis/partition.js";
+import { recordsOf } from "../operation.js";
 import { WriteBehindError } from "../../src/errors.js";
 import { Violation, type Invocation } from "../checkers/checker.js";
 import { fleetCheckers } from "../checkers/fleet/all.js";
@@ -21,7 +24,7 @@ import { fleetIncidents, type FleetFate, type Saved } from "./fleet-incidents.js
 import { FleetModel } from "./fleet-model.js";
 import { fleetSwarm, type FleetOptions } from "./fleet-swarm.js";
 import { Member, type FleetSurroundings } from "./member.js";
-import type { KeeperPlace } from "./simulated-keeper.js";
+import { taggedKey, type KeeperPlace } from "./simulated-keeper.js";
 
 /** How a fleet's world ended. */
 export type FleetResult = Omit<Result, "options"> & { readonly options: FleetOptions };
@@ -274,8 +277,10 @@ class FleetWorld implements FleetSurroundings, Town, FleetFate, FleetStage, Keep
     this.#outside.opened(0, "rot");
     for (const invocation of this.#open) {
       invocation.inDoubt = true;
-      this.#outside.asked(invocation);
+      // It may have read what is lost, and write it yet.
+      if (invocation.frame === 0) this.#outside.givenUp(recordsOf(invocation.operation));
     }
+    for (const partition of this.state.partitions.keys()) this.#lookApart(partition);
   }
 
   stepped(process: Process, verb: KeeperVerb): void {
@@ -320,7 +325,17 @@ class FleetWorld implements FleetSurroundings, Town, FleetFate, FleetStage, Keep
   }
 
   #committed(commit: Commit): void {
-    this.observe((checker) => checker.committed?.(commit, commit.batch.partition ?? 0));
+    const { partition = 0 } = commit.batch;
+    this.observe((checker) => checker.committed?.(commit, partition));
+    this.#lookApart(partition);
+  }
+
+  /** Where the database has what the keeper has lost, readers see some of it until that is found out. */
+  #lookApart(partition: number): void {
+    const { keys, tags, partitions } = this.options;
+    if (!this.mayMismatch || this.model.isPresent(partition, this.database.position(partition))) return;
+    const records = Array.from({ length: keys }, (_, key) => taggedKey(`k${key}` as Bytes, tags));
+    this.#outside.givenUp(records.filter((record) => partitionOf(record, partitions) === partition));
   }
 
   // What members and clients ask of their world.

@@ -39,8 +39,8 @@ export class FleetOwners extends FleetModelChecker {
 
   committed({ by, late }: Commit, partition: number): void {
     const owner = this.#opened.get(partition);
-    if (owner !== by) {
-      throw new Violation(promise, `${by.name} writes partition ${partition}, which ${owner?.name} has taken over`);
+    if (owner !== undefined && owner !== by) {
+      throw new Violation(promise, `${by.name} writes partition ${partition}, which ${owner.name} has taken over`);
     }
     if (!late && this.#released.get(partition) === by) {
       throw new Violation("9 stopping tells the truth", `${by.name} writes partition ${partition} after it was given back`);

@@ -15,10 +15,12 @@ const promise = "4 a past moment";
 
 export class FleetPastMoment extends FleetModelChecker {
   readonly promise = promise;
+  #sweptUpTo = 0;
 
   committed(commit: Commit, partition: number): void {
     const { batch, rows } = commit;
     const { sequence } = batch.to;
+    this.#sweptUpTo = Math.max(this.#sweptUpTo, batch.sweepUpTo ?? 0);
     const frame = this.#frame(commit, partition);
     if (frame === null) return;
     const { model, options } = this.parts;
@@ -46,7 +48,7 @@ export class FleetPastMoment extends FleetModelChecker {
     const is = withParked(commit, record);
     if (textOf(is) === textOf(should)) return;
     // One that has ended may be swept; a row of a parked one is not.
-    if (is === null && (should?.expiresAt ?? Infinity) <= frame.at) return;
+    if (is === null && (should?.expiresAt ?? Infinity) <= Math.max(frame.at, this.#sweptUpTo)) return;
     if (should === null && (is?.expiresAt ?? Infinity) <= frame.at) return;
     const { sequence } = frame.position;
     throw new Violation(
