@@ -126,7 +126,9 @@ export class Cold {
     if (lost) return this.#fromLog(record, partition, base);
     if (overlay === null) return base;
     const { set, unset, expiresAt } = overlay;
-    return apply(base, { kind: "merge", fields: { set, unset }, expiresAt });
+    // Only an end was given blindly: the record may be a string.
+    const fields = set.size + unset.size === 0 ? null : { set, unset };
+    return apply(base, { kind: "merge", fields, expiresAt });
   }
 
   /** The log has every change since the row. Changes that the row has already do no harm: newest wins. */

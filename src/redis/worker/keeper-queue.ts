@@ -23,6 +23,8 @@ export interface KeeperQueueParts {
 /** The queue of a partition. */
 export class KeeperQueue implements WriteQueue {
   readonly #parts: KeeperQueueParts;
+  /** Where the database is, as far as it is known here. */
+  #known: Position | null = null;
 
   constructor(parts: KeeperQueueParts) {
     this.#parts = parts;
@@ -34,7 +36,9 @@ export class KeeperQueue implements WriteQueue {
    */
   async waiting(sequence: number): Promise<Waiting> {
     const { poll, partition, acknowledged } = this.#parts;
-    const { state, now } = await poll.after(partition, sequence);
+    // A Redis that has lost the frame there is found by the check before the run, and not when it has grown again.
+    const tag = this.#known?.sequence === sequence ? this.#known.tag : null;
+    const { state, now } = await poll.after(this, { partition, sequence, tag });
     const untold = acknowledged.untold;
     const oldestAt = Math.max(state.oldestAt ?? now, untold.at);
     return { oldestAgeMs: Math.max(0, now - oldestAt), bytes: Math.max(1, state.pendingBytes - untold.bytes) };
@@ -50,6 +54,7 @@ export class KeeperQueue implements WriteQueue {
     const { keeper, partition, logId } = this.#parts;
     const { place } = keeper;
     if (position.logId !== logId) throw emptied(place, logId, position);
+    this.#known = position;
     if (position.sequence === 0 && position.tag === 0) return;
     const found = await keeper.positionAt(partition, position.sequence);
     if (found !== null && samePosition(found, position)) return;
@@ -81,6 +86,7 @@ export class KeeperQueue implements WriteQueue {
   }
 
   acknowledge(position: Position): void {
+    this.#known = position;
     this.#parts.acknowledged.reached(position);
   }
 

@@ -48,6 +48,7 @@ export class OwnedPartition {
   readonly #parts: OwnedParts;
   readonly #store: PartitionStore;
   readonly #acknowledged: Acknowledged;
+  readonly #queue: KeeperQueue;
   readonly #writer: Writer;
   #paused: boolean;
   #isOpen = false;
@@ -77,7 +78,8 @@ export class OwnedPartition {
     });
     const { partition } = claim;
     const logId = logIdOf(fleet.id, partition);
-    const queue = new KeeperQueue({ keeper, partition, logId, poll, acknowledged: this.#acknowledged });
+    this.#queue = new KeeperQueue({ keeper, partition, logId, poll, acknowledged: this.#acknowledged });
+    const queue = this.#queue;
     const report = (each: WriterReport): void => this.#hear(each);
     const { others } = parts;
     this.#writer = new Writer({ store: this.#store, queue, logId, clock, random, options, paused, others, report });
@@ -162,7 +164,7 @@ export class OwnedPartition {
     this.#ended = true;
     this.#store.giveUp();
     this.#acknowledged.close();
-    this.#parts.poll.forget(this.#parts.claim.partition);
+    this.#parts.poll.forget(this.#queue);
   }
 
   #state(): PartitionReport["state"] {
