@@ -120,6 +120,7 @@ async function tell(failed: Result | FleetResult): Promise<void> {
 if (values.mutants || values.mutant !== undefined) {
   process.exitCode = (await runMutants({
     name: values.mutant ?? null,
+    fleet: values.fleet,
     seconds: count(values.seconds, Number.POSITIVE_INFINITY),
     secondsEach: count(values["seconds-each"], 90),
     json: values.json,

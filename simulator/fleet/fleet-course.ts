@@ -54,6 +54,9 @@ async function settle(stage: FleetStage): Promise<void> {
     await stage.until(() => said(stage, partition) !== null, `it is said that partition ${partition} has lost something`);
   }
   const sound = state.partitions.filter((_, partition) => !lost.has(partition));
+  // What was settled before a keeper went back, and told to be stored after, stays marked as pending: it is kept longer.
+  const isStored = ({ sequence, stored, pending }: MemoryKeeperState["partitions"][number]): boolean =>
+    sequence === stored && (pending.size === 0 || stage.mayMismatch);
   await stage.until(() => sound.every(isStored), "what is pending is stored or parked");
   database.temper.refuses = false;
   const retry = (): void => {
@@ -88,10 +91,6 @@ function said({ state, members }: FleetStage, partition: number): string | null 
   const reports = members.flatMap(({ worker }) => worker?.report().partitions ?? []);
   const report = reports.find((each) => each.partition === partition && each.state === "broken");
   return state.partitions[partition]?.broken ?? report?.error?.message ?? null;
-}
-
-function isStored({ sequence, stored, pending }: MemoryKeeperState["partitions"][number]): boolean {
-  return sequence === stored && pending.size === 0;
 }
 
 function sharesOf(members: readonly Member[]): Map<string, number> {

@@ -158,7 +158,9 @@ class FleetWorld implements FleetSurroundings, Town, FleetFate, FleetStage, Keep
     this.isCalm = true;
     this.#left = 0;
     this.tell(() => "calm");
-    Object.assign(this.temper, { failsBefore: 0, failsAfter: 0 });
+    // A lease that is shorter than the way to the keeper holds nothing.
+    const latencyMs = Math.min(this.temper.latencyMs, this.options.engine.leaseMs / 100);
+    Object.assign(this.temper, { failsBefore: 0, failsAfter: 0, latencyMs });
     const calm = { readFails: 0, readSlow: 0, failsBefore: 0, failsAfter: 0, comesLate: 0, down: false };
     Object.assign(this.database.temper, calm);
     this.database.cutOff.clear();

@@ -19,6 +19,8 @@ export function fleetCheckers(parts: FleetCheckerParts): {
   readonly outside: Linearizable;
 } {
   const outside = new Linearizable({ model: null as unknown as Model, engine: parts.options.engine, diskMs: 0 });
+  // The order of reads between the frames of a log is not known, only when they were asked and answered.
+  outside.decides = false;
   const checkers: readonly FleetChecker[] = [
     new FleetAnswered(parts),
     new FleetNewest(parts),
@@ -44,7 +46,14 @@ function fromOutside(outside: Linearizable): FleetChecker {
     },
     // The order of the log is that in which they were done.
     framed: (_, invocation) => outside.guessed(invocation, ++frames),
-    answered: (invocation) => outside.answered(invocation),
+    // What has changed nothing saw its record about then; an error is as good as a read.
+    worked: (invocation) => {
+      if (!isReading(invocation.operation)) outside.guessed(invocation, frames + 0.5);
+    },
+    answered: (invocation) => {
+      outside.answered(invocation);
+      if (invocation.reply === "WRONG_TYPE" || invocation.reply === "BAD_VALUE") outside.guessed(invocation, 0);
+    },
     failed: (invocation) => outside.failed(invocation),
     over: () => outside.over(),
   };
