@@ -133,8 +133,7 @@ export class SimulatedDatabase {
         }),
       scan: (after, limit, nowMs) =>
         this.#call(process, "store scans", () => this.#of(process).scan(after, limit, nowMs)),
-      release: (partition) =>
-        this.#call(process, "store releases", async () => this.#of(process).release?.(partition)),
+      release: (partition) => this.#call(process, "store releases", async () => this.#of(process).release?.(partition)),
       close: () => this.#call(process, "store closes", () => this.#of(process).close()),
     };
   }
@@ -181,7 +180,8 @@ export class SimulatedDatabase {
         this.#machine.tell(() => `${process.name}: ${label} fails: ${why}`);
         answer(after, () => reject(new StoreError("retryable", why)));
       };
-      if (this.temper.down || this.cutOff.has(process)) return refuse(total * (dice.chance(0.3) ? 50 : 1), "the database is down");
+      if (this.temper.down || this.cutOff.has(process))
+        return refuse(total * (dice.chance(0.3) ? 50 : 1), "the database is down");
       const late = commits && dice.chance(this.temper.comesLate);
       if (late) refuse(total * dice.number(), "the answer took too long");
       loop.after(total * (late ? 1 + dice.below(100) : dice.number()), label, null, () => {

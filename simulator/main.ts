@@ -114,7 +114,9 @@ async function tell(failed: Result | FleetResult): Promise<void> {
   for (const line of told.story.slice(-lines)) console.log(line);
   if (told.hash !== failed.hash)
     console.log("\nand the seed did not give the same world again: something is not simulated");
-  console.log(`\nagain: npm run simulate --${values.rows ? " --rows" : ""}${values.fleet ? " --fleet" : ""} --seed ${failed.seed}`);
+  console.log(
+    `\nagain: npm run simulate --${values.rows ? " --rows" : ""}${values.fleet ? " --fleet" : ""} --seed ${failed.seed}`,
+  );
 }
 
 if (values.mutants || values.mutant !== undefined) {

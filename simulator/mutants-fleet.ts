@@ -91,7 +91,8 @@ export const fleetMutants: readonly Mutant[] = [
     promise: 9,
     file: "src/redis/worker/owned.js",
     find: "await within(clock, deadlineMs, done);",
-    replace: "void done.catch(() => {}); await this.#parts.keeper.release(this.#parts.claim); await within(clock, deadlineMs, done);",
+    replace:
+      "void done.catch(() => {}); await this.#parts.keeper.release(this.#parts.claim).catch(() => {}); await within(clock, deadlineMs, done);",
     seeds: 1000,
     fleet: true,
   },

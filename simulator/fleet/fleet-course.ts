@@ -51,7 +51,10 @@ async function settle(stage: FleetStage): Promise<void> {
   const { database, state, members } = stage;
   const lost = mismatched(stage);
   for (const partition of lost.keys()) {
-    await stage.until(() => said(stage, partition) !== null, `it is said that partition ${partition} has lost something`);
+    await stage.until(
+      () => said(stage, partition) !== null,
+      `it is said that partition ${partition} has lost something`,
+    );
   }
   const sound = state.partitions.filter((_, partition) => !lost.has(partition));
   // What was settled before a keeper went back, and told to be stored after, stays marked as pending: it is kept longer.

@@ -117,7 +117,7 @@ function weights(often: (weight: number) => number, keepsAll: boolean): FleetWei
     databaseGoesBack: keepsAll ? often(0.5) : 0,
     keeperDown: often(1),
     keeperSaves: back * 3,
-    keeperGoesBack: back * often(0.5),
+    keeperGoesBack: back * often(1),
     keeperWiped: back * often(0.05),
     keeperFull: often(0.5),
     evict: often(4),

@@ -311,7 +311,12 @@ class FleetWorld implements FleetSurroundings, Town, FleetFate, FleetStage, Keep
     for (const { frame } of fresh) {
       const { position, at, body } = frame;
       if (position.sequence !== ++next)
-        this.fail(new Violation("3 order per record", `frame ${position.sequence} of partition ${partition} is after ${next - 1}`));
+        this.fail(
+          new Violation(
+            "3 order per record",
+            `frame ${position.sequence} of partition ${partition} is after ${next - 1}`,
+          ),
+        );
       if (body.kind === "clear" || this.isBroken) break;
       const accepted = this.model.accept(partition, position, at, body.changes);
       const maker = this.makers.get(body.changes[0] as RecordChange);

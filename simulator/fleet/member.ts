@@ -210,7 +210,8 @@ export class Member implements Server {
     this.#world.tell(() => `${invocation.client} gets ${code} for ${describe(invocation.operation)}`);
     if (code === "QUEUE_MISMATCH" && !this.#world.mayMismatch) return this.#world.fail(error);
     this.#world.closed(invocation);
-    if (nothingWritten.has(code)) this.#world.observe((checker) => checker.failed?.(invocation, code, this.#world.nowMs));
+    if (nothingWritten.has(code))
+      this.#world.observe((checker) => checker.failed?.(invocation, code, this.#world.nowMs));
     if (!nothingWritten.has(code) && code !== "UNKNOWN" && code !== "QUEUE_MISMATCH") return this.#world.fail(error);
     done();
   }

@@ -14,7 +14,10 @@ export class FleetAnswered extends FleetModelChecker {
 
   framed({ position }: FleetFrame, invocation: Invocation): void {
     if (invocation.frame > 0) {
-      throw new Violation("5 once", `${invocation.client}'s work is frame ${invocation.frame} and ${position.sequence}`);
+      throw new Violation(
+        "5 once",
+        `${invocation.client}'s work is frame ${invocation.frame} and ${position.sequence}`,
+      );
     }
     if (this.#nothing.has(invocation))
       throw new Violation(promise, `${invocation.client} was told that nothing was written, and it is`);

@@ -14,9 +14,15 @@ export class FleetBounded extends FleetModelChecker {
     const records = Math.max(1, Math.floor(engine.queueRecords / partitions));
     const bytes = Math.max(1, Math.floor(engine.queueBytes / partitions));
     if (after.pendingRecords > records)
-      throw new Violation(promise, `${after.pendingRecords} records are pending in partition ${partition}: ${records} fit`);
+      throw new Violation(
+        promise,
+        `${after.pendingRecords} records are pending in partition ${partition}: ${records} fit`,
+      );
     if (before.bytes >= bytes)
-      throw new Violation(promise, `partition ${partition} takes frames with ${before.bytes} of ${bytes} bytes pending`);
+      throw new Violation(
+        promise,
+        `partition ${partition} takes frames with ${before.bytes} of ${bytes} bytes pending`,
+      );
   }
 
   failed({ client, askedMs }: Invocation, code: string, nowMs: number): void {

@@ -28,7 +28,10 @@ export class FleetKept extends FleetModelChecker {
       after.settled > before.settled ? after.settled : 0,
     );
     if (said > highest)
-      throw new Violation(promise, `partition ${partition} is said to be stored up to ${said}, and is up to ${highest}`);
+      throw new Violation(
+        promise,
+        `partition ${partition} is said to be stored up to ${said}, and is up to ${highest}`,
+      );
   }
 
   databaseWentBack(): void {
@@ -56,15 +59,20 @@ export class FleetKept extends FleetModelChecker {
     for (const [partition, head] of model.heads.entries()) {
       if (mismatched.has(partition)) continue;
       const { pendingRecords, bytes } = looks[partition] as PartitionLook;
-      if (pendingRecords > 0 && !this.#keeperWentBack) throw new Violation(promise, `at rest ${pendingRecords} records are pending`);
-      if (bytes > 0 && !this.#keeperWentBack) throw new Violation("10 it can be seen", `at rest ${bytes} bytes are pending`);
+      if (pendingRecords > 0 && !this.#keeperWentBack)
+        throw new Violation(promise, `at rest ${pendingRecords} records are pending`);
+      if (bytes > 0 && !this.#keeperWentBack)
+        throw new Violation("10 it can be seen", `at rest ${bytes} bytes are pending`);
       for (const [record, value] of head?.state ?? []) {
         const is = database.rows.get(record) ?? null;
         const ended = value?.expiresAt != null || (value === null && is?.expiresAt != null);
         if (partitionOf(record, options.partitions) !== partition || textOf(is) === textOf(value)) continue;
         if (is === null && ended) continue;
         if (value === null && ended) continue;
-        throw new Violation(promise, `at rest the database holds ${textOf(is)} for ${record}, and not ${textOf(value)}`);
+        throw new Violation(
+          promise,
+          `at rest the database holds ${textOf(is)} for ${record}, and not ${textOf(value)}`,
+        );
       }
     }
   }

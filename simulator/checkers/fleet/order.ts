@@ -25,7 +25,10 @@ export class FleetOrder extends FleetModelChecker {
       );
       if (at === -1) {
         const what = `an older value than that of frame ${from}, or one that nobody wrote`;
-        throw new Violation(promise, `partition ${partition}: the database now holds ${textOf(holds)} for ${record}: ${what}`);
+        throw new Violation(
+          promise,
+          `partition ${partition}: the database now holds ${textOf(holds)} for ${record}: ${what}`,
+        );
       }
       this.#reached.set(record, at);
     }

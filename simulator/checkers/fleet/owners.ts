@@ -43,7 +43,10 @@ export class FleetOwners extends FleetModelChecker {
       throw new Violation(promise, `${by.name} writes partition ${partition}, which ${owner.name} has taken over`);
     }
     if (!late && this.#released.get(partition) === by) {
-      throw new Violation("9 stopping tells the truth", `${by.name} writes partition ${partition} after it was given back`);
+      throw new Violation(
+        "9 stopping tells the truth",
+        `${by.name} writes partition ${partition} after it was given back`,
+      );
     }
   }
 
