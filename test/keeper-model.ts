@@ -189,7 +189,7 @@ export class KeeperModel {
     if (known.state === "value") return known.value;
     if (known.state === "absent") return null;
     assert.equal(known.state, "unknown");
-    const { parked, overlay, lost } = known;
+    const { parked, overlay, lost } = known as Extract<Known, { state: "unknown" }>;
     assert.deepEqual([parked, lost], [null, false]);
     const row = this.#rows.get(record) ?? null;
     if (overlay === null) return row;

@@ -24,7 +24,7 @@ export function number(reply: RedisReply | undefined): number {
 
 /** A record, as the script `read` answers it. */
 export function knownOf(reply: RedisReply | undefined): Known {
-  if (typeof reply === "string") return { state: "value", value: { content: reply, expiresAt: null } };
+  if (typeof reply === "string") return { state: "value", value: { content: reply as Bytes, expiresAt: null } };
   const parts = list(reply);
   switch (parts[0]) {
     case "s":

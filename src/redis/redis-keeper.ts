@@ -332,7 +332,7 @@ export class RedisKeeper implements Keeper {
     const { wait, timeoutMs } = confirmation;
     const confirmed = writing.command(wait === "wait" ? "WAIT" : "WAITAOF", confirmArguments(wait, timeoutMs));
     const [reply, found] = await Promise.all([written, confirmed]);
-    const kept = number(Array.isArray(found) ? found[0] : found);
+    const kept = number(Array.isArray(found) ? found[0] : (found as number));
     if (kept < 1) throw notConfirmed(this.place, timeoutMs);
     return this.#here(reply);
   }
