@@ -1,5 +1,4 @@
 /** Opens a process of a fleet: its keeper, its road to the database, its worker. */
-import { WriteBehindError } from "../errors.js";
 import type { Heart } from "../heart.js";
 import { withRoutes } from "../heart/addressing.js";
 import type { SharedHeartParts } from "../shared-cache.js";
@@ -7,7 +6,7 @@ import { openReader } from "../store/thread-reader.js";
 import { Emitter } from "../events.js";
 import type { Store, StoreDescriptor } from "../store/store.js";
 import { connect } from "./connect.js";
-import { withoutRoutes } from "./front/fleet-addressing.js";
+import { openAddressing } from "./front/fleet-addressing.js";
 import { FleetHeart } from "./front/fleet-heart.js";
 import { identity } from "./identity.js";
 import type { Fleet } from "./keeper.js";
@@ -20,10 +19,12 @@ import type { WorkerHandle } from "./worker/worker-messages.js";
 export async function openFleetHeart(url: string, parts: SharedHeartParts): Promise<Heart> {
   const { host, options } = parts;
   const store = withRoutes(parts.store, options.routes);
-  if (options.routes.length > 0) throw new WriteBehindError("CONFIG", "routes");
   const { keeper, fleet, keeps, roomBytes, close } = await connect(url, host, options, true);
   const events = new Emitter();
   try {
+    const all = Array.from({ length: fleet.partitions }, (_, partition) => partition);
+    const { states } = await keeper.states(all);
+    const addressing = await openAddressing(keeper, store, options, states);
     return await FleetHeart.open({
       host,
       keeper,
@@ -34,7 +35,7 @@ export async function openFleetHeart(url: string, parts: SharedHeartParts): Prom
       reader: openReader(store, host),
       storeKind: store.kind ?? "unknown",
       limits: store.limits ?? null,
-      addressing: withoutRoutes,
+      addressing,
       worker: options.worker ? startOwnWorker(url, parts, store, fleet, events) : null,
       events,
       end: close,

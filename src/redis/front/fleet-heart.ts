@@ -83,6 +83,8 @@ export class FleetHeart implements Heart {
   readonly #desk: FleetDesk;
   readonly #inspector: FleetInspector;
   #status: Status;
+  /** Why this process takes no more work. */
+  #wrong: WriteBehindError | null = null;
   #seen: { readonly states: readonly PartitionState[]; readonly fleet: FleetSeen } | null = null;
   #timer: Timer | null = null;
   #closing: Promise<CloseReport> | null = null;
@@ -296,10 +298,11 @@ export class FleetHeart implements Heart {
         this.#parts.keeper.look(this.#parts.options.leaseMs),
       ]);
       this.#time.saw(now);
+      this.#wrong = await this.#parts.addressing.lookAgain();
       this.#seen = { states, fleet };
       this.#stored.saw(states);
       const before = this.#status;
-      this.#status = this.#describe(null);
+      this.#status = this.#describe(this.#wrong?.message ?? null);
       this.#tell(before, this.#status);
     } catch (error) {
       this.#status = this.#describe((error as Error).message);
@@ -401,6 +404,7 @@ export class FleetHeart implements Heart {
 
   #assertOpen(): void {
     if (this.#closing !== null) throw closed();
+    if (this.#wrong !== null) throw this.#wrong;
   }
 }
 
