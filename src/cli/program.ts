@@ -2,6 +2,7 @@
 import { Command, CommanderError } from "commander";
 import { addCommonFlags, addOptionFlags, addSomeFlags, type Flags } from "./config.js";
 import { CliError, exitCodes, report, type ExitCode } from "./exit.js";
+import { workOptions } from "./work-options.js";
 import { version } from "../version.js";
 
 const clientFlags = { adminToken: "token that the admin API demands (or WRITE_BEHIND_ADMIN_TOKEN)" };
@@ -47,6 +48,7 @@ export function buildProgram(end: (code: ExitCode) => void): Command {
     .exitOverride()
     .showHelpAfterError("hint: write-behind --help lists the verbs; write-behind VERB --help its flags");
   addServe(program, end);
+  addWork(program, end);
   addClientVerbs(program);
   addDead(program, end);
   addSend(program, end);
@@ -65,6 +67,14 @@ function addServe(program: Command, end: (code: ExitCode) => void): void {
   addOptionFlags(command).action(async (flags: Flags) => {
     const { serve } = await import("./serve.js");
     end(await serve(flags));
+  });
+}
+
+function addWork(program: Command, end: (code: ExitCode) => void): void {
+  const description = "start a worker of a fleet: it writes what is queued in a Redis (--cache) to the database";
+  addOptionFlags(verb(program, "work", description), workOptions).action(async (flags: Flags) => {
+    const { work } = await import("./work.js");
+    end(await work(flags));
   });
 }
 
