@@ -154,6 +154,11 @@ export class MemoryKeeperState {
     else this.#all.keys.set(record, entry);
   }
 
+  /** Everything that lies there under a record's name. */
+  records(): readonly Bytes[] {
+    return [...this.#all.keys.keys()].filter((record) => this.key(record) !== null);
+  }
+
   /** Another nonce for each call. */
   nextNonce(): Bytes {
     this.#calls++;

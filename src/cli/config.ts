@@ -43,8 +43,11 @@ export function addOptionFlags(command: Command, names: readonly OptionName[] | 
   return command;
 }
 
+/** Some flags of the table, with what they mean to a verb. */
+export type SomeFlags = Partial<Record<OptionName, string>>;
+
 /** Adds some flags of the table, with what they mean to a verb that talks to a server. */
-export function addSomeFlags(command: Command, texts: Partial<Record<OptionName, string>>): Command {
+export function addSomeFlags(command: Command, texts: SomeFlags): Command {
   for (const [name, spec] of optionEntries()) {
     const text = texts[name];
     if (text !== undefined) command.addOption(new Option(flagsOf(name, spec), text));

@@ -1,11 +1,20 @@
 /** The verbs, their arguments and flags. Each one's work is in a file of its own, loaded when it is asked for. */
 import { Command, CommanderError } from "commander";
-import { addCommonFlags, addOptionFlags, addSomeFlags, type Flags } from "./config.js";
+import { addCommonFlags, addOptionFlags, addSomeFlags, type Flags, type SomeFlags } from "./config.js";
 import { CliError, exitCodes, report, type ExitCode } from "./exit.js";
 import { workOptions } from "./work-options.js";
 import { version } from "../version.js";
 
-const clientFlags = { adminToken: "token that the admin API demands (or WRITE_BEHIND_ADMIN_TOKEN)" };
+const clientFlags = {
+  adminToken: "token that the admin API demands (or WRITE_BEHIND_ADMIN_TOKEN)",
+  cache: "ask the fleet in this Redis instead of a server, from any place that reaches it (or WRITE_BEHIND_CACHE)",
+};
+const lookFlags = {
+  ...clientFlags,
+  store: "with --cache: the database, to look into it, too",
+  routes: "with --cache: YAML file with the routes of the fleet, where it has any",
+};
+const keysFlags = { ...clientFlags, routes: lookFlags.routes };
 const sendFlags = {
   host: "address of the server (default 127.0.0.1)",
   port: "its port (default 6380)",
@@ -79,17 +88,17 @@ function addWork(program: Command, end: (code: ExitCode) => void): void {
 }
 
 function addClientVerbs(program: Command): void {
-  const client = (name: string, description: string): Command =>
-    addSomeFlags(verb(program, name, description), clientFlags);
+  const client = (name: string, description: string, flags: SomeFlags = clientFlags): Command =>
+    addSomeFlags(verb(program, name, description), flags);
   client("status", "what the server does, what is pending, how the database is").action(async (flags: Flags) => {
     await (await import("./status.js")).status(flags);
   });
-  client("inspect <key>", "one record everywhere: cache, queue, database")
+  client("inspect <key>", "one record everywhere: cache, queue, database", lookFlags)
     .option("--base64", "the key is given in base64")
     .action(async (key: string, flags: Flags) => {
       await (await import("./inspect.js")).inspect(key, flags);
     });
-  client("flush [keys...]", "wait until what is pending now (of these keys) is in the database").action(
+  client("flush [keys...]", "wait until what is pending now (of these keys) is in the database", keysFlags).action(
     async (keys: string[], flags: Flags) => {
       await (await import("./flush.js")).flush(keys, flags);
     },

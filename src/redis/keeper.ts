@@ -181,6 +181,19 @@ export interface Stored {
   readonly bytes: number;
 }
 
+/** Where a partition goes on after a person has decided. */
+export interface Mended {
+  /** What the database has been set to: a frame that the log has, or the base before its first frame. */
+  readonly position: Position;
+  /** Log time of the frame there. */
+  readonly at: number;
+  readonly generation: number;
+  /** The last frame that the log has: what comes later is of a new epoch. */
+  readonly head: number;
+  /** Bytes of log after the position. */
+  readonly bytes: number;
+}
+
 /** What processes of a fleet tell each other at once. Whoever is cut off misses it: it only hastens what is looked at anyway. */
 export type News =
   /** The database has reached a sequence. */
@@ -227,8 +240,11 @@ export interface Keeper {
   beat(worker: string, leaseMs: number, report: string): Promise<FleetSeen>;
   /** The fleet as it is, seen by who is no worker. */
   look(leaseMs: number): Promise<FleetSeen>;
-  /** Takes a free partition, or null where it is owned. */
-  claim(worker: string, partition: number, leaseMs: number): Promise<Claim | null>;
+  /**
+   * Takes a free partition, or null where it is owned. `fromAnybody`: an owner loses it, and learns of that as of any
+   * other loss.
+   */
+  claim(worker: string, partition: number, leaseMs: number, fromAnybody?: boolean): Promise<Claim | null>;
   /** Whether a claim still holds; prolongs it. */
   holds(claim: Claim, leaseMs: number): Promise<boolean>;
   /** Gives partitions back at once. */
@@ -246,6 +262,15 @@ export interface Keeper {
   parkedBetween(partition: number, first: number, last: number): Promise<ReadonlyMap<number, string>>;
   /** The partition stops until a person has acted; null mends it. */
   break(partition: number, why: string | null): Promise<void>;
+  /** Some of the records that lie there, of whichever partition; `next` is null after the last ones. A record may come twice. */
+  records(after: string | null): Promise<{ readonly records: readonly Bytes[]; readonly next: string | null }>;
+  /** What is known of these records is forgotten, but for changes after `upTo`: what is clean, or not pending any more. */
+  forget(claim: Claim, upTo: number, records: readonly Bytes[]): Promise<void>;
+  /**
+   * The partition goes on at a position, broken no more, and nothing that was read before is written upon. False, and
+   * nothing was done, where the log has grown since. Told after `forget` of all that is clean.
+   */
+  mend(claim: Claim, mended: Mended): Promise<boolean>;
 
   /** Tells all processes. */
   tell(news: News): Promise<void>;
