@@ -3,6 +3,7 @@ import { WriteBehindError } from "../errors.js";
 import { redis } from "../redis/index.js";
 import { shownUrl } from "../redis/redis-url.js";
 import type { CacheDescriptor } from "../shared-cache.js";
+import { someOptions, type Flags } from "./config.js";
 import { CliError, exitCodes } from "./exit.js";
 
 /** A Redis that was named. */
@@ -36,4 +37,11 @@ export function neededCache(url: string | null): NamedCache {
 /** Where the queue is, for people: the data folder, or a Redis. */
 export function queueIn(cache: NamedCache | null, data: string): string {
   return cache === null ? data : `the Redis at ${cache.place}`;
+}
+
+/** Whether a verb that is also about a data folder or tables is asked about a fleet: what is named by a flag counts first. */
+export function isAboutFleet(flags: Flags): boolean {
+  if (flags["cache"] !== undefined) return true;
+  if (flags["data"] !== undefined || flags["routes"] !== undefined) return false;
+  return someOptions(flags, ["cache"]).cache !== null;
 }

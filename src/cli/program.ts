@@ -162,14 +162,19 @@ function addJournalVerbs(program: Command, end: (code: ExitCode) => void): void 
   const dataFlag = { data: "the folder (default ./write-behind-data)" };
   const storeFlag = { store: "the database: sqlite:FILE or postgres://… (default write-behind.db in the folder)" };
   const routesFlag = { routes: "YAML file with routes, to be held against the tables of the database" };
+  const cacheFlag = { cache: "the Redis of a fleet: redis://…" };
   const checked =
     "--data DIR: read a journal from end to end, beside its database, and say what is in it; " +
+    "--cache URL --store URL: hold a fleet's logs against the database, and say what is pending or lost; " +
     "--store URL --routes FILE without --data: hold the routes against the tables; changes nothing";
-  addSomeFlags(verb(program, "check", checked), { ...dataFlag, ...storeFlag, ...routesFlag }).action(
+  addSomeFlags(verb(program, "check", checked), { ...dataFlag, ...cacheFlag, ...storeFlag, ...routesFlag }).action(
     async (flags: Flags) => {
+      const { isAboutFleet } = await import("./cache-url.js");
+      if (isAboutFleet(flags)) return end(await (await import("./check-fleet.js")).checkFleet(flags));
       const isOfTables = flags["data"] === undefined && (flags["store"] ?? flags["routes"]) !== undefined;
       if (isOfTables) end(await (await import("./check-tables.js")).checkTables(flags));
       else end(await (await import("./check.js")).check(flags));
+      return undefined;
     },
   );
   addSomeFlags(verb(program, "sql", "print the statements that make the own tables; runs none of them"), {
@@ -177,12 +182,19 @@ function addJournalVerbs(program: Command, end: (code: ExitCode) => void): void 
   }).action(async (flags: Flags) => {
     await (await import("./sql.js")).sql(flags);
   });
-  const description = "start a folder anew at the database's position, and say what is given up";
-  addSomeFlags(verb(program, "adopt", description), { ...dataFlag, ...storeFlag })
-    .option("--accept-gap", "go on over a damaged or missing stretch")
+  const description =
+    "--data DIR: start a folder anew at the database's position; --cache URL --store URL: let partitions of a fleet go " +
+    "on that do not fit the database; says what is given up";
+  const partitionsFlag = {
+    partitions: "logs of a queue that is begun anew, where the database does not say (default 8)",
+  };
+  addSomeFlags(verb(program, "adopt", description), { ...dataFlag, ...cacheFlag, ...storeFlag, ...partitionsFlag })
+    .option("--accept-gap", "go on over a damaged or missing stretch, and without its dead letters")
     .action(async (flags: Flags) => {
+      const { isAboutFleet } = await import("./cache-url.js");
+      if (isAboutFleet(flags)) return (await import("./adopt-fleet.js")).adoptFleet(flags);
       const { adopt } = await import("./adopt.js");
-      await adopt(flags);
+      return adopt(flags);
     });
 }
 

@@ -63,6 +63,16 @@ async function positionsIn(store: Store | StoreDescriptor): Promise<readonly Loo
   return (await lookAtPositions?.(store.options)) ?? [];
 }
 
+/** Why there is no fleet, by what the database says. */
+export function noFleet(place: string, looked: readonly LookedPosition[]): WriteBehindError {
+  const stranger = looked.find(({ position }) => position !== null);
+  if (stranger !== undefined) return anotherQueue(place, stranger);
+  const message = `there is no write queue in the Redis at ${place}, and the database has never had one`;
+  return new WriteBehindError("QUEUE_MISMATCH", message, {
+    hint: "start a server or a worker with both: it makes one",
+  });
+}
+
 function anotherQueue(place: string, { position, partition }: LookedPosition): WriteBehindError {
   const at = position === null ? "" : ` (${positionText(position)}, partition ${partition})`;
   return new WriteBehindError(
