@@ -6,9 +6,10 @@ import { openReader } from "../store/thread-reader.js";
 import { Emitter } from "../events.js";
 import type { Store, StoreDescriptor } from "../store/store.js";
 import { connect } from "./connect.js";
-import { openAddressing } from "./front/fleet-addressing.js";
+import { loadStoreModule } from "../store/load-store.js";
+import { openAddressing, type LookAtTables } from "./front/fleet-addressing.js";
 import { FleetHeart } from "./front/fleet-heart.js";
-import { identity } from "./identity.js";
+import { identity } from "../host/identity.js";
 import type { Fleet } from "./keeper.js";
 import type { EngineOptions } from "../options.js";
 import type { WorkerOptions } from "./worker/report.js";
@@ -24,7 +25,7 @@ export async function openFleetHeart(url: string, parts: SharedHeartParts): Prom
   try {
     const all = Array.from({ length: fleet.partitions }, (_, partition) => partition);
     const { states } = await keeper.states(all);
-    const addressing = await openAddressing(keeper, store, options, states);
+    const addressing = await openAddressing(keeper, tablesOf(store), options, states);
     return await FleetHeart.open({
       host,
       keeper,
@@ -44,6 +45,15 @@ export async function openFleetHeart(url: string, parts: SharedHeartParts): Prom
     await close();
     throw error;
   }
+}
+
+/** Looks at the tables of routes; null where the store maps none. */
+function tablesOf(store: Store | StoreDescriptor): LookAtTables | null {
+  if (!("module" in store)) return null;
+  return async (routes) => {
+    const { lookAtTables } = await loadStoreModule(store.module);
+    return lookAtTables === undefined ? null : lookAtTables(store.options, routes);
+  };
 }
 
 /** A worker in this process. What an operator must hear of it is told as an event. */
