@@ -38,11 +38,12 @@ export class Gate {
   waiting = 0;
 
   shut(): void {
-    this.#opened = new Promise((resolve) => (this.#open = resolve));
+    if (this.#open === null) this.#opened = new Promise((resolve) => (this.#open = resolve));
   }
 
   open(): void {
     this.#open?.();
+    this.#open = null;
   }
 
   async pass(): Promise<void> {
@@ -59,11 +60,15 @@ export interface TestWorker {
   readonly toKeeper: Gate;
   /** What goes through there; null: everything. */
   gated: ReadonlySet<KeeperVerb> | null;
+  /** Asked before each verb is done and after: throws where it is not done, or its answer is lost. */
+  fault: (verb: KeeperVerb, when: "before" | "after") => void;
   /** Between it and the database. */
   readonly toStore: Gate;
   /** Every verb that it has asked of the keeper, and was answered. */
   readonly verbs: KeeperVerb[];
   readonly warnings: string[];
+  /** Whether it is alive and not stopped. */
+  readonly living: () => boolean;
   /** It is dead: nothing of it happens any more. */
   kill(): void;
 }
@@ -121,14 +126,18 @@ export class FleetWorld {
     const owner = { alive: true };
     const verbs: KeeperVerb[] = [];
     const warnings: string[] = [];
-    const made: { gated: ReadonlySet<KeeperVerb> | null } = { gated: null };
+    const made: Pick<TestWorker, "gated" | "fault"> = { gated: null, fault: () => {} };
     const never = new Promise<never>(() => {});
     const keeper = await this.keeper({
       before: async (verb) => {
         if (made.gated === null || made.gated.has(verb)) await toKeeper.pass();
         if (!owner.alive) await never;
+        made.fault(verb, "before");
       },
-      after: (verb) => void verbs.push(verb),
+      after: (verb) => {
+        verbs.push(verb);
+        made.fault(verb, "after");
+      },
     });
     const worker = new FleetWorker({
       keeper,
@@ -146,7 +155,7 @@ export class FleetWorld {
       owner.alive = false;
       deafen();
     };
-    return Object.assign(made, { worker, toKeeper, toStore, verbs, warnings, kill });
+    return Object.assign(made, { worker, toKeeper, toStore, verbs, warnings, living: () => owner.alive, kill });
   }
 
   async states(): Promise<readonly PartitionState[]> {
