@@ -66,6 +66,8 @@ export interface TestWorker {
   readonly toStore: Gate;
   /** Every verb that it has asked of the keeper, and was answered. */
   readonly verbs: KeeperVerb[];
+  /** How often it has opened the database. */
+  opens: number;
   readonly warnings: string[];
   /** Whether it is alive and not stopped. */
   readonly living: () => boolean;
@@ -126,7 +128,7 @@ export class FleetWorld {
     const owner = { alive: true };
     const verbs: KeeperVerb[] = [];
     const warnings: string[] = [];
-    const made: Pick<TestWorker, "gated" | "fault"> = { gated: null, fault: () => {} };
+    const made: Pick<TestWorker, "gated" | "fault" | "opens"> = { gated: null, fault: () => {}, opens: 0 };
     const never = new Promise<never>(() => {});
     const keeper = await this.keeper({
       before: async (verb) => {
@@ -142,7 +144,7 @@ export class FleetWorld {
     const worker = new FleetWorker({
       keeper,
       fleet: this.fleet,
-      store: this.#store(toStore, owner),
+      store: this.#store(toStore, owner, () => made.opens++),
       host: { clock: processClock(this.loop, owner), random: this.dice },
       options: { ...workerOptions, ...options },
       identity: { version: "0", pid: 1, host: "here" },
@@ -211,7 +213,7 @@ export class FleetWorld {
     return promise;
   }
 
-  #store(gate: Gate, owner: { readonly alive: boolean }): Store {
+  #store(gate: Gate, owner: { readonly alive: boolean }, opens: () => void): Store {
     const connection = this.database.connect();
     const pass = async (): Promise<void> => {
       await gate.pass();
@@ -223,6 +225,7 @@ export class FleetWorld {
       limits: connection.limits,
       open: async (claim) => {
         await pass();
+        opens();
         return connection.open(claim);
       },
       commit: async (batch) => {
