@@ -94,7 +94,7 @@ function once(world: FleetWorld, partition: number): void {
   let at = 0;
   for (const batch of world.batches.filter((each) => each.partition === partition)) {
     expect(batch.expected?.sequence ?? 0).toBe(at);
-    for (const record of batch.rows.keys()) expect(partitionOf(record as Bytes, partitions)).toBe(partition);
+    for (const record of batch.rows.keys()) expect(partitionOf(record, partitions)).toBe(partition);
     at = batch.to.sequence;
   }
   expect(at).toBe(world.state.partitions[partition]?.sequence);

@@ -187,9 +187,8 @@ export class OwnedPartition {
         return;
       case "warning":
         warn(`partition ${claim.partition}: ${report.text}`);
-        return;
+        break;
       case "tables":
-        return;
     }
   }
 
