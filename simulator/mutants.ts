@@ -174,8 +174,8 @@ export const mutants: readonly Mutant[] = [
     name: "forget-the-compare-and-set",
     promise: 5,
     file: "src/store/memory/memory-store.js",
-    find: "if (!sameOrNull(expected, database.position) ||",
-    replace: "if (",
+    find: "!sameOrNull(expected, partition.position) ||",
+    replace: "",
     seeds: 1000,
   },
   {
@@ -223,8 +223,8 @@ export const mutants: readonly Mutant[] = [
     name: "rows-without-the-position",
     promise: 5,
     file: "src/store/memory/memory-store.js",
-    find: "database.position = to;",
-    replace: "if (to.sequence % 7 !== 0) database.position = to;",
+    find: "partition.position = to;",
+    replace: "if (to.sequence % 7 !== 0) partition.position = to;",
     seeds: 300,
   },
   {

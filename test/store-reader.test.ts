@@ -2,16 +2,17 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { logA, replace, value, WriterLike } from "../contract/store/writer-like.js";
 import { bytesOfText, type Bytes } from "../src/bytes.js";
 import type { Host, Thread } from "../src/host/host.js";
 import { nodeHost } from "../src/host/node-host.js";
+import { GatheredReads } from "../src/store/gathered-reads.js";
 import { loadStore } from "../src/store/load-store.js";
 import { memoryStore } from "../src/store/memory/memory-store.js";
 import { sqlite } from "../src/store/sqlite/index.js";
 import { SqliteStore } from "../src/store/sqlite/sqlite-store.js";
-import type { StoreDescriptor, StoreReader } from "../src/store/store.js";
+import { marksOf, StoreError, type Reached, type StoreDescriptor, type StoreReader } from "../src/store/store.js";
 import { openReader } from "../src/store/thread-reader.js";
 
 const key = bytesOfText("user:1:name");
@@ -195,3 +196,53 @@ test("a store that is silent does not keep its reader from closing, nor a read f
 async function asked(): Promise<void> {
   while (sent.length === 0) await new Promise((resolve) => setImmediate(resolve));
 }
+
+describe("reads of several partitions in one turn", () => {
+  const one = { logId: "1", sequence: 5, tag: 0, partition: 1 };
+  const two = { ...one, logId: "2", partition: 2 };
+
+  /** A store that has been read so often, with these marks, and may find that one partition went back. */
+  function reading(wentBack: number | null = null): { reader: StoreReader; asked: [readonly string[], Reached][] } {
+    const asked: [readonly string[], Reached][] = [];
+    const store = {
+      ...memoryStore(),
+      read: async (records: readonly Bytes[], reached: Reached = null) => {
+        asked.push([records, reached]);
+        if (marksOf(reached).some(({ partition }) => partition === wentBack)) throw new StoreError("moved", "back");
+        return records.map((record) => value(record));
+      },
+    };
+    const gathered = new GatheredReads(nodeHost().clock, store.read);
+    return { reader: { ...store, read: (records, reached = null) => gathered.read(records, reached) }, asked };
+  }
+
+  test("travel together, with the newest mark of each", async () => {
+    const { reader, asked } = reading();
+    const later = { ...one, sequence: 6 };
+    const keys = ["a", "b", "c", "d"] as Bytes[];
+    const marks = [one, [two, later], null, later];
+    const answers = await Promise.all(keys.map((each, n) => reader.read([each], marks[n] ?? null)));
+    expect(answers).toEqual(keys.map((each) => [value(each)]));
+    expect(asked).toEqual([[keys, [later, two]]]);
+    await reader.read([key], one);
+    await reader.read([key]);
+    expect(asked.slice(1)).toEqual([
+      [[key], one],
+      [[key], null],
+    ]);
+  });
+
+  test("of a partition that went back are `moved`, and the others are answered", async () => {
+    const { reader, asked } = reading(2);
+    const answers = await Promise.allSettled([
+      reader.read(["a" as Bytes], one),
+      reader.read(["b" as Bytes], two),
+      reader.read(["c" as Bytes], one),
+    ]);
+    expect(answers.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
+    expect(asked.slice(1)).toEqual([
+      [["a", "c"], one],
+      [["b"], two],
+    ]);
+  });
+});

@@ -24,7 +24,7 @@ export const runEndCases: readonly StoreCaseBody[] = [
     name: "run ends are the positions that commits have reached, newest first; a commit that stays is none",
     run: async (world) => {
       const writer = await WriterLike.open(world);
-      assert.deepEqual(await runEnds(world.connect()), []);
+      assert.deepEqual(await runEnds(writer.store), []);
       const again = await WriterLike.on(writer.store, { logId: logA });
       const reached = await commits(again, 2);
       await again.commit([], { to: reached[0] as Position });

@@ -1,8 +1,8 @@
 /**
  * Run ends: the last positions that commits have reached, kept beside the position itself. A log that went back to an
- * older copy of itself and grew on is another log from there; the newest run end that it still has is a moment that both
- * have been at. As text they are pieces of one length, newest first, so that a statement can put one in front and cut
- * off the oldest.
+ * older copy of itself and grew on is another log from there; the newest run end that it still has is a moment that
+ * both have been at. As text they are pieces of one length, newest first, so that a statement can put one in front and
+ * cut off the oldest.
  */
 import { samePosition, type Position } from "../queue/queue.js";
 import type { Batch } from "./store.js";

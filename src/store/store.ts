@@ -21,8 +21,8 @@ export interface StoreClaim {
 }
 
 /**
- * What the store knows of one partition when it is opened. A position of another log is given as it is and not claimed: no commit will
- * pass, and the queue that it belongs to may come back.
+ * What the store knows of one partition when it is opened. A position of another log is given as it is and not
+ * claimed: no commit will pass, and the queue that it belongs to may come back.
  */
 export interface StoreOpened {
   /** How far a queue has been committed, or null where no queue ever wrote here. */

@@ -99,14 +99,7 @@ CREATE TABLE IF NOT EXISTS ${name("write_behind_dead_letters")} (
   PRIMARY KEY (record, kind, part, partition)
 );
 CREATE INDEX IF NOT EXISTS write_behind_dead_letters_group_id ON ${name("write_behind_dead_letters")} (group_id);
-ALTER TABLE ${name("write_behind_position")}
-  DROP CONSTRAINT IF EXISTS write_behind_position_id_check,
-  ADD COLUMN IF NOT EXISTS run_ends text NOT NULL DEFAULT '';
-ALTER TABLE ${name("write_behind_dead_letters")}
-  ADD COLUMN IF NOT EXISTS partition integer NOT NULL DEFAULT 0,
-  DROP CONSTRAINT IF EXISTS write_behind_dead_letters_pkey,
-  ADD PRIMARY KEY (record, kind, part, partition);
-CREATE OR REPLACE VIEW ${name("write_behind_kv_text")} AS
+${upgradeSql(name)}CREATE OR REPLACE VIEW ${name("write_behind_kv_text")} AS
   SELECT ${readable("kv.key")} AS key,
     kv.type,
     CASE WHEN kv.type = 'hash' THEN (
@@ -115,6 +108,18 @@ CREATE OR REPLACE VIEW ${name("write_behind_kv_text")} AS
     ) ELSE ${readable("kv.value")} END AS value,
     CASE WHEN kv.expires_at IS NOT NULL THEN to_timestamp(kv.expires_at / 1000.0) END AS expires_at
   FROM ${name("write_behind_kv")} kv;
+`;
+}
+
+/** Brings tables of the version before, where there were no partitions, to what they are now. */
+function upgradeSql(name: Naming): string {
+  return `ALTER TABLE ${name("write_behind_position")}
+  DROP CONSTRAINT IF EXISTS write_behind_position_id_check,
+  ADD COLUMN IF NOT EXISTS run_ends text NOT NULL DEFAULT '';
+ALTER TABLE ${name("write_behind_dead_letters")}
+  ADD COLUMN IF NOT EXISTS partition integer NOT NULL DEFAULT 0,
+  DROP CONSTRAINT IF EXISTS write_behind_dead_letters_pkey,
+  ADD PRIMARY KEY (record, kind, part, partition);
 `;
 }
 
@@ -134,12 +139,13 @@ const [tablesLock, claimsLock, oursLock] = [8607046714071215716n, 86070467140712
  * A transaction's frame. Everything is set for the transaction alone: behind a pooler the session is somebody else's
  * soon. A commit is durable before the queue is trimmed, so `synchronous_commit` is never less than on; the time-outs
  * free the position's row when this process stands still, and a lock of our own that nobody else takes tells sessions
- * that write for us from all others (see `endBlockers`), whatever their names are. Lists of keys are looked up in indexes, also where a plan
- * was made while the table was small; up to version 17 that makes plans look dear enough to be compiled (jit).
+ * that write for us from all others (see `endBlockers`), whatever their names are. Lists of keys are looked up in
+ * indexes, also where a plan was made while the table was small; up to version 17 that makes plans look dear enough to
+ * be compiled (jit).
  */
 const frame = {
-  // Of those that hold up a session ($1), and of those that hold these up: who waits for nobody, writes for us and is the
-  // same user's.
+  // Of those that hold up a session ($1), and of those that hold these up: who waits for nobody, writes for us and is
+  // the same user's.
   endBlockers: `WITH RECURSIVE chain (pid) AS (
       SELECT unnest(pg_blocking_pids($1::int))
       UNION SELECT blocker FROM chain, LATERAL unnest(pg_blocking_pids(chain.pid)) AS blocker
@@ -287,9 +293,9 @@ function parkedTexts(letters: string) {
   return {
     allParked: `SELECT ${columns} FROM ${letters} WHERE partition = $1
       ORDER BY group_id, kind DESC, sequence, place, part`,
-    putParked: `INSERT INTO ${letters} (${columns}, partition) SELECT *, $14::integer FROM unnest($1::bigint[], $2::text[], $3::bytea[],
-        $4::text[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::text[],
-        $12::bigint[], $13::bigint[])`,
+    putParked: `INSERT INTO ${letters} (${columns}, partition) SELECT *, $14::integer
+      FROM unnest($1::bigint[], $2::text[], $3::bytea[], $4::text[], $5::text[], $6::bigint[], $7::bigint[],
+        $8::bigint[], $9::bigint[], $10::bigint[], $11::text[], $12::bigint[], $13::bigint[])`,
     // What is put takes the place of what was there, which may have had more parts.
     replaceParked: `DELETE FROM ${letters} AS l USING unnest($1::bytea[], $2::text[]) AS new (record, kind)
       WHERE l.record = new.record AND l.kind = new.kind AND l.partition = $3`,
@@ -299,7 +305,7 @@ function parkedTexts(letters: string) {
 }
 
 /**
- * Reading: the positions that are asked for and everything that is asked in one statement, which sees one moment. OFFSET 0 keeps the
+ * Reading: the positions and everything that is asked in one statement, which sees one moment. OFFSET 0 keeps the
  * planner from making joins of it, for which it would read whole tables that have not been analyzed yet.
  */
 function readTexts(kv: string, field: string, position: string) {

@@ -1,7 +1,7 @@
 /**
- * Waits for locks that another process of ours holds, and does not wait for ever: a process that was stopped (SIGSTOP, a
- * machine that is frozen) in the midst of a transaction keeps its locks, and nobody could take over its partitions.
- * What it had begun has not happened then, and what it sends when it goes on finds another claim.
+ * Waits for locks that another process of ours holds, and not for ever: a process that was stopped (SIGSTOP, a machine
+ * that is frozen) in the midst of a transaction keeps its locks, and nobody could take over its partitions. What it had
+ * begun has not happened then, and what it sends when it goes on finds another claim.
  */
 import { StoreError } from "../store.js";
 import { PostgresConnection } from "./postgres-connection.js";
@@ -29,8 +29,10 @@ export class Takeover {
 
   /** Does steps; sessions of ours that hold them up for half of the time that a lock may take are ended. */
   async wait(steps: readonly Step[], run: Run): Promise<void> {
-    let ending: Promise<void> | null = null;
-    const timer = setTimeout(() => (ending = this.#endBlockers()), this.#where.timeouts.lockMs / 2);
+    let ending = Promise.resolve();
+    const timer = setTimeout(() => {
+      ending = this.#endBlockers();
+    }, this.#where.timeouts.lockMs / 2);
     try {
       await run(steps);
     } catch (error) {

@@ -73,7 +73,7 @@ function madeAnew(name: string, table: string, columns: string, [column, missing
   DROP TABLE ${name}_before;`;
 }
 
-/** Brings tables of the version before, where there were no partitions, to what they are now. To be run in one piece. */
+/** Brings tables of the version before, without partitions, to what they are now. To be run in one piece. */
 export const upgrade = `${madeAnew(
   "write_behind_position",
   positionTable,
