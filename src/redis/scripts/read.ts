@@ -84,7 +84,9 @@ local p = KEYS[1]
 if not isHere(p, ARGV[1]) then return {'gone'} end
 local time = now()
 local taken, i, withEnds = {}, 4, 0
-sweepAbsent(p, time)
+-- A Redis that has no memory left, or takes no writes, keeps nothing of it. This command does nothing but be refused.
+local isFull = type(redis.pcall('SETRANGE', p .. 'room', 0, '')) == 'table'
+if not isFull then sweepAbsent(p, time) end
 local function put(r, kind, from, count)
   if kind == 's' then redis.call('SET', r, ARGV[from]) return end
   redis.call('DEL', r)
@@ -104,7 +106,7 @@ while i <= #ARGV do
   else i = from end
   local mark = redis.call('HGET', p .. 'pending', r)
   local flag = mark and string.sub(mark, -1)
-  local holds = redis.call('HGET', p .. 'leases', r) == ARGV[2]
+  local holds = not isFull and redis.call('HGET', p .. 'leases', r) == ARGV[2]
   if holds then redis.call('HDEL', p .. 'leases', r) end
   if not holds or (mark and flag == 'a') or (mark and kind == 'a') then taken[#taken + 1] = 0
   else
