@@ -3,7 +3,7 @@
  * without one still sends is stopped by the compare-and-set in the database (promise 5), and by `claim` here.
  */
 import type { Script } from "../redis-link.js";
-import { prelude } from "./prelude.js";
+import { owning, prelude } from "./prelude.js";
 
 const owners = `
 local function ownerOf(all, partition, time)
@@ -21,7 +21,7 @@ end
  */
 export const beatScript: Script = {
   name: "beat",
-  text: `${prelude}${owners}
+  text: `${prelude}${owning}${owners}
 local all = KEYS[1]
 if redis.call('HGET', all .. 'fleet', 'id') ~= ARGV[5] then return {'gone'} end
 evenWhenFull(all .. 'reports')
@@ -51,7 +51,7 @@ return {'ok', time, redis.call('HGET', all .. 'fleet', 'paused') or '', owned, w
  */
 export const claimScript: Script = {
   name: "claim",
-  text: `${prelude}${owners}
+  text: `${prelude}${owning}${owners}
 local all = KEYS[1]
 local p = all .. ARGV[2] .. ':'
 if not isHere(p, ARGV[3]) then return {'gone'} end
@@ -70,7 +70,7 @@ return {'ok', claim}
  */
 export const holdsScript: Script = {
   name: "holds",
-  text: `${prelude}
+  text: `${prelude}${owning}
 local all = KEYS[1]
 local p = all .. ARGV[2] .. ':'
 if not isHere(p, ARGV[3]) then return {'gone'} end
@@ -86,7 +86,7 @@ return {'ok', 1}
 /** Gives a partition back. KEYS: prefix of all keys. ARGV: worker, partition, log, claim. */
 export const releaseScript: Script = {
   name: "release",
-  text: `${prelude}
+  text: `${prelude}${owning}
 local all = KEYS[1]
 local no = refused(all .. ARGV[2] .. ':', ARGV[3], ARGV[4])
 if no and no[1] == 'gone' then return no end

@@ -1,6 +1,6 @@
 /** The writers' side of a partition: how it is, its frames, and what the database has reached. */
 import type { Script } from "../redis-link.js";
-import { prelude } from "./prelude.js";
+import { keeping, owning, prelude } from "./prelude.js";
 
 /**
  * The fleet. KEYS: prefix of all keys. ARGV: id and number of partitions of the fleet that may be made, or nothing.
@@ -83,7 +83,7 @@ end
  */
 export const settleScript: Script = {
   name: "settle",
-  text: `${prelude}
+  text: `${prelude}${owning}${keeping}
 local p = KEYS[1]
 local no = refused(p, ARGV[1], ARGV[2])
 if no then return no end
@@ -134,7 +134,7 @@ return {'ok'}
  */
 export const storedScript: Script = {
   name: "stored",
-  text: `${prelude}
+  text: `${prelude}${owning}
 local p = KEYS[1]
 local no = refused(p, ARGV[1], ARGV[2])
 if no then return no end
@@ -164,7 +164,7 @@ return {'ok'}
  */
 export const parkedScript: Script = {
   name: "parked",
-  text: `${prelude}
+  text: `${prelude}${owning}
 local p = KEYS[1]
 local no = refused(p, ARGV[1], ARGV[2])
 if no then return no end

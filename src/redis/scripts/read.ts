@@ -1,6 +1,6 @@
 /** Reading records, and keeping what was loaded of those that were not known. */
 import type { Script } from "../redis-link.js";
-import { prelude } from "./prelude.js";
+import { keeping, prelude } from "./prelude.js";
 
 /**
  * Reads records at one moment. KEYS: prefix of all keys. ARGV: lease or "", then for each partition: its number, its log,
@@ -79,7 +79,7 @@ return {time, seen, values}
  */
 export const fillScript: Script = {
   name: "fill",
-  text: `${prelude}
+  text: `${prelude}${keeping}
 local p = KEYS[1]
 if not isHere(p, ARGV[1]) then return {'gone'} end
 local time = now()
