@@ -3,7 +3,9 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { keeperContract } from "../contract/keeper.js";
 import { b, fields, frame, merge, remove, replace, Shop, wide } from "../contract/keeper/world.js";
 import { UnknownEntry } from "../src/redis/entry.js";
+import { systemRandom } from "../src/host/random.js";
 import type { ParkedChange } from "../src/redis/keeper.js";
+import { RedisKeeper } from "../src/redis/redis-keeper.js";
 import type { RedisLink } from "../src/redis/redis-link.js";
 import { keeperBy, redisKeeperWorld } from "./keeper-kit.js";
 import { describeRedis } from "./with-redis.js";
@@ -103,14 +105,18 @@ describeRedis(
 describeRedis("a Redis", (server) => {
   test("that has forgotten its scripts is told them again", async () => {
     const world = await redisKeeperWorld(server().port);
-    const forgetful: RedisLink = Object.create(world.link, {
-      run: {
-        value: async (...[script, keys, args]: Parameters<RedisLink["run"]>) => {
-          await world.link.command("SCRIPT", ["FLUSH"]);
-          return await world.link.run(script, keys, args);
-        },
+    const { link } = world;
+    const forgetful: RedisLink = {
+      run: async (script, keys, args) => {
+        await link.command("SCRIPT", ["FLUSH"]);
+        return link.run(script, keys, args);
       },
-    }) as RedisLink;
+      command: (name, args) => link.command(name, args),
+      subscribe: (...args) => link.subscribe(...args),
+      isUp: true,
+      onState: (call) => link.onState(call),
+      close: () => link.close(),
+    };
     const shop = new Shop(keeperBy(forgetful), world, 0);
     await shop.keeper.fleet({ id: "0123456789abcdef01234567", partitions: 2 });
     for (const change of [replace(b("1")), merge({ x: "1" }), remove]) await shop.write(["a", change]);
@@ -174,6 +180,62 @@ describeRedis("a Redis", (server) => {
     expect(ends).toBeLessThan(500);
     expect(absences).toBeLessThan(200);
     await world.end();
+  });
+});
+
+describe("a write that is to be confirmed", () => {
+  interface FakeParts {
+    readonly kept: number;
+    readonly reply?: readonly (string | number)[];
+    /** While the confirmation is awaited. */
+    readonly meanwhile?: (changed: () => void) => void;
+  }
+
+  function keeperThatWaits({ kept, reply = ["ok", 1], meanwhile }: FakeParts): { keeper: RedisKeeper; said: string[] } {
+    const said: string[] = [];
+    let changed = (): void => {};
+    const link = {
+      run: async ({ name }: { readonly name: string }) => {
+        await Promise.resolve();
+        said.push(name);
+        return name === "fleet" ? ["0123456789abcdef01234567", "1", "1"] : reply;
+      },
+      command: async (name: string) => {
+        said.push(name);
+        meanwhile?.(changed);
+        return kept;
+      },
+      onState: (call: () => void) => {
+        changed = call;
+        return () => {};
+      },
+    } as unknown as RedisLink;
+    const confirmation = { wait: "wait", timeoutMs: 10 } as const;
+    const parts = { place: "here", link, writing: link, random: systemRandom(), confirmation, absentMs: 1000 };
+    return { keeper: new RedisKeeper(parts), said };
+  }
+
+  const write = async (keeper: RedisKeeper) => {
+    await keeper.fleet(null);
+    return keeper.write(0, [frame([["a", replace(b("1"))]])], wide);
+  };
+
+  test("is confirmed after its own answer, and not before", async () => {
+    const { keeper, said } = keeperThatWaits({ kept: 1 });
+    expect(await write(keeper)).toEqual([{ became: "kept", sequence: 1 }]);
+    expect(said).toEqual(["fleet", "set", "WAIT"]);
+  });
+
+  test("is not known to be kept where nobody confirms it, or another connection is asked", async () => {
+    await expect(write(keeperThatWaits({ kept: 0 }).keeper)).rejects.toMatchObject({ code: "UNKNOWN" });
+    const { keeper } = keeperThatWaits({ kept: 1, meanwhile: (changed) => changed() });
+    await expect(write(keeper)).rejects.toMatchObject({ code: "UNKNOWN" });
+  });
+
+  test("needs no confirmation where nothing was written", async () => {
+    const { keeper, said } = keeperThatWaits({ kept: 0, reply: ["full", "bytes"] });
+    expect(await write(keeper)).toEqual([{ became: "full", what: "bytes" }]);
+    expect(said).toEqual(["fleet", "set"]);
   });
 });
 

@@ -1,6 +1,6 @@
 /**
- * The workers of a fleet: who lives, and who owns which partition. A lease here only says who should write; what a worker
- * without one still sends is stopped by the compare-and-set in the database (promise 5), and by `claim` here.
+ * The workers of a fleet: who lives, and who owns which partition. A lease here only says who should write; what a
+ * worker without one still sends is stopped by the compare-and-set in the database (promise 5), and by `claim` here.
  */
 import type { Script } from "../redis-link.js";
 import { owning, prelude } from "./prelude.js";
@@ -46,8 +46,8 @@ return {'ok', time, redis.call('HGET', all .. 'fleet', 'paused') or '', owned, w
 };
 
 /**
- * Takes a free partition. KEYS: prefix of all keys. ARGV: worker, partition, log, lease (ms). Answers the claim's number,
- * or 0 where somebody owns it.
+ * Takes a free partition. KEYS: prefix of all keys. ARGV: worker, partition, log, lease (ms). Answers the claim's
+ * number, or 0 where somebody owns it.
  */
 export const claimScript: Script = {
   name: "claim",
@@ -65,8 +65,8 @@ return {'ok', claim}
 };
 
 /**
- * Prolongs a claim. KEYS: prefix of all keys. ARGV: worker, partition, log, claim, lease (ms). 1, or 0 where it is lost. A
- * lease that is over holds as long as nobody else has taken the partition; one that was given back does not.
+ * Prolongs a claim. KEYS: prefix of all keys. ARGV: worker, partition, log, claim, lease (ms). 1, or 0 where it is
+ * lost. A lease that is over holds as long as nobody else has taken the partition; one that was given back does not.
  */
 export const holdsScript: Script = {
   name: "holds",

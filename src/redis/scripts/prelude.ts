@@ -1,4 +1,6 @@
-/** What scripts begin with: small functions in Lua. Each costs a moment in every call, so a script takes what it needs. */
+/**
+ * What scripts begin with: small functions in Lua. Each costs a moment in every call, so a script takes what it needs.
+ */
 
 /**
  * `p` is the prefix of the partition's keys. `idOf`: the id of the entry in which a frame is or would be; a partition's

@@ -3,10 +3,10 @@ import type { Script } from "../redis-link.js";
 import { keeping, prelude } from "./prelude.js";
 
 /**
- * Reads records at one moment. KEYS: prefix of all keys. ARGV: lease or "", then for each partition: its number, its log,
- * how many records, the records. Answers {time, one list for each partition, then one for each record}. A partition:
- * {sequence, thrown, stored sequence, stored tag, generation, broken or ""}, or {"gone"}. A record: its string, or
- * {"s", string, deadline}, {"h", deadline or "", {field, value, …}}, {"a"} absent, {"x"} of a foreign type,
+ * Reads records at one moment. KEYS: prefix of all keys. ARGV: lease or "", then for each partition: its number, its
+ * log, how many records, the records. Answers {time, one list for each partition, then one for each record}. A
+ * partition: {sequence, thrown, stored sequence, stored tag, generation, broken or ""}, or {"gone"}. A record: its
+ * string, or {"s", string, deadline}, {"h", deadline or "", {field, value, …}}, {"a"} absent, {"x"} of a foreign type,
  * {"u", parked or "", {overlay name, overlay value, …}} not known, {"l", …} likewise and lost.
  */
 export const readScript: Script = {
@@ -73,8 +73,8 @@ return {time, seen, values}
 };
 
 /**
- * Keeps what was loaded. KEYS: prefix. ARGV: log, lease, absences kept at the most, then for each: record, kind, how long
- * it may be answered (ms), deadline or "", and the string (kind s), n {field value} (kind h), or nothing (kind a).
+ * Keeps what was loaded. KEYS: prefix. ARGV: log, lease, absences kept at the most, then for each: record, kind, how
+ * long it may be answered (ms), deadline or "", and the string (kind s), n {field value} (kind h), or nothing (kind a).
  * Answers {'ok', {1 or 0 for each}}.
  */
 export const fillScript: Script = {
