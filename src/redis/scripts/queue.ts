@@ -20,7 +20,8 @@ end
 for p = 0, tonumber(ARGV[2]) - 1 do
   local log = ARGV[1] .. string.format('%08x', p)
   redis.call('HSET', KEYS[1] .. p .. ':meta', 'log', log, 'epoch', '1', 'epochs', '1:0', 'seq', '0', 'tag', '0',
-    'at', '0', 'stored', '0', 'storedTag', '0', 'storedAt', '0', 'settled', '0', 'bytes', '0', 'thrown', '0', 'claim', '0')
+    'at', '0', 'stored', '0', 'storedTag', '0', 'storedAt', '0', 'settled', '0', 'bytes', '0', 'thrown', '0',
+    'claim', '0')
 end
 redis.call('HSET', key, 'id', ARGV[1], 'partitions', ARGV[2], 'version', '1')
 return {ARGV[1], ARGV[2], '1'}
