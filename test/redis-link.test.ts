@@ -324,7 +324,8 @@ describeRedis("a server that fails", () => {
   });
 
   test("one that loads its data is not up yet", async () => {
-    const server = await ownServer(["--key-load-delay", "100", "--enable-debug-command", "yes"]);
+    const slowly = ["--key-load-delay", "100", "--loading-process-events-interval-bytes", "1024"];
+    const server = await ownServer([...slowly, "--enable-debug-command", "yes"]);
     const link = await linkTo(server.port, { waitMs: 30_000 });
     await Promise.all(Array.from({ length: 5000 }, (_, index) => link.command("SET", [`key:${index}`, "x"])));
     await link.command("SAVE", []);

@@ -9,7 +9,6 @@ import type { Content } from "../../src/change.js";
 import type { Clock } from "../../src/host/host.js";
 import type { FrameOnDisk } from "../../src/queue/queue.js";
 import type { Fleet, Overlay } from "../../src/redis/keeper.js";
-import { partitionOf } from "../../src/redis/partition.js";
 
 /** A key under a record's own name. */
 export interface KeyEntry {
@@ -168,9 +167,7 @@ export class MemoryKeeperState {
 
   /** Takes the room of a clean record, as an eviction policy may. Says whether it could. */
   evict(record: Bytes): boolean {
-    const fleet = this.#all.fleet;
-    if (fleet !== null && this.#all.partitions[partitionOf(record, fleet.partitions)]?.pending.has(record))
-      return false;
+    if (this.#all.partitions.some(({ pending }) => pending.has(record))) return false;
     return this.#all.keys.delete(record);
   }
 

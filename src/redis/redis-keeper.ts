@@ -1,6 +1,6 @@
 /**
- * The keeper in a Redis or Valkey, 6.2 or newer, without any module: each verb is one script (scripts/). It knows nothing
- * of who calls it, and remembers nothing but the fleet's name.
+ * The keeper in a Redis or Valkey, 6.2 or newer, without any module: each verb is one script (scripts/). It knows
+ * nothing of who calls it, and remembers nothing but the fleet's name.
  */
 import type { Bytes } from "../bytes.js";
 import type { Random } from "../host/host.js";
@@ -79,12 +79,15 @@ export class RedisKeeper implements Keeper {
   readonly #parts: RedisKeeperParts;
   readonly #nonce: string;
   #calls = 0;
+  /** Grows whenever the connection for writes is lost or made. */
+  #connections = 0;
   #fleet: Fleet | null = null;
 
   constructor(parts: RedisKeeperParts) {
     this.#parts = parts;
     this.place = parts.place;
     this.#nonce = parts.random.hex(5);
+    parts.writing.onState(() => this.#connections++);
   }
 
   async fleet(birth: { readonly id: string; readonly partitions: number } | null): Promise<Fleet | null> {
@@ -235,7 +238,8 @@ export class RedisKeeper implements Keeper {
 
   async parkedAmong(partition: number, sequences: readonly number[]): Promise<ReadonlyMap<number, string>> {
     const found = new Map<number, string>();
-    const [first, last] = sequences.length === 0 ? [1, 0] : [Math.min(...sequences), Math.max(...sequences)];
+    const first = sequences.reduce((least, each) => Math.min(least, each), Number.MAX_SAFE_INTEGER);
+    const last = sequences.reduce((most, each) => Math.max(most, each), 0);
     const args = [this.#log(partition), first, last];
     const [, parked] = this.#here(await this.#run(parkedAmongScript, [partitionPrefix(partition)], args));
     const wanted = new Set(sequences);
@@ -265,14 +269,16 @@ export class RedisKeeper implements Keeper {
   /** Unanswered it is never sent again: then it is not known what became of it (promise 1). */
   async #write(script: Script, partition: number, args: readonly RedisArgument[]): Promise<readonly RedisReply[]> {
     const { writing, confirmation } = this.#parts;
-    const written = writing.run(script, [partitionPrefix(partition)], args);
-    if (confirmation.wait === "none") return this.#here(await written);
+    const connection = this.#connections;
+    const reply = this.#here(await writing.run(script, [partitionPrefix(partition)], args));
     const { wait, timeoutMs } = confirmation;
-    const confirmed = writing.command(wait === "wait" ? "WAIT" : "WAITAOF", confirmArguments(wait, timeoutMs));
-    const [reply, found] = await Promise.all([written, confirmed]);
-    const kept = number(Array.isArray(found) ? found[0] : (found as number));
-    if (kept < 1) throw notConfirmed(this.place, timeoutMs);
-    return this.#here(reply);
+    if (wait === "none" || reply[0] !== "ok") return reply;
+    // Asked only now: a script that the server did not have was sent once more, behind whatever came after it. And what
+    // another connection wrote is not waited for: an answer after a new connection confirms nothing.
+    const found = await writing.command(wait === "wait" ? "WAIT" : "WAITAOF", confirmArguments(wait, timeoutMs));
+    const kept = number(list(found)[0] ?? found);
+    if (kept < 1 || connection !== this.#connections) throw notConfirmed(this.place, timeoutMs);
+    return reply;
   }
 
   #run(script: Script, keys: readonly string[], args: readonly RedisArgument[]): Promise<RedisReply> {
