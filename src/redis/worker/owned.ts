@@ -202,9 +202,8 @@ export class OwnedPartition {
         return;
       case "warning":
         warn(`partition ${claim.partition}: ${report.text}`);
-        return;
+        break;
       case "tables":
-        return;
     }
   }
 

@@ -9,7 +9,7 @@ import type { Store } from "../../store/store.js";
 import { clockSlackMs } from "../../writer/beat.js";
 import { Wake } from "../../writer/wake.js";
 import type { Fleet, FleetSeen, Keeper, News } from "../keeper.js";
-import { othersHaveStored } from "./others.js";
+import { Others } from "./others.js";
 import { OwnedPartition } from "./owned.js";
 import type { WorkerIdentity, WorkerOptions, WorkerReport } from "./report.js";
 import { share } from "./share.js";
@@ -46,6 +46,8 @@ export class FleetWorker {
   readonly #wake: Wake;
   readonly #owned = new Map<number, OwnedPartition>();
   readonly #givingBack = new Set<Promise<void>>();
+  /** Partitions that wait for others. */
+  readonly #waiting = new Set<number>();
   readonly #living: Promise<void>;
   /** Partitions whose writer a fault has ended, and until when they are not taken again, on the monotonic clock. */
   readonly #faulted = new Map<number, number>();
@@ -162,6 +164,14 @@ export class FleetWorker {
     const claim = await keeper.claim(this.id, partition, options.leaseMs);
     if (claim === null) return;
     if (this.#stopping !== null) return keeper.release(claim);
+    const others = new Others({
+      keeper,
+      clock: host.clock,
+      partition,
+      partitions: fleet.partitions,
+      waiting: this.#waiting,
+      ended: () => owned.leaving || this.#owned.get(partition) !== owned,
+    });
     const owned: OwnedPartition = new OwnedPartition({
       keeper,
       host,
@@ -171,7 +181,7 @@ export class FleetWorker {
       poll: this.#poll,
       options,
       paused: this.#paused,
-      others: () => this.#othersThan(partition),
+      others: () => others.stored(),
       lost: () => this.#forget(owned),
       faulted: (error) => {
         warn(`the writer of partition ${partition} has ended, and is started again: ${plainError(error).message}`);
@@ -209,13 +219,6 @@ export class FleetWorker {
     const bound = Math.min(...states.map(({ storedAt }) => storedAt)) - sweepLagMs;
     // A clock that has jumped ahead would sweep rows that are alive.
     this.#shared.sweepUpTo = bound > 0 && bound <= host.clock.now() + clockSlackMs ? bound : null;
-  }
-
-  #othersThan(partition: number): Promise<void> {
-    const { keeper, fleet, host } = this.#parts;
-    const partitions = [...Array(fleet.partitions).keys()].filter((each) => each !== partition);
-    const ended = (): boolean => this.#stopping !== null || this.#owned.get(partition)?.leaving !== false;
-    return othersHaveStored({ keeper, clock: host.clock, partitions, ended });
   }
 
   #keeperIsBack(): void {
