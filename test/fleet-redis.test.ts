@@ -107,7 +107,7 @@ describeRedis("workers on a real Redis", (redis) => {
     await write(keeper, put("k", "v"));
     const partition = partitionOf("k" as Bytes, partitions);
     await vi.waitFor(async () => {
-      await link.command("PUBLISH", ["write-behind:wake", `${partition} 1`]);
+      await keeper.tell({ kind: "hurry", partition, sequence: 1 });
       expect(database.rows().size).toBe(1);
     }, eventually);
     await drained(keeper);

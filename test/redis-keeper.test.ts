@@ -77,7 +77,7 @@ describeRedis(
         anew: true,
       };
       await keeper.parked(claim, change);
-      expect(await keeper.parkedAmong(0, [1])).toEqual(change.frames);
+      expect(await keeper.parkedBetween(0, 1, 1)).toEqual(change.frames);
       await shop.store(claim, ["a", "hash", "gone", "laid", "new"], 60_000, (await shop.state()).head.sequence);
       await keeper.break(0, "why");
       await keeper.break(0, null);

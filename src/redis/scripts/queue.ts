@@ -226,7 +226,7 @@ return {'ok'}
 /** Takes the orders left for a partition. KEYS: prefix. ARGV: log, claim. Answers {'ok', {id, text, …}}. */
 export const ordersScript: Script = {
   name: "orders",
-  text: `${prelude}
+  text: `${owning}
 local p = KEYS[1]
 local no = refused(p, ARGV[1], ARGV[2])
 if no then return no end

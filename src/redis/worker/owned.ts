@@ -2,7 +2,7 @@
  * One partition that this worker owns: its queue, its part of the store, the writer between them, and what the keeper is
  * told. Made with a claim; it ends when it is given back or lost.
  */
-import type { PlainError } from "../../errors.js";
+import { WriteBehindError, type PlainError } from "../../errors.js";
 import type { Clock, Host } from "../../host/host.js";
 import { Writer } from "../../writer/writer.js";
 import type { WriterReport } from "../../writer/messages.js";
@@ -113,8 +113,9 @@ export class OwnedPartition {
   async obey(): Promise<void> {
     try {
       for (const { id, text } of await this.#parts.keeper.orders(this.#parts.claim)) void this.#answer(id, text);
-    } catch {
-      // They are asked for again with the next beat.
+    } catch (error) {
+      // They are asked for again with the next beat. What Redis says to a script of ours is a fault, and is told.
+      if (!(error instanceof WriteBehindError)) this.#parts.warn(`orders cannot be taken: ${String(error)}`);
     }
   }
 
