@@ -68,6 +68,10 @@ export const errorCodes = {
     means: "the value is not what the operation needs; nothing was changed",
     remedy: "correct it",
   },
+  CROSSSLOT: {
+    means: "the records of one command or transaction are in several partitions of a shared queue; nothing was written",
+    remedy: "give them a common {tag}: what stands in the first braces of a key decides about its partition",
+  },
   TOO_LARGE: {
     means: "a key, value, hash or frame is over its limit; nothing was written",
     remedy: "split it",

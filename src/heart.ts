@@ -36,6 +36,17 @@ export interface WaitOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** How work is done. */
+export interface WorkOptions extends WaitOptions {
+  /** Work fails with a Conflict, having done nothing, where a record has changed since it was read under its watch. */
+  readonly watches?: readonly Watch[] | undefined;
+}
+
+/** A record changed that somebody watches. */
+export class Conflict extends Error {
+  override readonly name = "Conflict";
+}
+
 /** The verbs. */
 export interface Heart {
   readonly events: Emitter;
@@ -46,9 +57,11 @@ export interface Heart {
    * do nothing but use the workspace; a hash that it read must not leave it as it is (see Workspace.get). Throws what
    * `work` throws (nothing has changed then), and QUEUE_FULL, DISK_FULL, STORE_DOWN, TOO_LARGE, CLOSED, JOURNAL_FAILED.
    */
-  execute<T>(work: (workspace: Workspace) => T, options?: WaitOptions): Executed<T> | Promise<Executed<T>>;
-  /** The same for reading: changes that `work` makes are thrown away. */
-  view<T>(work: (workspace: Workspace) => T, options?: WaitOptions): Executed<T> | Promise<Executed<T>>;
+  execute<T>(work: (workspace: Workspace) => T, options?: WorkOptions): Executed<T> | Promise<Executed<T>>;
+  /** The same for reading: changes that `work` makes are thrown away. Its watches are not looked at, and may begin. */
+  view<T>(work: (workspace: Workspace) => T, options?: WorkOptions): Executed<T> | Promise<Executed<T>>;
+  /** Resolves when `status` is as it is now: what many processes share must be asked for. */
+  refresh?(): Promise<void>;
   /** Which key leads to which table; null without routes. */
   readonly plan: Plan | null;
   /** Notices every change of the record behind a key from now on; for optimistic transactions. */
@@ -160,6 +173,8 @@ export interface Status {
     readonly error: string | null;
     readonly nextTryAt: number | null;
   };
+  /** Where many processes share cache and queue. */
+  readonly fleet?: FleetStatus | undefined;
   /** Frames that the database refused, and changes that wait behind them. */
   readonly deadLetters: {
     readonly count: number;
@@ -171,6 +186,26 @@ export interface Status {
     /** Of each of the two: at so many no more may come behind, and the next letter stops the writer. */
     readonly bytesMax: number;
   };
+}
+
+/** A fleet: the processes that share cache and queue in one Redis. */
+export interface FleetStatus {
+  readonly place: string;
+  /** What this Redis keeps of an answered write, in a sentence. */
+  readonly keeps: string;
+  readonly partitions: readonly {
+    readonly partition: number;
+    /** The worker that writes it; null where none does at this moment. */
+    readonly owner: string | null;
+    readonly pendingChanges: number;
+    readonly pendingRecords: number;
+    readonly pendingBytes: number;
+    readonly oldestAgeMs: number;
+    readonly deadLetters: number;
+    /** Why it stands still until a person acts. */
+    readonly broken: string | null;
+  }[];
+  readonly workers: readonly { readonly id: string; readonly seenAt: number; readonly report: unknown }[];
 }
 
 /** What a write does to one record, as JSON. */

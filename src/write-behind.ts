@@ -21,14 +21,15 @@ import type {
   StepReport,
   WaitOptions,
   Watch,
+  WorkOptions,
 } from "./heart.js";
 import type { Host } from "./host/host.js";
 import { Addressing, withRoutes } from "./heart/addressing.js";
-import { abortable } from "./heart/attempt.js";
+import { abortable, ifUnchanged } from "./heart/attempt.js";
 import { Closing } from "./heart/closing.js";
 import { DeadLetterDesk } from "./heart/dead-letters.js";
 import { Execution } from "./heart/execution.js";
-import { cannotOpen, closed, Failing, journalFailed, paused } from "./heart/failures.js";
+import { cannotOpen, closed, Failing, journalFailed, noReplicas, paused } from "./heart/failures.js";
 import { Flushes } from "./heart/flushes.js";
 import { Inspector } from "./heart/inspector.js";
 import { Loads } from "./heart/loads.js";
@@ -42,9 +43,11 @@ import type { Durability } from "./queue/queue.js";
 import { Pausing } from "./heart/pausing.js";
 import { ReadBack } from "./heart/read-back.js";
 import { recover } from "./heart/recover.js";
+import { RoutesFile } from "./heart/routes-file.js";
 import { describeStatus } from "./heart/status.js";
 import { Ticks } from "./heart/ticks.js";
 import type { Plan } from "./routes/plan.js";
+import type { CacheDescriptor, CacheModule, SharedHeartParts } from "./shared-cache.js";
 import type { Store, StoreDescriptor, StoreReader, TableSchema } from "./store/store.js";
 import { openReader } from "./store/thread-reader.js";
 import type { Workspace } from "./workspace.js";
@@ -55,13 +58,9 @@ import { startWriter, type WriterHandle } from "./writer/writer-link.js";
 /** So many records are looked at in one tick for those that have ended: to free memory, they read as absent anyway. */
 const expiredPerTickMax = 2000;
 
-/** What a heart is made of. */
-export interface HeartParts {
-  readonly host: Host;
-  readonly store: Store | StoreDescriptor;
-  readonly options: EngineOptions;
-  /** Aborted: opening ends, whatever it waits for, and rejects with the signal's reason. */
-  readonly signal?: AbortSignal;
+/** What a heart is made of. `cache`: where cache and queue are shared by many processes; else both are this one's. */
+export interface HeartParts extends SharedHeartParts {
+  readonly cache?: CacheDescriptor | undefined;
 }
 
 /**
@@ -70,7 +69,9 @@ export interface HeartParts {
  * QUEUE_MISMATCH, TABLES_IN_USE and what the store finds wrong.
  */
 export async function openHeart(parts: HeartParts): Promise<Heart> {
-  const { host, options } = parts;
+  const { host, options, cache } = parts;
+  if (cache !== undefined) return ((await import(cache.module)) as CacheModule).openHeart(cache, parts);
+  if (options.durability === "replicas") throw noReplicas();
   const store = withRoutes(parts.store, options.routes);
   let folder: OwnedFolder | null = null;
   try {
@@ -78,7 +79,8 @@ export async function openHeart(parts: HeartParts): Promise<Heart> {
     const journalFolder = `${options.data}/journal`;
     const journal = await Journal.open(host, journalFolder, options);
     const { data, routes, unrouted } = options;
-    const addressing = await Addressing.recall({ disk: host.disk, folder: data, routes, unrouted });
+    const memory = new RoutesFile(host.disk, data);
+    const addressing = await Addressing.recall({ memory, routes, unrouted });
     const engine = new Engine({ ...parts, store }, folder, journal, addressing);
     await engine.begin(journalFolder, parts.signal);
     return engine;
@@ -261,12 +263,13 @@ class Engine implements Heart {
     return this.#side.stored;
   }
 
-  execute<T>(work: (workspace: Workspace) => T, options: WaitOptions = {}): Executed<T> | Promise<Executed<T>> {
+  execute<T>(work: (workspace: Workspace) => T, options: WorkOptions = {}): Executed<T> | Promise<Executed<T>> {
     this.#assertOpen();
-    return this.#execution.run(work, true, options);
+    const { watches } = options;
+    return this.#execution.run(watches === undefined ? work : ifUnchanged(work, watches), true, options);
   }
 
-  view<T>(work: (workspace: Workspace) => T, options: WaitOptions = {}): Executed<T> | Promise<Executed<T>> {
+  view<T>(work: (workspace: Workspace) => T, options: WorkOptions = {}): Executed<T> | Promise<Executed<T>> {
     this.#assertOpen();
     return this.#execution.run(work, false, options);
   }

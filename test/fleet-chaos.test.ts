@@ -74,7 +74,9 @@ async function run(seed: number): Promise<void> {
     return counts.reduce((sum, count) => sum + count) === partitions && Math.max(...counts) - Math.min(...counts) <= 1;
   }, 60_000);
   const states = await world.states();
-  expect(states.map(({ pendingBytes, pendingRecords }) => pendingBytes + pendingRecords)).toEqual(Array(partitions).fill(0));
+  expect(states.map(({ pendingBytes, pendingRecords }) => pendingBytes + pendingRecords)).toEqual(
+    Array(partitions).fill(0),
+  );
 }
 
 /** The keeper knows of nothing that the database has not, and what the database has not is pending. */
@@ -84,7 +86,9 @@ function honest(world: FleetWorld, newest: ReadonlyMap<string, string>): void {
     if (stored > 0) expect(log[0]?.last).toBeLessThanOrEqual(stored);
   }
   for (const [key, value] of newest) {
-    const { pending } = world.state.partitions[partitionOf(key as Bytes, partitions)] as { pending: Map<Bytes, unknown> };
+    const { pending } = world.state.partitions[partitionOf(key as Bytes, partitions)] as {
+      pending: Map<Bytes, unknown>;
+    };
     if (world.value(key) !== value) expect([key, pending.has(key as Bytes)]).toEqual([key, true]);
   }
 }

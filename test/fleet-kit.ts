@@ -150,8 +150,8 @@ export class FleetWorld {
       identity: { version: "0", pid: 1, host: "here" },
       warn: (text) => warnings.push(text),
     });
-    const deafen = this.state.listen((channel, text) => {
-      if (channel.endsWith("wake") && owner.alive) this.loop.after(1, "message", owner, () => worker.heard(text));
+    const deafen = this.state.listen((news) => {
+      if (owner.alive) this.loop.after(1, "message", owner, () => worker.heard(news));
     });
     const kill = (): void => {
       owner.alive = false;

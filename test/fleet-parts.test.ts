@@ -1,4 +1,4 @@
-/** The small parts of a fleet's worker: what is retained and remembered, what crosses the wake channel, turns. */
+/** The small parts of a fleet's worker: what is retained and remembered, turns. */
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Bytes } from "../src/bytes.js";
@@ -7,7 +7,6 @@ import { bytesOfParked, parkedOfBytes } from "../src/redis/parked-change.js";
 import { Remembered } from "../src/redis/worker/remembered.js";
 import { Retained } from "../src/redis/worker/retained.js";
 import { Turns } from "../src/redis/worker/turns.js";
-import { hurryText, wakeOf } from "../src/redis/worker/wake-message.js";
 import { change as anyChange } from "./arbitraries.js";
 
 test("a parked change comes back as it was", () => {
@@ -17,16 +16,6 @@ test("a parked change comes back as it was", () => {
       expect(parkedOfBytes(bytesOfParked(parked))).toEqual(parked);
     }),
   );
-});
-
-test("what is said on the wake channel is understood, and what is not is something to look at", () => {
-  fc.assert(
-    fc.property(fc.nat(), fc.nat(), (partition, upTo) => {
-      expect(wakeOf(hurryText(partition % 65_536, upTo))).toEqual({ what: "hurry", partition: partition % 65_536, upTo });
-    }),
-  );
-  expect(wakeOf("fleet")).toEqual({ what: "fleet" });
-  expect(wakeOf("something new")).toEqual({ what: "look" });
 });
 
 test("so much or so long is kept, whichever is less, and never is trimmed what was not committed", () => {
@@ -71,7 +60,8 @@ test("frames are remembered without a gap, however often they are read, or not a
       for (const read of all) remembered.add(Array.from({ length: read.count }, (_, at) => frame(read.from + at)));
       remembered.forgetUpTo(forgotten);
       const found = remembered.between(from, from + count);
-      if (found !== null) expect(found.map(({ sequence }) => sequence)).toEqual(Array.from(found, (_, at) => from + 1 + at));
+      if (found !== null)
+        expect(found.map(({ sequence }) => sequence)).toEqual(Array.from(found, (_, at) => from + 1 + at));
       if (found !== null) expect(found).toHaveLength(count);
     }),
   );

@@ -107,7 +107,7 @@ describeRedis("workers on a real Redis", (redis) => {
     await write(keeper, put("k", "v"));
     const partition = partitionOf("k" as Bytes, partitions);
     await vi.waitFor(async () => {
-      await link.command("PUBLISH", ["write-behind:wake", `${partition} 1`]);
+      await keeper.tell({ kind: "hurry", partition, sequence: 1 });
       expect(database.rows().size).toBe(1);
     }, eventually);
     await drained(keeper);
@@ -146,7 +146,7 @@ describeRedis("workers on a real Redis", (redis) => {
       expect(two.worker.report?.store).toMatchObject({ kind: "postgres", state: "up" });
     });
 
-    test("what refers to rows of other partitions is stored in the end, also where they wait for each other", async () => {
+    test("what refers to rows of other partitions is stored, also where they wait for each other", async () => {
       const { keeper, link } = await frontOf(redis().port);
       const tables = `CREATE TABLE teams (id bigint PRIMARY KEY, name text NOT NULL);
         CREATE TABLE players (id bigint PRIMARY KEY, team bigint NOT NULL REFERENCES teams);`;

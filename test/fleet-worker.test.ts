@@ -1,4 +1,4 @@
-/** Workers of a fleet: they share the partitions, drain them, hand over, and nothing is written twice or out of order. */
+/** Workers of a fleet: they share the partitions, drain, hand over, and nothing is written twice or out of order. */
 import { expect, test } from "vitest";
 import type { Bytes } from "../src/bytes.js";
 import { WriteBehindError } from "../src/errors.js";
@@ -114,7 +114,8 @@ test("what is parked is seen by those who read, and goes when it is stored", asy
   const world = new FleetWorld(2);
   let heals = false;
   world.refuse = ({ rows, partition }) => {
-    if (!heals && partition === 1 && rows.has(recordIn(1, 2) as Bytes)) throw new StoreError("refused", "no such thing");
+    if (!heals && partition === 1 && rows.has(recordIn(1, 2) as Bytes))
+      throw new StoreError("refused", "no such thing");
   };
   await world.start();
   const [bad, good] = [recordIn(1, 2), recordIn(0, 2)];
@@ -126,7 +127,7 @@ test("what is parked is seen by those who read, and goes when it is stored", asy
   const parked = parkedOfBytes(partition?.parked.get(bad as Bytes) as Bytes);
   expect(parked).toMatchObject({ letter: "1", change: { kind: "replace", content: "behind" } });
   expect(partition).toMatchObject({ letters: 1, waitingBehind: 1 });
-  expect(await world.front.parkedAmong(1, [1, 2])).toEqual(
+  expect(await world.front.parkedBetween(1, 1, 2)).toEqual(
     new Map([
       [1, "1"],
       [2, "1"],
@@ -271,7 +272,7 @@ test("a Redis that has forked is named", async () => {
   expect(world.state.partitions[0]?.broken).toContain("has forked");
 });
 
-test("of a run in the middle of the log only its own records are settled, and the log is trimmed up to it at the most", async () => {
+test("of a run in the middle of the log its own records are settled, and the log is trimmed behind it", async () => {
   const world = new FleetWorld(1);
   const one = await world.start({ batchRecords: 1, retainBytes: 0, delayMs: 0 });
   await world.until(() => world.owns([one, 1]));

@@ -214,12 +214,12 @@ export const writerCases: readonly KeeperCaseBody[] = [
       await shop.is("a", { ...nothingKnown, parked: "\0parked\xff" as Bytes, overlay });
       await shop.is("c", value(b("1")));
       await shop.is("d", { ...nothingKnown, parked: b("parked d") });
-      assert.deepEqual(await shop.keeper.parkedAmong(0, [10, 2, 1]), frames);
-      assert.deepEqual(await shop.keeper.parkedAmong(0, [2]), new Map());
-      assert.deepEqual(await shop.keeper.parkedAmong(0, []), new Map());
+      assert.deepEqual(await shop.keeper.parkedBetween(0, 1, 10), frames);
+      assert.deepEqual(await shop.keeper.parkedBetween(0, 2, 2), new Map());
+      assert.deepEqual(await shop.keeper.parkedBetween(0, 3, 2), new Map());
       await shop.keeper.parked(claim, { ...nothing, drop: [b("a")], frames: new Map([[1, "letter-0"]]) });
       await shop.is("a", { ...nothingKnown, overlay });
-      assert.deepEqual(await shop.keeper.parkedAmong(0, [1, 10]), new Map([...frames, [1, "letter-0"]]));
+      assert.deepEqual(await shop.keeper.parkedBetween(0, 1, 10), new Map([...frames, [1, "letter-0"]]));
       await shop.keeper.parked(claim, { ...nothing, put: new Map([[b("e"), b("e")]]), anew: true });
       await shop.is("d", nothingKnown);
       await shop.is("e", { ...nothingKnown, parked: b("e") });
@@ -257,10 +257,10 @@ export const writerCases: readonly KeeperCaseBody[] = [
       const claim = await shop.claim();
       const frames = new Map([1, 2, 3].map((sequence) => [sequence, `letter ${sequence}`]));
       await shop.keeper.parked(claim, { ...nothing, frames });
-      assert.deepEqual(await shop.keeper.parkedAmong(0, [1, 2, 3]), frames);
+      assert.deepEqual(await shop.keeper.parkedBetween(0, 1, 3), frames);
       await shop.store(claim, ["a"], 1000, 2);
       frames.delete(1);
-      assert.deepEqual(await shop.keeper.parkedAmong(0, [1, 2, 3]), frames);
+      assert.deepEqual(await shop.keeper.parkedBetween(0, 1, 3), frames);
     },
   },
 ];

@@ -8,7 +8,7 @@ import type { Bytes } from "../../src/bytes.js";
 import type { Content } from "../../src/change.js";
 import type { Clock } from "../../src/host/host.js";
 import type { FrameOnDisk } from "../../src/queue/queue.js";
-import type { Fleet, Overlay } from "../../src/redis/keeper.js";
+import type { Fleet, News, Order, Overlay } from "../../src/redis/keeper.js";
 
 /** A key under a record's own name. */
 export interface KeyEntry {
@@ -68,6 +68,7 @@ export interface PartitionData {
   readonly overlays: Map<Bytes, Overlay>;
   readonly parked: Map<Bytes, Bytes>;
   readonly parkedFrames: Map<number, string>;
+  readonly orders: Order[];
 }
 
 /** A worker that has said that it lives. */
@@ -82,6 +83,7 @@ interface Everything {
   partitions: PartitionData[];
   keys: Map<Bytes, KeyEntry>;
   workers: Map<string, WorkerData>;
+  notes: Map<string, string>;
 }
 
 /** A copy of all that a keeper held at a moment. */
@@ -92,7 +94,8 @@ export interface KeeperSnapshot {
 /** What all processes of a simulated fleet share. Time is the clock's. */
 export class MemoryKeeperState {
   readonly #clock: Pick<Clock, "now">;
-  readonly #listeners = new Set<(channel: string, text: string) => void>();
+  readonly #listeners = new Set<(news: News | null) => void>();
+  readonly answers = new Map<string, string>();
   #all: Everything = nothing();
   /** Never goes back, whatever else does: two calls must not make the same tags. */
   #calls = 0;
@@ -123,13 +126,17 @@ export class MemoryKeeperState {
     return this.#all.partitions;
   }
 
+  get notes(): Map<string, string> {
+    return this.#all.notes;
+  }
+
   get workers(): Map<string, WorkerData> {
     return this.#all.workers;
   }
 
   /** A fleet is born. */
   begin(fleet: Fleet, partitions: PartitionData[]): void {
-    this.#all = { ...this.#all, fleet, partitions, workers: new Map() };
+    this.#all = { ...this.#all, fleet, partitions, workers: new Map(), notes: new Map() };
   }
 
   /** What lies under a record's name. */
@@ -153,12 +160,12 @@ export class MemoryKeeperState {
     return this.#calls.toString(16).padStart(16, "0") as Bytes;
   }
 
-  publish(channel: string, text: string): void {
-    for (const listener of this.#listeners) listener(channel, text);
+  publish(news: News): void {
+    for (const listener of this.#listeners) listener(news);
   }
 
   /** Calls at each message, in the step that sends it, until the returned function is called. */
-  listen(listener: (channel: string, text: string) => void): () => void {
+  listen(listener: (news: News | null) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
@@ -203,7 +210,7 @@ export class MemoryKeeperState {
 }
 
 function nothing(): Everything {
-  return { fleet: null, paused: false, partitions: [], keys: new Map(), workers: new Map() };
+  return { fleet: null, paused: false, partitions: [], keys: new Map(), workers: new Map(), notes: new Map() };
 }
 
 function copyOf(all: Everything): Everything {
@@ -211,6 +218,7 @@ function copyOf(all: Everything): Everything {
     ...all,
     keys: new Map(all.keys),
     workers: new Map(all.workers),
+    notes: new Map(all.notes),
     partitions: all.partitions.map((data) => ({
       ...data,
       log: [...data.log],
@@ -220,6 +228,7 @@ function copyOf(all: Everything): Everything {
       overlays: new Map(data.overlays),
       parked: new Map(data.parked),
       parkedFrames: new Map(data.parkedFrames),
+      orders: [...data.orders],
     })),
   };
 }
@@ -252,5 +261,6 @@ export function newPartition(logId: string): PartitionData {
     overlays: new Map(),
     parked: new Map(),
     parkedFrames: new Map(),
+    orders: [],
   };
 }

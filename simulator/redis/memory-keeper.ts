@@ -14,6 +14,8 @@ import type {
   FrameToWrite,
   Keeper,
   Mark,
+  News,
+  Order,
   Outcome,
   ParkedChange,
   PartitionState,
@@ -22,7 +24,6 @@ import type {
   Stored,
 } from "../../src/redis/keeper.js";
 import { anotherFleet, brokenPartition, claimLost } from "../../src/redis/keeper-errors.js";
-import { storedChannel, wakeChannel } from "../../src/redis/keys.js";
 import { logIdOf } from "../../src/redis/partition.js";
 import { frameAt, framesAfter, isUnchanged, trimLog, writeFrames } from "./keeper-log.js";
 import { fillRecord, readRecord, settleRecord, throwAwayRecord } from "./keeper-records.js";
@@ -133,7 +134,7 @@ export class MemoryKeeper implements Keeper {
       this.#here();
       const { workers } = this.#state;
       const now = this.#state.now();
-      workers.set(worker, { seenAt: now, report });
+      if (worker !== "") workers.set(worker, { seenAt: now, report });
       for (const [id, { seenAt }] of workers) if (seenAt <= now - leaseMs) workers.delete(id);
       const seen = [...workers].map(([id, each]) => ({ id, ...each }));
       return {
@@ -143,6 +144,10 @@ export class MemoryKeeper implements Keeper {
         owners: this.#state.partitions.map((data) => this.#ownerOf(data)?.worker ?? null),
       };
     });
+  }
+
+  look(leaseMs: number): Promise<FleetSeen> {
+    return this.beat("", leaseMs, "");
   }
 
   claim(worker: string, partition: number, leaseMs: number): Promise<Claim | null> {
@@ -171,7 +176,7 @@ export class MemoryKeeper implements Keeper {
       const data = this.#data(claim.partition);
       if (data.claim !== claim.number) return;
       data.owner = null;
-      this.#state.publish(wakeChannel, "fleet");
+      this.#state.publish({ kind: "fleet" });
     });
   }
 
@@ -179,7 +184,7 @@ export class MemoryKeeper implements Keeper {
     return this.#step("leave", () => {
       this.#here();
       this.#state.workers.delete(worker);
-      this.#state.publish(wakeChannel, "fleet");
+      this.#state.publish({ kind: "fleet" });
     });
   }
 
@@ -205,7 +210,7 @@ export class MemoryKeeper implements Keeper {
       data.oldestAt = framesAfter(data, sequence, 1)[0]?.frame.at ?? null;
       trimLog(data, trimTo);
       for (const parked of data.parkedFrames.keys()) if (parked < trimTo) data.parkedFrames.delete(parked);
-      this.#state.publish(storedChannel, `${claim.partition} ${sequence}`);
+      this.#state.publish({ kind: "stored", partition: claim.partition, sequence });
     });
   }
 
@@ -223,21 +228,66 @@ export class MemoryKeeper implements Keeper {
     });
   }
 
-  parkedAmong(partition: number, sequences: readonly number[]): Promise<ReadonlyMap<number, string>> {
-    return this.#step("parkedAmong", () => {
-      const { parkedFrames } = this.#data(partition);
-      const found = new Map<number, string>();
-      for (const sequence of [...sequences].sort((a, b) => a - b)) {
-        const letter = parkedFrames.get(sequence);
-        if (letter !== undefined) found.set(sequence, letter);
-      }
-      return found;
+  parkedBetween(partition: number, first: number, last: number): Promise<ReadonlyMap<number, string>> {
+    return this.#step("parkedBetween", () => {
+      const found = [...this.#data(partition).parkedFrames].filter(([frame]) => frame >= first && frame <= last);
+      return new Map(found.sort(([a], [b]) => a - b));
     });
   }
 
   break(partition: number, why: string | null): Promise<void> {
     return this.#step("break", () => {
       this.#data(partition).broken = why;
+    });
+  }
+
+  tell(news: News): Promise<void> {
+    return this.#step("tell", () => this.#state.publish(news));
+  }
+
+  listen(hear: (news: News | null) => void): Promise<() => void> {
+    return this.#step("listen", () => this.#state.listen(hear));
+  }
+
+  pause(paused: boolean): Promise<void> {
+    return this.#step("pause", () => {
+      this.#state.paused = paused;
+      this.#state.publish({ kind: "fleet" });
+    });
+  }
+
+  order(partition: number, order: Order): Promise<void> {
+    return this.#step("order", () => {
+      this.#data(partition).orders.push(order);
+      this.#state.publish({ kind: "order", partition });
+    });
+  }
+
+  orders(claim: Claim): Promise<readonly Order[]> {
+    return this.#step("orders", () => this.#owned(claim).orders.splice(0));
+  }
+
+  answer(id: string, text: string): Promise<void> {
+    return this.#step("answer", () => void this.#state.answers.set(id, text));
+  }
+
+  answerOf(id: string): Promise<string | null> {
+    return this.#step("answerOf", () => {
+      const text = this.#state.answers.get(id) ?? null;
+      this.#state.answers.delete(id);
+      return text;
+    });
+  }
+
+  note(name: string): Promise<string | null> {
+    return this.#step("note", () => this.#state.notes.get(name) ?? null);
+  }
+
+  putNote(name: string, was: string | null, text: string): Promise<boolean> {
+    return this.#step("putNote", () => {
+      if ((this.#state.notes.get(name) ?? null) !== was) return false;
+      this.#state.notes.set(name, text);
+      return true;
     });
   }
 

@@ -9,7 +9,7 @@ import { nodeHost } from "../host/node-host.js";
 import type { JournalReport } from "../queue/journal/inspect.js";
 import { countSalvageable, salvage } from "../queue/journal/salvage.js";
 import { startLogAt } from "../queue/journal/start.js";
-import { positionText, samePosition, type Position } from "../queue/queue.js";
+import { positionText, samePosition, type Durability, type Position } from "../queue/queue.js";
 import { loadStore } from "../store/load-store.js";
 import type { StoreClaim } from "../store/store.js";
 import { someOptions, type Flags } from "./config.js";
@@ -57,7 +57,7 @@ interface Asked {
   readonly data: string;
   readonly store: NamedStore;
   readonly acceptGap: boolean;
-  readonly durability: "memory" | "os" | "disk";
+  readonly durability: Durability;
   readonly segmentBytes: number;
   readonly diskReserve: number;
 }

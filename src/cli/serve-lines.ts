@@ -19,6 +19,7 @@ const survives: Readonly<Record<Options["durability"], string>> = {
   memory: "an answered write survives nothing: it is lost when the process ends before the database has it",
   os: "an answered write survives the end of the process (kill -9), but not a loss of power",
   disk: "an answered write survives the end of the process (kill -9) and a loss of power",
+  replicas: "an answered write survives the loss of the Redis that took it: a replica has it, too",
 };
 
 /** The lines. */

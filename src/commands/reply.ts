@@ -94,6 +94,7 @@ const prefixes: Partial<Record<ErrorCode, string>> = {
   STORE_DOWN: "WBSTORE",
   CACHE_DOWN: "WBCACHE",
   BAD_VALUE: "WBVALUE",
+  CROSSSLOT: "CROSSSLOT",
 };
 
 /** An error of the library as clients see it: its prefix of the above, else -ERR, then its text. */

@@ -1,6 +1,7 @@
 /** Doing work on a workspace, the small pieces: what it makes, why it could not be done yet, waiting with a signal. */
 import type { Bytes } from "../bytes.js";
 import type { MemoryCache } from "../cache/memory-cache.js";
+import { Conflict, type Watch } from "../heart.js";
 import type { FrameBody } from "../queue/queue.js";
 import type { Workspace, Written } from "../workspace.js";
 
@@ -19,6 +20,17 @@ export class NotYet {
 export function bodyOf(changes: readonly Written[], cleared: boolean): FrameBody | null {
   if (cleared) return { kind: "clear" };
   return changes.length === 0 ? null : { kind: "changes", changes };
+}
+
+/** The work, with a look at what is watched before it: all in one step. */
+export function ifUnchanged<T>(
+  work: (workspace: Workspace) => T,
+  watches: readonly Watch[],
+): (workspace: Workspace) => T {
+  return (workspace) => {
+    if (watches.some((watch) => watch.changed(workspace.now))) throw new Conflict();
+    return work(workspace);
+  };
 }
 
 /** The promise, or the rejection that a signal brings first. */

@@ -43,7 +43,8 @@ export class DeadLetterDesk implements DeadLetters {
   }
 }
 
-function jsonOfLetter(letter: ParkedLetter): DeadLetter {
+/** A dead letter as JSON. */
+export function jsonOfLetter(letter: ParkedLetter): DeadLetter {
   return {
     ...letter,
     position: positionText(letter.position),

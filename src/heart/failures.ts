@@ -24,6 +24,13 @@ export function unknown(cause: WriteBehindError): WriteBehindError {
   );
 }
 
+/** A journal on this disk is on no other. */
+export function noReplicas(): WriteBehindError {
+  return new WriteBehindError("CONFIG", "durability `replicas` needs cache and queue in a Redis with replicas", {
+    hint: "name it with `cache`, or choose `disk`",
+  });
+}
+
 /** A verb was called after the journal had failed. */
 export function journalFailed(cause: WriteBehindError): WriteBehindError {
   return new WriteBehindError("JOURNAL_FAILED", `the journal has failed: ${cause.message}`, {

@@ -221,7 +221,7 @@ export class WriteBehind {
   write(work: (workspace: Workspace) => void, options?: WaitOptions): Promise<Receipt> {
     const done = this.heart.execute(work, options);
     if (done instanceof Promise) return done.then((executed) => this.#receipt(executed));
-    return this.#receipt(done);
+    return Promise.resolve(this.#receipt(done));
   }
 
   /** Does work that writes and gives a value, once it is as durable as was asked. */
@@ -244,7 +244,8 @@ export class WriteBehind {
     return this.read((workspace) => workspace.getString(key), options);
   }
 
-  #receipt({ sequence, frame }: Executed<unknown>): Promise<Receipt> {
+  #receipt({ sequence, frame }: Executed<unknown>): Receipt | Promise<Receipt> {
+    if (sequence <= this.heart.kept) return new QueuedReceipt(this.heart, frame);
     return new Promise((resolve, reject) => {
       this.heart.whenKept(sequence, (error) => {
         if (error === null) resolve(new QueuedReceipt(this.heart, frame));

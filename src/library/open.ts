@@ -6,6 +6,7 @@ import { WriteBehind } from "./library.js";
 import type { EngineOptions } from "../options.js";
 import { resolveEngineOptions } from "../options-resolve.js";
 import type { Route } from "../routes/route.js";
+import type { CacheDescriptor } from "../shared-cache.js";
 import type { Store, StoreDescriptor } from "../store/store.js";
 import { openHeart } from "../write-behind.js";
 
@@ -15,6 +16,8 @@ export interface WriteBehindOptions extends Partial<Omit<EngineOptions, "routes"
   readonly routes?: readonly (Route | AnyCollection)[];
   /** The database: `sqlite({ file })`, or a store of your own. */
   readonly store: Store | StoreDescriptor;
+  /** Where cache and queue are, if many processes share them: `redis("redis://…")`. */
+  readonly cache?: CacheDescriptor | undefined;
 }
 
 /**
@@ -22,11 +25,11 @@ export interface WriteBehindOptions extends Partial<Omit<EngineOptions, "routes"
  * at the very first start. Rejects CONFIG, FOLDER_IN_USE, JOURNAL_DAMAGED, QUEUE_MISMATCH, TABLES_IN_USE.
  */
 export async function writeBehind(given: WriteBehindOptions): Promise<WriteBehind> {
-  const { store, ...options } = given;
+  const { store, cache, ...options } = given;
   if (typeof store !== "object" || store === null) {
     throw new WriteBehindError("CONFIG", "`store` is missing", { hint: 'pass store: sqlite({ file: "app.db" })' });
   }
   const routes = Array.isArray(options.routes) ? routesOf(options.routes) : options.routes;
   const resolved = resolveEngineOptions({ ...options, routes });
-  return new WriteBehind(await openHeart({ host: nodeHost(), store, options: resolved }));
+  return new WriteBehind(await openHeart({ host: nodeHost(), store, cache, options: resolved }));
 }

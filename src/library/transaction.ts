@@ -1,7 +1,7 @@
 /** Optimistic transactions of the library: reads remembered, writes held back, one check-and-apply at the end. */
 import { textOfBytes, type Bytes } from "../bytes.js";
 import { WriteBehindError } from "../errors.js";
-import { kept, type Executed, type Heart, type WaitOptions, type Watch } from "../heart.js";
+import { Conflict, kept, type Executed, type Heart, type WaitOptions, type Watch } from "../heart.js";
 import type { Collection } from "./collection.js";
 import { TransactionCollection } from "./collection-handle.js";
 import type { SetOptions } from "./receipt.js";
@@ -96,10 +96,12 @@ export class Transaction {
 
   /** Applies the writes if nothing that was read has changed since. Rejects Conflict where something has. */
   async commit(): Promise<number> {
-    const done = await this.#heart.execute((workspace) => {
-      if ([...this.#watches.values()].some((watch) => watch.changed(workspace.now))) throw new Conflict();
-      for (const write of this.#writes) write(workspace);
-    }, this.#options);
+    const done = await this.#heart.execute(
+      (workspace) => {
+        for (const write of this.#writes) write(workspace);
+      },
+      { ...this.#options, watches: [...this.#watches.values()] },
+    );
     return Math.max(done.sequence, this.#sequence);
   }
 
@@ -110,16 +112,17 @@ export class Transaction {
 
   async #read<T>(key: Bytes, read: (workspace: Workspace) => T): Promise<T> {
     if (!this.#watches.has(key)) this.#watches.set(key, this.#heart.watch(key));
-    const done: Executed<T> = await this.#heart.view((workspace) => {
-      for (const write of this.#writes) write(workspace);
-      return read(workspace);
-    }, this.#options);
+    const done: Executed<T> = await this.#heart.view(
+      (workspace) => {
+        for (const write of this.#writes) write(workspace);
+        return read(workspace);
+      },
+      { ...this.#options, watches: [...this.#watches.values()] },
+    );
     this.#sequence = Math.max(this.#sequence, done.sequence);
     return done.value;
   }
 }
-
-class Conflict extends Error {}
 
 /** Runs a transaction until it meets no conflict. Rejects UNKNOWN, having written nothing, after a thousand tries. */
 export async function runTransaction<T>(

@@ -5,7 +5,7 @@
 import type { RecordChange } from "../change.js";
 
 /** The level of durability: which crash an answered write survives. */
-export type Durability = "memory" | "os" | "disk";
+export type Durability = "memory" | "os" | "disk" | "replicas";
 
 /**
  * A place in the log, and proof of it: which log, the frame's number, and the checksum of the frame there. The

@@ -181,6 +181,23 @@ export interface Stored {
   readonly bytes: number;
 }
 
+/** What processes of a fleet tell each other at once. Whoever is cut off misses it: it only hastens what is looked at anyway. */
+export type News =
+  /** The database has reached a sequence. */
+  | { readonly kind: "stored"; readonly partition: number; readonly sequence: number }
+  /** Somebody waits for the database to reach a sequence. */
+  | { readonly kind: "hurry"; readonly partition: number; readonly sequence: number }
+  /** An operator asks something of the owner of a partition. */
+  | { readonly kind: "order"; readonly partition: number }
+  /** Workers come and go, or the fleet was paused or goes on. */
+  | { readonly kind: "fleet" };
+
+/** What an operator asks of the owner of a partition, as JSON, and under which id it is answered. */
+export interface Order {
+  readonly id: string;
+  readonly text: string;
+}
+
 /**
  * The verbs. All of them reject CACHE_DOWN where the keeper cannot be reached (nothing was done), UNKNOWN where an answer
  * was lost, QUEUE_MISMATCH where the keeper is not the one that it was (emptied, exchanged) or a partition is broken.
@@ -208,6 +225,8 @@ export interface Keeper {
 
   /** A worker says that it lives; whoever has not for `leaseMs` is forgotten, and what it owned is free. */
   beat(worker: string, leaseMs: number, report: string): Promise<FleetSeen>;
+  /** The fleet as it is, seen by who is no worker. */
+  look(leaseMs: number): Promise<FleetSeen>;
   /** Takes a free partition, or null where it is owned. */
   claim(worker: string, partition: number, leaseMs: number): Promise<Claim | null>;
   /** Whether a claim still holds; prolongs it. */
@@ -223,8 +242,26 @@ export interface Keeper {
   stored(claim: Claim, stored: Stored): Promise<void>;
   /** What is parked has changed; told before `stored` of the commit that did it. */
   parked(claim: Claim, change: ParkedChange): Promise<void>;
-  /** Which of these frames are parked, and which letter each waits for. */
-  parkedAmong(partition: number, sequences: readonly number[]): Promise<ReadonlyMap<number, string>>;
+  /** Which frames from `first` to `last` are or were parked, and which letter each waits or waited for. */
+  parkedBetween(partition: number, first: number, last: number): Promise<ReadonlyMap<number, string>>;
   /** The partition stops until a person has acted; null mends it. */
   break(partition: number, why: string | null): Promise<void>;
+
+  /** Tells all processes. */
+  tell(news: News): Promise<void>;
+  /** Hears what is told, until the returned function is called. Null: some of it may have been missed. */
+  listen(hear: (news: News | null) => void): Promise<() => void>;
+  /** All writers stand still, or go on; they see it with their next beat, and when they are told. */
+  pause(paused: boolean): Promise<void>;
+  /** Leaves an order for the owner of a partition, whoever that is or will be. It is forgotten after a minute. */
+  order(partition: number, order: Order): Promise<void>;
+  /** Takes the orders that were left for a partition. */
+  orders(claim: Claim): Promise<readonly Order[]>;
+  /** Answers an order. */
+  answer(id: string, text: string): Promise<void>;
+  /** Takes the answer to an order; null while there is none. */
+  answerOf(id: string): Promise<string | null>;
+  /** A small text kept beside the fleet, and its replacement if it is still the one that was read. Null: there is none. */
+  note(name: string): Promise<string | null>;
+  putNote(name: string, was: string | null, text: string): Promise<boolean>;
 }

@@ -8,8 +8,5 @@ export function partitionPrefix(partition: number): string {
   return `${ownPrefix}${partition}:`;
 }
 
-/** The channel that is told how far the database has come: the message is partition and sequence. */
-export const storedChannel = `${ownPrefix}stored`;
-
-/** The channel on which workers are told that somebody waits, or that the fleet has changed. */
-export const wakeChannel = `${ownPrefix}wake`;
+/** The channel on which processes of a fleet tell each other news (news.ts). */
+export const newsChannel = `${ownPrefix}news`;

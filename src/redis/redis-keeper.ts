@@ -2,7 +2,7 @@
  * The keeper in a Redis or Valkey, 6.2 or newer, without any module: each verb is one script (scripts/). It knows
  * nothing of who calls it, and remembers nothing but the fleet's name.
  */
-import type { Bytes } from "../bytes.js";
+import { bytesOfText, textOfBytes, type Bytes } from "../bytes.js";
 import type { Random } from "../host/host.js";
 import type { FrameOnDisk, Position } from "../queue/queue.js";
 import { framesOf, type RawEntry } from "./entry.js";
@@ -25,6 +25,8 @@ import type {
   FrameToWrite,
   Keeper,
   Mark,
+  News,
+  Order,
   Outcome,
   ParkedChange,
   PartitionState,
@@ -33,7 +35,8 @@ import type {
   Stored,
   WorkerSeen,
 } from "./keeper.js";
-import { ownPrefix, partitionPrefix } from "./keys.js";
+import { newsChannel, ownPrefix, partitionPrefix } from "./keys.js";
+import { newsOfText, textOfNews } from "./news.js";
 import { logIdOf } from "./partition.js";
 import type { RedisArgument, RedisLink, RedisReply, Script } from "./redis-link.js";
 import { beatScript, claimScript, holdsScript, leaveScript, releaseScript } from "./scripts/fleet.js";
@@ -41,7 +44,9 @@ import {
   breakScript,
   fleetScript,
   framesScript,
-  parkedAmongScript,
+  noteScript,
+  ordersScript,
+  parkedBetweenScript,
   parkedScript,
   settleScript,
   statesScript,
@@ -52,6 +57,9 @@ import { setScript, unchangedScript, writeScript } from "./scripts/write.js";
 
 /** Absences that are remembered in one partition at the most. */
 const absencesMax = 100_000;
+
+/** So long an order and its answer wait for who takes them, in milliseconds. */
+const orderMs = 60_000;
 
 /** How a write is confirmed beyond Redis' answer. */
 export interface Confirmation {
@@ -196,6 +204,10 @@ export class RedisKeeper implements Keeper {
     };
   }
 
+  look(leaseMs: number): Promise<FleetSeen> {
+    return this.beat("", leaseMs, "");
+  }
+
   async claim(worker: string, partition: number, leaseMs: number): Promise<Claim | null> {
     const args = [worker, partition, this.#log(partition), leaseMs];
     const [, claim] = this.#here(await this.#run(claimScript, [ownPrefix], args));
@@ -236,18 +248,14 @@ export class RedisKeeper implements Keeper {
     this.#ours(claim, await this.#run(parkedScript, [partitionPrefix(claim.partition)], args));
   }
 
-  async parkedAmong(partition: number, sequences: readonly number[]): Promise<ReadonlyMap<number, string>> {
+  async parkedBetween(partition: number, first: number, last: number): Promise<ReadonlyMap<number, string>> {
     const found = new Map<number, string>();
-    const first = sequences.reduce((least, each) => Math.min(least, each), Number.MAX_SAFE_INTEGER);
-    const last = sequences.reduce((most, each) => Math.max(most, each), 0);
     const args = [this.#log(partition), first, last];
-    const [, parked] = this.#here(await this.#run(parkedAmongScript, [partitionPrefix(partition)], args));
-    const wanted = new Set(sequences);
+    const [, parked] = this.#here(await this.#run(parkedBetweenScript, [partitionPrefix(partition)], args));
     for (const each of list(parked)) {
       const text = bytes(each);
       const space = text.indexOf(" ");
-      const sequence = Number(text.slice(0, space));
-      if (wanted.has(sequence)) found.set(sequence, text.slice(space + 1));
+      found.set(Number(text.slice(0, space)), text.slice(space + 1));
     }
     return found;
   }
@@ -255,6 +263,59 @@ export class RedisKeeper implements Keeper {
   async break(partition: number, why: string | null): Promise<void> {
     const args = [this.#log(partition), why ?? ""];
     this.#here(await this.#run(breakScript, [partitionPrefix(partition)], args));
+  }
+
+  async tell(news: News): Promise<void> {
+    await this.#parts.link.command("PUBLISH", [newsChannel, textOfNews(news)]);
+  }
+
+  listen(hear: (news: News | null) => void): Promise<() => void> {
+    const message = (_channel: string, text: Bytes): void => {
+      const news = newsOfText(text);
+      if (news !== null) hear(news);
+    };
+    return this.#parts.link.subscribe([newsChannel], message, () => hear(null));
+  }
+
+  async pause(paused: boolean): Promise<void> {
+    await this.#parts.link.command("HSET", [`${ownPrefix}fleet`, "paused", paused ? "1" : ""]);
+    await this.tell({ kind: "fleet" });
+  }
+
+  async order(partition: number, { id, text }: Order): Promise<void> {
+    const key = `${partitionPrefix(partition)}orders`;
+    await this.#parts.link.command("RPUSH", [key, bytesOfText(`${id} ${text}`)]);
+    await this.#parts.link.command("PEXPIRE", [key, orderMs]);
+    await this.tell({ kind: "order", partition });
+  }
+
+  async orders(claim: Claim): Promise<readonly Order[]> {
+    const args = claimed(claim, this.#log(claim.partition));
+    const [, found] = this.#ours(claim, await this.#run(ordersScript, [partitionPrefix(claim.partition)], args));
+    return list(found).map((each) => {
+      const text = textOfBytes(bytes(each));
+      const space = text.indexOf(" ");
+      return { id: text.slice(0, space), text: text.slice(space + 1) };
+    });
+  }
+
+  async answer(id: string, text: string): Promise<void> {
+    await this.#parts.link.command("SET", [`${ownPrefix}answer:${id}`, bytesOfText(text), "PX", orderMs]);
+  }
+
+  async answerOf(id: string): Promise<string | null> {
+    const found = await this.#parts.link.command("GETDEL", [`${ownPrefix}answer:${id}`]);
+    return found === null ? null : textOfBytes(bytes(found));
+  }
+
+  async note(name: string): Promise<string | null> {
+    const found = await this.#parts.link.command("HGET", [`${ownPrefix}notes`, name]);
+    return found === null ? null : textOfBytes(bytes(found));
+  }
+
+  async putNote(name: string, was: string | null, text: string): Promise<boolean> {
+    const args = [name, bytesOfText(was ?? ""), bytesOfText(text)];
+    return (await this.#run(noteScript, [ownPrefix], args)) === 1;
   }
 
   async #entries(partition: number, after: number, bytesMax: number): Promise<RawEntry[]> {
@@ -294,8 +355,10 @@ export class RedisKeeper implements Keeper {
   }
 
   /** The answer of a script that only the newest owner's words pass. */
-  #ours({ partition, worker }: Claim, reply: RedisReply): void {
-    if (this.#here(reply)[0] === "lost") throw claimLost(partition, worker);
+  #ours({ partition, worker }: Claim, reply: RedisReply): readonly RedisReply[] {
+    const parts = this.#here(reply);
+    if (parts[0] === "lost") throw claimLost(partition, worker);
+    return parts;
   }
 
   #log(partition: number): string {

@@ -132,7 +132,9 @@ export class Journal {
         return this.accepted;
       case "os":
         return this.#flusher.written;
+      // A journal has no replicas: who asks for them is refused before it is opened.
       case "disk":
+      case "replicas":
         return this.#flusher.durable;
     }
   }

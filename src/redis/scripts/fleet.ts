@@ -16,8 +16,8 @@ end
 `;
 
 /**
- * A worker lives. KEYS: prefix of all keys. ARGV: worker, lease (ms), report, partitions, fleet. Answers {'ok', time,
- * paused or "", owners, workers as id, seen, report}.
+ * A worker lives. KEYS: prefix of all keys. ARGV: worker ("" only looks), lease (ms), report, partitions, fleet. Answers
+ * {'ok', time, paused or "", owners, workers as id, seen, report}.
  */
 export const beatScript: Script = {
   name: "beat",
@@ -26,8 +26,10 @@ local all = KEYS[1]
 if redis.call('HGET', all .. 'fleet', 'id') ~= ARGV[5] then return {'gone'} end
 evenWhenFull(all .. 'reports')
 local time = now()
-redis.call('ZADD', all .. 'workers', digits(time), ARGV[1])
-redis.call('HSET', all .. 'reports', ARGV[1], ARGV[3])
+if ARGV[1] ~= '' then
+  redis.call('ZADD', all .. 'workers', digits(time), ARGV[1])
+  redis.call('HSET', all .. 'reports', ARGV[1], ARGV[3])
+end
 for _, dead in ipairs(redis.call('ZRANGEBYSCORE', all .. 'workers', '-inf', digits(time - tonumber(ARGV[2])))) do
   redis.call('ZREM', all .. 'workers', dead)
   redis.call('HDEL', all .. 'reports', dead)
@@ -92,7 +94,7 @@ local no = refused(all .. ARGV[2] .. ':', ARGV[3], ARGV[4])
 if no and no[1] == 'gone' then return no end
 if not no then
   redis.call('HDEL', all .. 'owners', ARGV[2])
-  redis.call('PUBLISH', all .. 'wake', 'fleet')
+  redis.call('PUBLISH', all .. 'news', 'fleet')
 end
 return {'ok'}
 `,
@@ -105,7 +107,7 @@ export const leaveScript: Script = {
 if redis.call('HGET', KEYS[1] .. 'fleet', 'id') ~= ARGV[2] then return {'gone'} end
 redis.call('ZREM', KEYS[1] .. 'workers', ARGV[1])
 redis.call('HDEL', KEYS[1] .. 'reports', ARGV[1])
-redis.call('PUBLISH', KEYS[1] .. 'wake', 'fleet')
+redis.call('PUBLISH', KEYS[1] .. 'news', 'fleet')
 return {'ok'}
 `,
 };

@@ -155,7 +155,7 @@ redis.call('HDEL', p .. 'meta', 'oldest')
 if next[1] then redis.call('HSET', p .. 'meta', 'oldest', next[1][2][2]) end
 redis.call('XTRIM', p .. 'log', 'MINID', idOf(p, tonumber(ARGV[7])))
 redis.call('ZREMRANGEBYSCORE', p .. 'parkedFrames', '-inf', '(' .. ARGV[7])
-redis.call('PUBLISH', KEYS[2] .. 'stored', ARGV[9] .. ' ' .. ARGV[3])
+redis.call('PUBLISH', KEYS[2] .. 'news', 'stored ' .. ARGV[9] .. ' ' .. ARGV[3])
 return {'ok'}
 `,
 };
@@ -203,8 +203,8 @@ return {'ok'}
 };
 
 /** Frames that are parked. KEYS: prefix. ARGV: log, first and last sequence. Answers {'ok', {"sequence letter", …}}. */
-export const parkedAmongScript: Script = {
-  name: "parkedAmong",
+export const parkedBetweenScript: Script = {
+  name: "parkedBetween",
   text: `${prelude}
 if not isHere(KEYS[1], ARGV[1]) then return {'gone'} end
 return {'ok', redis.call('ZRANGEBYSCORE', KEYS[1] .. 'parkedFrames', ARGV[2], ARGV[3])}
@@ -220,5 +220,29 @@ if not isHere(KEYS[1], ARGV[1]) then return {'gone'} end
 redis.call('HDEL', meta, 'broken')
 if ARGV[2] ~= '' then redis.call('HSET', meta, 'broken', ARGV[2]) end
 return {'ok'}
+`,
+};
+
+/** Takes the orders left for a partition. KEYS: prefix. ARGV: log, claim. Answers {'ok', {id, text, …}}. */
+export const ordersScript: Script = {
+  name: "orders",
+  text: `${prelude}
+local p = KEYS[1]
+local no = refused(p, ARGV[1], ARGV[2])
+if no then return no end
+local found = redis.call('LRANGE', p .. 'orders', 0, -1)
+redis.call('DEL', p .. 'orders')
+return {'ok', found}
+`,
+};
+
+/** Replaces a note. KEYS: prefix of all keys. ARGV: name, text before (or ""), text. 1, or 0 where it was another one. */
+export const noteScript: Script = {
+  name: "note",
+  text: `
+local before = redis.call('HGET', KEYS[1] .. 'notes', ARGV[1]) or ''
+if before ~= ARGV[2] then return 0 end
+redis.call('HSET', KEYS[1] .. 'notes', ARGV[1], ARGV[3])
+return 1
 `,
 };

@@ -1,6 +1,6 @@
 /**
- * One partition that this worker owns: its queue, its part of the store, the writer between them, and what the keeper is
- * told. Made with a claim; it ends when it is given back or lost.
+ * One partition that this worker owns: its queue, its part of the store, the writer between them, and what the keeper
+ * is told. Made with a claim; it ends when it is given back or lost.
  */
 import type { PlainError } from "../../errors.js";
 import type { Clock, Host } from "../../host/host.js";
@@ -9,6 +9,7 @@ import type { WriterReport } from "../../writer/messages.js";
 import type { Claim, Keeper } from "../keeper.js";
 import { logIdOf } from "../partition.js";
 import { Acknowledged } from "./acknowledged.js";
+import { answerTo } from "./answers.js";
 import { KeeperQueue } from "./keeper-queue.js";
 import { changeOfOverlay, changeOfReport, changeOfUnparked } from "./parked-reports.js";
 import type { PartitionReport, WorkerOptions } from "./report.js";
@@ -106,6 +107,20 @@ export class OwnedPartition {
   /** Does not wait for company until this sequence is stored. */
   hurry(upTo: number): void {
     this.#writer.hurry(upTo);
+  }
+
+  /** Does what operators have asked for. */
+  async obey(): Promise<void> {
+    try {
+      for (const { id, text } of await this.#parts.keeper.orders(this.#parts.claim)) void this.#answer(id, text);
+    } catch {
+      // They are asked for again with the next beat.
+    }
+  }
+
+  async #answer(id: string, text: string): Promise<void> {
+    const answer = await answerTo(this.#writer, text);
+    await this.#parts.keeper.answer(id, JSON.stringify(answer)).catch(() => {});
   }
 
   pause(paused: boolean): void {

@@ -9,7 +9,14 @@ import { retryDelayMs } from "../../writer/retry.js";
 import { endMs } from "../../writer/writer-handle.js";
 import type { WorkerReport } from "./report.js";
 import { WorkerHere } from "./worker-here.js";
-import type { FromWorker, ToWorker, WorkerHandle, WorkerSetup, WorkerThreadData, WorkerTold } from "./worker-messages.js";
+import type {
+  FromWorker,
+  ToWorker,
+  WorkerHandle,
+  WorkerSetup,
+  WorkerThreadData,
+  WorkerTold,
+} from "./worker-messages.js";
 
 /** Starts a worker. Nothing is told before the caller's synchronous step is over. */
 export function startWorker(

@@ -2,8 +2,7 @@
 import { plainError, WriteBehindError } from "../../errors.js";
 import type { Host, Timer } from "../../host/host.js";
 import type { Store } from "../../store/store.js";
-import type { Fleet } from "../keeper.js";
-import { wakeChannel } from "../keys.js";
+import type { Fleet, Keeper } from "../keeper.js";
 import { RedisKeeper } from "../redis-keeper.js";
 import { openLink, type RedisLink } from "../redis-link.js";
 import { shownUrl } from "../redis-url.js";
@@ -82,7 +81,7 @@ export class WorkerHere implements WorkerHandle {
       warn: (text) => this.#tell({ type: "warning", text }),
       beaten: (report) => this.#tell({ type: "report", report }),
     });
-    void this.#listen(link, this.#worker);
+    void this.#listen(keeper, this.#worker);
   }
 
   /** The fleet, as soon as it can be asked; null where the worker is stopped before. */
@@ -100,11 +99,10 @@ export class WorkerHere implements WorkerHandle {
   }
 
   /** Without it changes are found by looking; with it somebody who waits is heard at once. */
-  async #listen(link: RedisLink, worker: FleetWorker): Promise<void> {
+  async #listen(keeper: Keeper, worker: FleetWorker): Promise<void> {
     while (!this.#stopped) {
       try {
-        const heard = (_: string, text: string): void => worker.heard(text);
-        const deafen = await link.subscribe([wakeChannel], heard, () => worker.heard("fleet"));
+        const deafen = await keeper.listen((news) => worker.heard(news));
         if (this.#stopped) deafen();
         else this.#deafen = deafen;
         return;
@@ -124,4 +122,3 @@ export class WorkerHere implements WorkerHandle {
     this.#pause = null;
   }
 }
-

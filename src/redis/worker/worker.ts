@@ -8,7 +8,7 @@ import type { Host } from "../../host/host.js";
 import type { Store } from "../../store/store.js";
 import { clockSlackMs } from "../../writer/beat.js";
 import { Wake } from "../../writer/wake.js";
-import type { Fleet, FleetSeen, Keeper } from "../keeper.js";
+import type { Fleet, FleetSeen, Keeper, News } from "../keeper.js";
 import { Others } from "./others.js";
 import { OwnedPartition } from "./owned.js";
 import type { WorkerIdentity, WorkerOptions, WorkerReport } from "./report.js";
@@ -16,7 +16,6 @@ import { share } from "./share.js";
 import { SharedStore } from "./shared-store.js";
 import { pollEveryMs, StatesPoll } from "./states-poll.js";
 import { storeHealthOf } from "./store-health.js";
-import { wakeOf } from "./wake-message.js";
 
 /** How long a partition that is given back to others may take to finish its run, in milliseconds. */
 const giveBackMs = 10_000;
@@ -71,12 +70,12 @@ export class FleetWorker {
     this.#living = this.#live();
   }
 
-  /** What is said on the wake channel: that the fleet has changed, or that somebody waits. */
-  heard(text: string): void {
-    const message = wakeOf(text);
-    if (message.what === "fleet") this.#wake.wake();
-    else if (message.what === "hurry") this.#owned.get(message.partition)?.hurry(message.upTo);
-    this.#poll.look();
+  /** What is told to all; null: some of it was missed. */
+  heard(news: News | null): void {
+    if (news === null || news.kind === "fleet") this.#wake.wake();
+    else if (news.kind === "order") void this.#owned.get(news.partition)?.obey();
+    else if (news.kind === "hurry") this.#owned.get(news.partition)?.hurry(news.sequence);
+    if (news?.kind !== "stored") this.#poll.look();
   }
 
   /** What it says of itself. */
@@ -129,7 +128,10 @@ export class FleetWorker {
     this.#pause(seen.paused);
     if (this.#stopping === null) await this.#takeShare(seen);
     await this.#findSweep();
-    for (const owned of this.#owned.values()) owned.trim();
+    for (const owned of this.#owned.values()) {
+      owned.trim();
+      void owned.obey();
+    }
   }
 
   async #prolong(owned: OwnedPartition): Promise<void> {

@@ -56,7 +56,10 @@ interface DriverError extends Error {
 export function storeErrorOf(error: unknown, file: string): unknown {
   if (!isDriverError(error)) return error;
   const { kind, what, away = false } = meaningOf(error, file);
-  return new StoreError(kind, `the database ${file} ${what} (${error.message})`, error, { away, missesRow: error.errcode === foreignKey });
+  return new StoreError(kind, `the database ${file} ${what} (${error.message})`, error, {
+    away,
+    missesRow: error.errcode === foreignKey,
+  });
 }
 
 /** Whether what a connection has cached is not to be trusted after this error. */

@@ -1,0 +1,290 @@
+/**
+ * Does work on records that other processes change too: runs it in one synchronous step on what was read, and writes its
+ * changes as one frame if nothing that it read has changed since; else it reads again and begins anew. Work that reads
+ * nothing is written at once. It is the counterpart of heart/execution.ts, where one process has all to itself.
+ */
+import type { Address } from "../../address.js";
+import type { Bytes } from "../../bytes.js";
+import type { RecordValue } from "../../change.js";
+import type { Emitter } from "../../events.js";
+import { Conflict, type Executed, type Watch, type WorkOptions } from "../../heart.js";
+import { abortable } from "../../heart/attempt.js";
+import { checkSizes } from "../../heart/door.js";
+import type { Clock } from "../../host/host.js";
+import { checkRows } from "../../routes/row-door.js";
+import type { StoreLimits } from "../../store/store.js";
+import { Workspace, type Written } from "../../workspace.js";
+import { ownPrefix } from "../keys.js";
+import type { FrameToWrite, Keeper, Mark, Outcome } from "../keeper.js";
+import { partitionOf } from "../partition.js";
+import type { Cold, ToLoad } from "./cold.js";
+import { cannotClear, foreignType, noRoom, ownKey, severalPartitions, tooManyTries } from "./failures.js";
+import type { FleetTime } from "./fleet-time.js";
+import { FleetWatch, marksOf } from "./fleet-watch.js";
+import type { MadeFrames } from "./made-frames.js";
+import type { Reads, SeenRecord } from "./reads.js";
+import { Turns } from "./turns.js";
+import type { Writes } from "./writes.js";
+
+/** Tries of one piece of work before it gives up: its records change faster than they can be read and written. */
+const triesMax = 1000;
+
+/** Between two looks whether there is room again, in milliseconds. */
+const roomRetryMs = 20;
+
+/** What it works with. */
+export interface FleetExecutionParts {
+  readonly keeper: Keeper;
+  readonly clock: Clock;
+  readonly time: FleetTime;
+  readonly waitMs: number;
+  readonly limits: StoreLimits | null;
+  readonly partitions: number;
+  readonly resolve: (key: Bytes) => Address;
+  readonly reads: Reads;
+  readonly writes: Writes;
+  readonly cold: Cold;
+  readonly frames: MadeFrames;
+  readonly events: Emitter;
+  /** Throws where the instance takes no more work. */
+  readonly assertOpen: () => void;
+}
+
+/** Something read: its value, and where its partition was then. */
+interface ReadRecord {
+  readonly value: RecordValue | null;
+  readonly mark: Mark;
+}
+
+/** One piece of work, and what it has read so far. */
+interface Task<T> {
+  readonly work: (workspace: Workspace) => T;
+  readonly write: boolean;
+  readonly expected: ReadonlyMap<Bytes, Mark>;
+  records: Map<Bytes, ReadRecord> | null;
+  /** Whether all of it was read at one moment. */
+  oneMoment: boolean;
+  now: number;
+}
+
+/** What a synchronous try came to. */
+type Tried<T> = { readonly missing: readonly Bytes[] } | Worked<T>;
+
+interface Worked<T> {
+  readonly value: T;
+  readonly changes: readonly Written[];
+  readonly touched: readonly Bytes[];
+}
+
+/** What a whole try came to. */
+type Ended<T> = Executed<T> | { readonly again: "conflict" | "full" };
+
+/** Does the work of one process. */
+export class FleetExecution {
+  readonly #parts: FleetExecutionParts;
+  readonly #turns = new Turns();
+  hits = 0;
+
+  constructor(parts: FleetExecutionParts) {
+    this.#parts = parts;
+  }
+
+  /** Does work. `write` false: changes that it makes are thrown away, and what it reads begins the watches. */
+  run<T>(work: (workspace: Workspace) => T, write: boolean, options: WorkOptions): Promise<Executed<T>> {
+    const { watches } = options;
+    const expected = write && watches !== undefined ? marksOf(watches) : noMarks;
+    const task: Task<T> = { work, write, expected, records: null, oneMoment: true, now: this.#parts.time.now() };
+    let tried: Tried<T>;
+    try {
+      tried = this.#try(task);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    // The road of a plain write: one promise, and nothing is read.
+    if ("value" in tried && tried.changes.length > 0 && expected.size === 0) {
+      return this.#writeFirst(task, tried, options);
+    }
+    return abortable(this.#again(task, tried, watches), options.signal);
+  }
+
+  #writeFirst<T>(task: Task<T>, tried: Worked<T>, options: WorkOptions): Promise<Executed<T>> {
+    return new Promise((resolve, reject) => {
+      this.#write(task, tried, {
+        settled: (outcome) => {
+          if (outcome.became === "kept") resolve(this.#kept(task, tried, outcome.sequence));
+          else abortable(this.#again(task, tried, undefined, outcome), options.signal).then(resolve, reject);
+        },
+        failed: reject,
+      });
+    });
+  }
+
+  /** Reads what is missing, waits for room, begins anew, until it is done. */
+  async #again<T>(
+    task: Task<T>,
+    first: Tried<T>,
+    watches: readonly Watch[] | undefined,
+    outcome: Outcome | null = null,
+  ): Promise<Executed<T>> {
+    const { clock, waitMs, assertOpen } = this.#parts;
+    const deadline = clock.monotonic() + waitMs;
+    let turn: (() => void) | null = null;
+    try {
+      let ended = outcome === null ? null : this.#endedBy(task, first as Worked<T>, outcome);
+      for (let [tried, tries] = [first, 0]; tries < triesMax; tries++) {
+        if ("missing" in tried) {
+          // Whoever changes a record that it has read takes turns with the others of this process.
+          if (task.write && turn === null) turn = await this.#turns.take(tried.missing);
+          await this.#read(task, tried.missing);
+        } else {
+          ended ??= await this.#finish(task, tried);
+          if (!("again" in ended)) {
+            if (!task.write && watches !== undefined) begin(watches, task.records);
+            return ended;
+          }
+          if (ended.again === "full") await this.#whenRoom(deadline);
+          else if (task.expected.size > 0) throw new Conflict();
+          await this.#read(task, []);
+        }
+        ended = null;
+        assertOpen();
+        tried = this.#try(task);
+      }
+      throw tooManyTries(triesMax);
+    } finally {
+      turn?.();
+    }
+  }
+
+  /** Runs the work on what was read. */
+  #try<T>(task: Task<T>): Tried<T> {
+    const { resolve, limits } = this.#parts;
+    const { records } = task;
+    const lookup = records === null ? nothingKnown : (record: Bytes) => records.get(record)?.value;
+    const workspace = new Workspace(resolve, lookup, task.now);
+    let value: T;
+    try {
+      value = task.work(workspace);
+    } catch (error) {
+      if (workspace.hasMissing) return { missing: workspace.missing };
+      throw error;
+    }
+    if (workspace.hasMissing) return { missing: workspace.missing };
+    if (!task.write) return { value, changes: nothing, touched: noRecords };
+    if (workspace.cleared) throw cannotClear();
+    const changes = workspace.changes();
+    if (limits !== null) checkSizes(changes, limits);
+    checkRows(changes);
+    for (const { record } of changes) if (record.startsWith(ownPrefix)) throw ownKey();
+    return { value, changes, touched: records === null ? noRecords : workspace.records };
+  }
+
+  async #finish<T>(task: Task<T>, tried: Worked<T>): Promise<Ended<T>> {
+    if (tried.changes.length === 0) {
+      const holds = await this.#stillHolds(task);
+      return holds ? { value: tried.value, sequence: 0, frame: 0 } : { again: "conflict" };
+    }
+    const outcome = await new Promise<Outcome>((settled, failed) => this.#write(task, tried, { settled, failed }));
+    return this.#endedBy(task, tried, outcome);
+  }
+
+  #endedBy<T>(task: Task<T>, tried: Worked<T>, outcome: Outcome): Ended<T> {
+    if (outcome.became === "kept") return this.#kept(task, tried, outcome.sequence);
+    const { events } = this.#parts;
+    if (outcome.became === "full" && events.has("full")) events.emit("full", { pendingBytes: 0, diskFull: false });
+    return { again: outcome.became };
+  }
+
+  #kept<T>(_task: Task<T>, { value, changes }: Worked<T>, sequence: number): Executed<T> {
+    const { events, frames, partitions } = this.#parts;
+    const frame = frames.add(partitionOf((changes[0] as Written).record, partitions), sequence);
+    if (events.has("accepted")) events.emit("accepted", { sequence: frame, changes: changes.length });
+    return { value, sequence: frame, frame };
+  }
+
+  /** What was read at one moment was true then; what was read piece by piece must still be. */
+  async #stillHolds<T>({ records, oneMoment, expected }: Task<T>): Promise<boolean> {
+    if ((oneMoment || records === null || records.size < 2) && expected.size === 0) return true;
+    const groups = new Map<number, Map<Bytes, Mark>>();
+    const add = (record: Bytes, mark: Mark): void => {
+      const partition = partitionOf(record, this.#parts.partitions);
+      groups.set(partition, (groups.get(partition) ?? new Map<Bytes, Mark>()).set(record, mark));
+    };
+    for (const [record, mark] of expected) add(record, mark);
+    for (const [record, { mark }] of records ?? []) add(record, mark);
+    for (const [partition, group] of groups) {
+      if (!(await this.#parts.keeper.unchanged(partition, group))) return false;
+    }
+    return true;
+  }
+
+  /** Throws CROSSSLOT where what was read and what is written are not in one partition. */
+  #write<T>({ records, expected }: Task<T>, { changes, touched }: Worked<T>, told: Parameters<Writes["add"]>[2]): void {
+    const { partitions, writes } = this.#parts;
+    const partition = partitionOf((changes[0] as Written).record, partitions);
+    let from = expected;
+    if (records !== null) {
+      const marks = new Map(expected);
+      for (const record of touched) {
+        const read = records.get(record);
+        if (read !== undefined) marks.set(record, read.mark);
+      }
+      from = marks;
+    }
+    if (changes.length > 1 || from.size > 0) this.#checkOne(partition, changes, from);
+    const frame: FrameToWrite = { changes, from };
+    writes.add(partition, frame, told);
+  }
+
+  #checkOne(partition: number, changes: readonly Written[], from: ReadonlyMap<Bytes, Mark>): void {
+    const isElsewhere = (record: Bytes): boolean => partitionOf(record, this.#parts.partitions) !== partition;
+    if (changes.some(({ record }) => isElsewhere(record)) || [...from.keys()].some(isElsewhere)) {
+      throw severalPartitions();
+    }
+  }
+
+  /** Reads what is missing and, anew, what was read before: at one moment but for what the database must be asked for. */
+  async #read<T>(task: Task<T>, missing: readonly Bytes[]): Promise<void> {
+    const { reads, cold, partitions, time } = this.#parts;
+    const wanted = task.records === null ? missing : [...task.records.keys(), ...missing];
+    const asked = wanted.map((record) => ({ record, partition: partitionOf(record, partitions) }));
+    const { now, records: found, lease } = await reads.read(asked);
+    time.saw(now);
+    task.now = now;
+    const read = new Map<Bytes, ReadRecord>();
+    const toLoad: ToLoad[] = [];
+    for (const record of wanted) {
+      const { known, partition } = found.get(record) as SeenRecord;
+      if (known.state === "foreign") throw foreignType(record);
+      if (known.state === "unknown") toLoad.push({ record, known, partition, lease });
+      else read.set(record, { value: known.state === "value" ? known.value : null, mark: partition });
+    }
+    this.hits += read.size;
+    task.oneMoment = toLoad.length === 0;
+    if (toLoad.length > 0) {
+      for (const [record, value] of await cold.load(toLoad)) {
+        read.set(record, { value, mark: (found.get(record) as SeenRecord).partition });
+      }
+    }
+    task.records = read;
+  }
+
+  /** Nothing hangs: at the deadline the write is refused (promise 8). */
+  async #whenRoom(deadline: number): Promise<void> {
+    const { clock, keeper } = this.#parts;
+    if (clock.monotonic() >= deadline) throw noRoom(keeper.place);
+    await new Promise<void>((resolve) => clock.after(roomRetryMs, resolve, true));
+  }
+}
+
+/** A watch begins with the first read of its record. */
+function begin(watches: readonly Watch[], records: ReadonlyMap<Bytes, ReadRecord> | null): void {
+  for (const watch of watches) {
+    if (watch instanceof FleetWatch) watch.mark ??= records?.get(watch.record)?.mark ?? null;
+  }
+}
+
+const nothingKnown = (): undefined => undefined;
+const noMarks: ReadonlyMap<Bytes, Mark> = new Map();
+const nothing: readonly Written[] = [];
+const noRecords: readonly Bytes[] = [];

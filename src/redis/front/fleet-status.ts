@@ -1,0 +1,127 @@
+/** How a fleet goes, as one of its processes shows it. Pure. */
+import type { FleetStatus, Status } from "../../heart.js";
+import type { Durability } from "../../queue/queue.js";
+import type { FleetSeen, PartitionState } from "../keeper.js";
+import type { WorkerReport } from "../worker/report.js";
+
+/** What status is made of. */
+export interface FleetStatusParts {
+  readonly place: string;
+  readonly fleetId: string;
+  /** What this Redis keeps, in a sentence. */
+  readonly keeps: string;
+  readonly durability: Durability;
+  readonly cacheBytesMax: number;
+  readonly now: number;
+  readonly states: readonly PartitionState[];
+  readonly seen: FleetSeen;
+  readonly storeKind: string;
+  readonly hits: number;
+  readonly misses: number;
+  readonly closing: boolean;
+  /** Why the keeper cannot be asked; null where it was. */
+  readonly down: string | null;
+}
+
+/** The status. */
+export function describeFleet(parts: FleetStatusParts): Status {
+  const { states, seen, now, hits, misses, cacheBytesMax } = parts;
+  const sum = (pick: (state: PartitionState) => number): number => states.reduce((all, state) => all + pick(state), 0);
+  const reports = seen.workers.map(({ report }) => reportOf(report)).filter((report) => report !== null);
+  const letters = sum((state) => state.letters);
+  const oldest = states.map(({ oldestAt }) => oldestAt).filter((at) => at !== null);
+  return {
+    ...stateOf(parts, reports),
+    cache: { records: 0, bytes: 0, bytesMax: cacheBytesMax, hits, misses, evictions: 0 },
+    queue: {
+      pendingChanges: sum(pendingChanges),
+      pendingRecords: sum((state) => state.pendingRecords),
+      pendingBytes: sum((state) => state.pendingBytes),
+      oldestAgeMs: oldest.length === 0 ? 0 : Math.max(0, now - Math.min(...oldest)),
+      durability: parts.durability,
+      accepted: `${parts.fleetId}:${sum(({ head }) => head.sequence)}`,
+      durable: `${parts.fleetId}:${sum(({ head }) => head.sequence)}`,
+      stored: `${parts.fleetId}:${sum(({ stored }) => stored.sequence)}`,
+      exactUpTo: letters === 0 ? null : `${parts.fleetId}:${sum(({ stored }) => stored.sequence)}`,
+    },
+    writer: writerOf(reports),
+    store: storeOf(parts.storeKind, reports),
+    fleet: fleetOf(parts),
+    deadLetters: {
+      count: letters,
+      bytes: 0,
+      waitingBehind: sum(({ waitingBehind }) => waitingBehind),
+      behindBytes: 0,
+      bytesMax: cacheBytesMax,
+    },
+  };
+}
+
+/** What a worker has said of itself; null where that is of another version. */
+export function reportOf(text: string): WorkerReport | null {
+  try {
+    return JSON.parse(text) as WorkerReport;
+  } catch {
+    return null;
+  }
+}
+
+function pendingChanges({ head, stored }: PartitionState): number {
+  return Math.max(0, head.sequence - stored.sequence);
+}
+
+function stateOf(parts: FleetStatusParts, reports: readonly WorkerReport[]): Pick<Status, "state" | "reason"> {
+  const { states, seen, closing, down } = parts;
+  if (down !== null) return { state: "broken", reason: down };
+  const broken = states.find((state) => state.broken !== null);
+  if (broken !== undefined) return { state: "broken", reason: `partition ${broken.partition}: ${broken.broken}` };
+  const ill = reports.find(({ store }) => store.state === "broken");
+  if (ill !== undefined) return { state: "broken", reason: ill.store.error?.message ?? "unknown" };
+  if (closing) return { state: "draining", reason: "stopping: what is pending is being written" };
+  if (seen.workers.length === 0) return { state: "stalled", reason: "no worker lives: nothing reaches the database" };
+  if (seen.paused) return { state: "paused", reason: "paused by an operator; `resume` goes on" };
+  return { state: "running", reason: null };
+}
+
+function writerOf(reports: readonly WorkerReport[]): Status["writer"] {
+  const total = { batches: 0, rows: 0, coalesced: 0, retries: 0 };
+  let lastCommitMs: number | null = null;
+  for (const { totals, partitions } of reports) {
+    total.batches += totals.batches;
+    total.rows += totals.rows;
+    total.coalesced += totals.coalesced;
+    total.retries += totals.retries;
+    for (const partition of partitions) lastCommitMs = partition.lastCommitMs ?? lastCommitMs;
+  }
+  return { ...total, lastCommitMs };
+}
+
+/** The worst of what the workers see of it. */
+function storeOf(kind: string, reports: readonly WorkerReport[]): Status["store"] {
+  const order = ["broken", "down", "up"] as const;
+  for (const state of order) {
+    const found = reports.find(({ store }) => store.state === state);
+    if (found === undefined) continue;
+    const { store } = found;
+    return { ...store, kind: store.kind === "unknown" ? kind : store.kind, error: store.error?.message ?? null };
+  }
+  return { kind, state: "down", since: 0, error: "no worker has said how the database is", nextTryAt: null };
+}
+
+function fleetOf({ place, keeps, states, seen, now }: FleetStatusParts): FleetStatus {
+  return {
+    place,
+    keeps,
+    partitions: states.map((state) => ({
+      partition: state.partition,
+      owner: seen.owners[state.partition] ?? null,
+      pendingChanges: pendingChanges(state),
+      pendingRecords: state.pendingRecords,
+      pendingBytes: state.pendingBytes,
+      oldestAgeMs: state.oldestAt === null ? 0 : Math.max(0, now - state.oldestAt),
+      deadLetters: state.letters,
+      broken: state.broken,
+    })),
+    workers: seen.workers.map(({ id, seenAt, report }) => ({ id, seenAt, report: reportOf(report) })),
+  };
+}

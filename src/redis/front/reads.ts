@@ -1,0 +1,90 @@
+/**
+ * Records on their way from the keeper: what is asked in one turn is read by one call, and so at one moment. Records that
+ * are not known are loaded from the database by whoever asked (cold.ts); the call has taken a lease for that.
+ */
+import type { Bytes } from "../../bytes.js";
+import type { Clock, Random } from "../../host/host.js";
+import type { Asked, Keeper, Known, PartitionSeen } from "../keeper.js";
+
+/** Records of one call, unless a single command names more. */
+const recordsMax = 4000;
+
+/** A record as it was seen. */
+export interface SeenRecord {
+  readonly known: Known;
+  readonly partition: PartitionSeen;
+}
+
+/** What one reader gets: all of it at one moment. */
+export interface ReadResult {
+  /** Log time of the fleet, milliseconds since 1970. */
+  readonly now: number;
+  readonly records: ReadonlyMap<Bytes, SeenRecord>;
+  /** Who holds it may fill what was not known. */
+  readonly lease: string;
+}
+
+interface Reader {
+  readonly asked: readonly Asked[];
+  readonly resolve: (result: ReadResult) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** The reads of one process. */
+export class Reads {
+  readonly #keeper: Keeper;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  #readers: Reader[] = [];
+  #leases = 0;
+  readonly #name: string;
+
+  constructor(keeper: Keeper, clock: Clock, random: Random) {
+    this.#keeper = keeper;
+    this.#clock = clock;
+    this.#random = random;
+    this.#name = this.#random.hex(6);
+  }
+
+  /** Resolves with these records as they are. Rejects CACHE_DOWN, UNKNOWN, QUEUE_MISMATCH. */
+  read(asked: readonly Asked[]): Promise<ReadResult> {
+    return new Promise((resolve, reject) => {
+      this.#readers.push({ asked, resolve, reject });
+      if (this.#readers.length === 1) this.#clock.soon(() => this.#readAll());
+    });
+  }
+
+  #readAll(): void {
+    const readers = this.#readers;
+    this.#readers = [];
+    for (let first = 0; first < readers.length;) {
+      let [count, records] = [0, 0];
+      while (first + count < readers.length) {
+        records += (readers[first + count] as Reader).asked.length;
+        if (count > 0 && records > recordsMax) break;
+        count++;
+      }
+      void this.#call(readers.slice(first, first + count));
+      first += count;
+    }
+  }
+
+  async #call(readers: readonly Reader[]): Promise<void> {
+    const asked = new Map<Bytes, Asked>();
+    for (const reader of readers) for (const each of reader.asked) asked.set(each.record, each);
+    const lease = `${this.#name}${(this.#leases++).toString(36)}`;
+    try {
+      const all = [...asked.values()];
+      const seen = await this.#keeper.read(all, lease);
+      const partitions = new Map(seen.partitions.map((partition) => [partition.partition, partition]));
+      const found = new Map<Bytes, SeenRecord>();
+      for (const [index, { record, partition }] of all.entries()) {
+        const known = seen.records[index] as Known;
+        found.set(record, { known, partition: partitions.get(partition) as PartitionSeen });
+      }
+      for (const { resolve } of readers) resolve({ now: seen.now, records: found, lease });
+    } catch (error) {
+      for (const { reject } of readers) reject(error);
+    }
+  }
+}
