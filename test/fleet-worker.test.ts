@@ -366,3 +366,18 @@ test("a Redis that was emptied under a worker is named, and nothing is written",
   expect(one.worker.report().error).toMatchObject({ code: "QUEUE_MISMATCH" });
   expect(world.batches.filter(({ rows }) => rows.size > 0)).toEqual([]);
 });
+
+test("a worker that is cut off from everything stops all the same", async () => {
+  const world = new FleetWorld(2);
+  const one = await world.start();
+  await world.until(() => world.owns([one, 2]));
+  await world.write(put(recordIn(0, 2), "1"), put(recordIn(1, 2), "1"));
+  one.toStore.shut();
+  await world.until(() => one.toStore.waiting > 0);
+  one.toKeeper.shut();
+  const before = world.loop.nowMs;
+  await world.over(one.worker.stop(1000));
+  expect(world.loop.nowMs - before).toBeLessThan(6000);
+  const two = await world.start();
+  await world.until(() => world.owns([two, 2]) && world.stored);
+});

@@ -3,7 +3,7 @@
  * is told. Made with a claim; it ends when it is given back or lost.
  */
 import type { PlainError } from "../../errors.js";
-import type { Clock, Host } from "../../host/host.js";
+import type { Host } from "../../host/host.js";
 import { Writer } from "../../writer/writer.js";
 import type { WriterReport } from "../../writer/messages.js";
 import type { Claim, Keeper } from "../keeper.js";
@@ -15,6 +15,7 @@ import { changeOfOverlay, changeOfReport, changeOfUnparked } from "./parked-repo
 import type { PartitionReport, WorkerOptions } from "./report.js";
 import { PartitionStore, type SharedStore } from "./shared-store.js";
 import type { StatesPoll } from "./states-poll.js";
+import { within } from "./within.js";
 
 /** What it is made with. */
 export interface OwnedParts {
@@ -230,16 +231,4 @@ export class OwnedPartition {
 /** Whether an error is not of the queue. */
 function isOfStore({ code }: PlainError): boolean {
   return code !== "CACHE_DOWN" && code !== "QUEUE_MISMATCH" && code !== "UNKNOWN";
-}
-
-/** Waits for something, however it ends, but not longer than this. */
-async function within(clock: Clock, ms: number, done: Promise<unknown>): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const timer = clock.after(ms, resolve, true);
-    const end = (): void => {
-      timer.cancel();
-      resolve();
-    };
-    done.then(end, end);
-  });
 }
