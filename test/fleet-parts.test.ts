@@ -1,4 +1,5 @@
 /** The small parts of a fleet's worker: what is retained and remembered, turns. */
+import { DatabaseSync } from "@photostructure/sqlite";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Bytes } from "../src/bytes.js";
@@ -7,6 +8,8 @@ import { bytesOfParked, parkedOfBytes } from "../src/redis/parked-change.js";
 import { Remembered } from "../src/redis/worker/remembered.js";
 import { Retained } from "../src/redis/worker/retained.js";
 import { Turns } from "../src/redis/worker/turns.js";
+import { storeErrorOf } from "../src/store/sqlite/sqlite-errors.js";
+import { missesRow, storeErrorKind } from "../src/store/store.js";
 import { change as anyChange } from "./arbitraries.js";
 
 test("a parked change comes back as it was", () => {
@@ -89,4 +92,21 @@ test("turns come in order, one at a time, also after one that fails", async () =
   const all = await Promise.allSettled([0, 1, 2, 3].map((each) => turns.take(work(each))));
   expect(done).toEqual([0, 1, 2, 3]);
   expect(all.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled", "fulfilled"]);
+});
+
+test("SQLite says which refusal is for a row that is not there", () => {
+  const database = new DatabaseSync(":memory:");
+  database.exec("CREATE TABLE a (id INTEGER PRIMARY KEY); CREATE TABLE b (a INTEGER NOT NULL REFERENCES a)");
+  const refusal = (sql: string): unknown => {
+    try {
+      database.exec(sql);
+    } catch (error) {
+      return storeErrorOf(error, "file");
+    }
+    throw new Error("it is not refused");
+  };
+  expect(missesRow(refusal("INSERT INTO b VALUES (1)"))).toBe(true);
+  const notNull = refusal("INSERT INTO b VALUES (NULL)");
+  expect([storeErrorKind(notNull), missesRow(notNull)]).toEqual(["refused", false]);
+  database.close();
 });

@@ -146,7 +146,7 @@ describeRedis("workers on a real Redis", (redis) => {
       expect(two.worker.report?.store).toMatchObject({ kind: "postgres", state: "up" });
     });
 
-    test("what refers to rows of other partitions is stored in the end, also where they wait for each other", async () => {
+    test("what refers to rows of other partitions is stored, also where they wait for each other", async () => {
       const { keeper, link } = await frontOf(redis().port);
       const tables = `CREATE TABLE teams (id bigint PRIMARY KEY, name text NOT NULL);
         CREATE TABLE players (id bigint PRIMARY KEY, team bigint NOT NULL REFERENCES teams);`;

@@ -162,8 +162,10 @@ export class Cold {
       try {
         return await this.#inTime(records, mark);
       } catch (error) {
-        // The database went back: its worker brings it forward again from the log.
-        if (storeErrorKind(error) !== "moved" || clock.monotonic() >= giveUpAt) throw storeDown(error);
+        // It went back, and its worker brings it forward again from the log; or no worker has been there yet.
+        const kind = storeErrorKind(error);
+        const mayPass = kind === "moved" || (kind === "retryable" && reached === null);
+        if (!mayPass || clock.monotonic() >= giveUpAt) throw storeDown(error);
         await new Promise<void>((resolve) => clock.after(movedRetryMs, resolve));
       }
     }

@@ -1,9 +1,9 @@
 /**
- * One partition that this worker owns: its queue, its part of the store, the writer between them, and what the keeper is
- * told. Made with a claim; it ends when it is given back or lost.
+ * One partition that this worker owns: its queue, its part of the store, the writer between them, and what the keeper
+ * is told. Made with a claim; it ends when it is given back or lost.
  */
 import { WriteBehindError, type PlainError } from "../../errors.js";
-import type { Clock, Host } from "../../host/host.js";
+import type { Host } from "../../host/host.js";
 import { Writer } from "../../writer/writer.js";
 import type { WriterReport } from "../../writer/messages.js";
 import type { Claim, Keeper } from "../keeper.js";
@@ -15,6 +15,7 @@ import { changeOfOverlay, changeOfReport, changeOfUnparked } from "./parked-repo
 import type { PartitionReport, WorkerOptions } from "./report.js";
 import { PartitionStore, type SharedStore } from "./shared-store.js";
 import type { StatesPoll } from "./states-poll.js";
+import { within } from "./within.js";
 
 /** What it is made with. */
 export interface OwnedParts {
@@ -28,6 +29,10 @@ export interface OwnedParts {
   readonly paused: boolean;
   /** As in WriterParts. */
   readonly others: () => Promise<void>;
+  /** How its store is may be another than it was. */
+  readonly changed: () => void;
+  /** Tells the keeper what the worker says of itself now. */
+  readonly tell: () => Promise<unknown>;
   /** The partition is another worker's. */
   readonly lost: () => void;
   /** A fault of the program has ended its writer. */
@@ -121,6 +126,8 @@ export class OwnedPartition {
 
   async #answer(id: string, text: string): Promise<void> {
     const answer = await answerTo(this.#writer, text);
+    // Who has asked may look at status next.
+    await this.#parts.tell().catch(() => {});
     await this.#parts.keeper.answer(id, JSON.stringify(answer)).catch(() => {});
   }
 
@@ -180,6 +187,7 @@ export class OwnedPartition {
       case "opened":
         this.#isOpen = true;
         this.#acknowledged.opened(report.position, changeOfOverlay(report.parked));
+        this.#parts.changed();
         return;
       case "generation":
         this.#generation = report.generation;
@@ -209,7 +217,9 @@ export class OwnedPartition {
   }
 
   #inTrouble(state: Trouble["state"], error: PlainError, nextTryAt: number): void {
+    const isNew = this.#trouble?.state !== state;
     this.#trouble = { state, error, since: this.#trouble?.since ?? this.#now(), nextTryAt };
+    if (isNew) this.#parts.changed();
   }
 
   #count(changes: number, rows: number, lastCommitMs: number): void {
@@ -231,16 +241,4 @@ export class OwnedPartition {
 /** Whether an error is not of the queue. */
 function isOfStore({ code }: PlainError): boolean {
   return code !== "CACHE_DOWN" && code !== "QUEUE_MISMATCH" && code !== "UNKNOWN";
-}
-
-/** Waits for something, however it ends, but not longer than this. */
-async function within(clock: Clock, ms: number, done: Promise<unknown>): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const timer = clock.after(ms, resolve, true);
-    const end = (): void => {
-      timer.cancel();
-      resolve();
-    };
-    done.then(end, end);
-  });
 }

@@ -41,8 +41,8 @@ export interface WorkerHandle {
   /** What it said last of itself; null before its first beat. */
   readonly report: WorkerReport | null;
   /**
-   * Finishes the runs in hand, gives every partition back and leaves. What has not ended by then is given up: the position
-   * in the database tells the next owner what became of it. Resolves with false where its thread does not end.
+   * Finishes the runs in hand, gives every partition back and leaves. What has not ended by then is given up: the
+   * position in the database tells the next owner what became of it. Resolves with false where its thread does not end.
    */
   stop(deadlineMs: number): Promise<boolean>;
 }

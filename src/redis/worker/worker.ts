@@ -16,6 +16,7 @@ import { share } from "./share.js";
 import { SharedStore } from "./shared-store.js";
 import { pollEveryMs, StatesPoll } from "./states-poll.js";
 import { storeHealthOf } from "./store-health.js";
+import { within } from "./within.js";
 
 /** How long a partition that is given back to others may take to finish its run, in milliseconds. */
 const giveBackMs = 10_000;
@@ -100,11 +101,13 @@ export class FleetWorker {
     await Promise.all(this.#givingBack);
     this.#ended = true;
     this.#wake.wake();
-    await this.#living;
+    // Nothing hangs (promise 8): a question may be without an answer, a commit stuck in the driver.
+    const { clock } = this.#parts.host;
+    await within(clock, deadlineMs, this.#living);
     this.#poll.close();
     // Who cannot be told hears it from the lease.
-    await this.#parts.keeper.leave(this.id).catch(() => {});
-    await this.#shared.close().catch(() => {});
+    await within(clock, deadlineMs, this.#parts.keeper.leave(this.id));
+    await within(clock, deadlineMs, this.#shared.close());
   }
 
   async #live(): Promise<void> {
@@ -182,6 +185,8 @@ export class FleetWorker {
       options,
       paused: this.#paused,
       others: () => others.stored(),
+      changed: () => this.#parts.beaten?.(this.report()),
+      tell: () => keeper.beat(this.id, options.leaseMs, JSON.stringify(this.report())),
       lost: () => this.#forget(owned),
       faulted: (error) => {
         warn(`the writer of partition ${partition} has ended, and is started again: ${plainError(error).message}`);
