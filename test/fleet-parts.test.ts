@@ -59,7 +59,7 @@ test("frames are remembered without a gap, however often they are read, or not a
   const reads = fc.array(fc.record({ from: fc.nat(20), count: fc.integer({ min: 1, max: 9 }) }));
   fc.assert(
     fc.property(reads, fc.nat(20), fc.nat(20), fc.nat(9), (all, forgotten, from, count) => {
-      const remembered = new Remembered();
+      const remembered = new Remembered(() => false);
       for (const read of all) remembered.add(Array.from({ length: read.count }, (_, at) => frame(read.from + at)));
       remembered.forgetUpTo(forgotten);
       const found = remembered.between(from, from + count);
@@ -68,7 +68,7 @@ test("frames are remembered without a gap, however often they are read, or not a
       if (found !== null) expect(found).toHaveLength(count);
     }),
   );
-  const remembered = new Remembered();
+  const remembered = new Remembered(() => false);
   remembered.add([frame(1), frame(2), frame(3)]);
   remembered.add([frame(2), frame(3), frame(4)]);
   remembered.forgetUpTo(1);

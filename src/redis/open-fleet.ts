@@ -78,7 +78,9 @@ function startOwnWorker(
   events: Emitter,
   hear: (told: WorkerTold) => void,
 ): WorkerHandle {
-  const setup = { cache: url, partitions, options: workerOptions(options), identity: identity() };
+  const { routes, unrouted } = options;
+  const routing = { routes, unrouted };
+  const setup = { cache: url, partitions, options: workerOptions(options), identity: identity(), routing };
   return startWorker(host, setup, store, (told) => {
     hear(told);
     if (told.type === "warning") events.emit("warning", { text: told.text });

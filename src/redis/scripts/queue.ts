@@ -81,7 +81,7 @@ end
 /**
  * Records of a committed run are settled: clean ones may be forgotten. KEYS: prefix. ARGV: log, claim, up to which
  * sequence, how long a clean record and an absence stay (ms), absences kept at the most, the records. A record with a
- * later change stays pending.
+ * later change stays pending; where it was not to stay at all, it goes as soon as it is clean (`doubts`).
  */
 export const settleScript: Script = {
   name: "settle",
@@ -96,6 +96,7 @@ local settled = tonumber(redis.call('HGET', p .. 'meta', 'settled'))
 if upTo > settled then redis.call('HSET', p .. 'meta', 'settled', ARGV[3]) end
 local hasEnds = redis.call('EXISTS', p .. 'ends') == 1
 local most, withEnds = tonumber(ARGV[6]), 0
+local doubts = redis.call('EXISTS', p .. 'doubts') == 1
 sweepAbsent(p, time)
 local done = {}
 for i = 7, #ARGV do
@@ -112,6 +113,7 @@ for i = 7, #ARGV do
       remember(p, r, time, absent, most)
     else
       local lives = fresh
+      if doubts and redis.call('SREM', p .. 'doubts', r) == 1 then lives = 0 end
       if hasEnds then
         local ends = redis.call('ZSCORE', p .. 'ends', r)
         if ends then
@@ -122,7 +124,7 @@ for i = 7, #ARGV do
       if lives > 0 then redis.call('PEXPIRE', r, digits(math.ceil(lives))) else redis.call('DEL', r) end
     end
     if #done == 2000 then redis.call('HDEL', p .. 'pending', unpack(done)) done = {} end
-  end
+  elseif mark and fresh <= 0 then redis.call('SADD', p .. 'doubts', r) end
 end
 if #done > 0 then redis.call('HDEL', p .. 'pending', unpack(done)) end
 sweepEnds(p, withEnds)

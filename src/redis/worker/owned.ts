@@ -10,6 +10,7 @@ import type { Claim, Keeper } from "../keeper.js";
 import { logIdOf } from "../partition.js";
 import { Acknowledged } from "./acknowledged.js";
 import { answerTo } from "./answers.js";
+import { Freshness, type Routing } from "./freshness.js";
 import { KeeperQueue } from "./keeper-queue.js";
 import { changeOfOverlay, changeOfReport, changeOfUnparked } from "./parked-reports.js";
 import type { PartitionReport, WorkerOptions } from "./report.js";
@@ -29,6 +30,7 @@ export interface OwnedParts {
   readonly paused: boolean;
   /** As in WriterParts. */
   readonly others: () => Promise<void>;
+  readonly routing: Routing;
   /** How its store is may be another than it was. */
   readonly changed: () => void;
   /** Tells the keeper what the worker says of itself now. */
@@ -52,6 +54,7 @@ export interface Trouble {
 export class OwnedPartition {
   readonly #parts: OwnedParts;
   readonly #store: PartitionStore;
+  readonly #freshness: Freshness;
   readonly #acknowledged: Acknowledged;
   readonly #writer: Writer;
   #paused: boolean;
@@ -69,6 +72,7 @@ export class OwnedPartition {
     this.#paused = paused;
     const lost = (): void => this.#lost();
     this.#store = new PartitionStore({ shared, keeper, claim, leaseMs: options.leaseMs, lost });
+    this.#freshness = new Freshness(parts.routing, options.cacheTtlMs);
     this.#acknowledged = new Acknowledged({
       keeper,
       claim,
@@ -76,7 +80,7 @@ export class OwnedPartition {
       random,
       retry: options,
       retain: { bytes: options.retainBytes / fleet.partitions, ms: options.retainMs },
-      cacheTtlMs: options.cacheTtlMs,
+      freshness: this.#freshness,
       generation: () => this.#generation,
       lost,
     });
@@ -213,6 +217,7 @@ export class OwnedPartition {
         warn(`partition ${claim.partition}: ${report.text}`);
         break;
       case "tables":
+        this.#freshness.found(report.tables);
     }
   }
 

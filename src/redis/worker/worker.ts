@@ -10,6 +10,7 @@ import { clockSlackMs } from "../../writer/beat.js";
 import { Wake } from "../../writer/wake.js";
 import type { Fleet, FleetSeen, Keeper, News } from "../keeper.js";
 import { Others } from "./others.js";
+import type { Routing } from "./freshness.js";
 import { OwnedPartition } from "./owned.js";
 import type { WorkerIdentity, WorkerOptions, WorkerReport } from "./report.js";
 import { share } from "./share.js";
@@ -32,6 +33,8 @@ export interface FleetWorkerParts {
   readonly host: Pick<Host, "clock" | "random">;
   readonly options: WorkerOptions;
   readonly identity: WorkerIdentity;
+  /** The routes of the store; without it there are none. */
+  readonly routing?: Routing | undefined;
   /** Something that an operator must know and that stops no write. */
   readonly warn: (text: string) => void;
   /** Called after each beat. */
@@ -184,6 +187,7 @@ export class FleetWorker {
       poll: this.#poll,
       options,
       paused: this.#paused,
+      routing: this.#parts.routing ?? { routes: [], unrouted: "store" },
       others: () => others.stored(),
       changed: () => this.#parts.beaten?.(this.report()),
       tell: () => keeper.beat(this.id, options.leaseMs, JSON.stringify(this.report())),
