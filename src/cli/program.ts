@@ -2,8 +2,8 @@
 import { Command, CommanderError } from "commander";
 import { addCommonFlags, addOptionFlags, addSomeFlags, type Flags, type SomeFlags } from "./config.js";
 import { CliError, exitCodes, report, type ExitCode } from "./exit.js";
+import { version } from "../host/version.js";
 import { workOptions } from "./work-options.js";
-import { version } from "../version.js";
 
 const clientFlags = {
   adminToken: "token that the admin API demands (or WRITE_BEHIND_ADMIN_TOKEN)",

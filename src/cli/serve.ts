@@ -21,7 +21,7 @@ import { startJson, startLines, type Started } from "./serve-lines.js";
 import { killItself, Signals } from "./signals.js";
 import { startFailure } from "./start-failure.js";
 import { namedStore, type NamedStore } from "./store-url.js";
-import { version } from "../version.js";
+import { version } from "../host/version.js";
 
 /** A start that takes longer than this waits for somebody, and says so. */
 const quietStartMs = 1000;

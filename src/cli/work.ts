@@ -2,7 +2,7 @@
 import type { Host } from "../host/host.js";
 import { nodeHost } from "../host/node-host.js";
 import { resolveEngineOptions } from "../options-resolve.js";
-import { identity } from "../redis/identity.js";
+import { identity } from "../host/identity.js";
 import { openFleetWork, type FleetWork, type FleetWorkStopped } from "../redis/open-fleet.js";
 import { neededCache, type NamedCache } from "./cache-url.js";
 import { waitForRedis } from "./cache-wait.js";

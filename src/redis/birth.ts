@@ -5,8 +5,7 @@
 import { WriteBehindError } from "../errors.js";
 import type { Host } from "../host/host.js";
 import { positionText } from "../queue/queue.js";
-import { loadStoreModule } from "../store/load-store.js";
-import { isStoreAway, storeErrorKind, type LookedPosition, type Store, type StoreDescriptor } from "../store/store.js";
+import { isStoreAway, storeErrorKind, type LookedPosition } from "../store/store.js";
 import type { Fleet, Keeper } from "./keeper.js";
 import { fleetDigits } from "./partition.js";
 
@@ -16,7 +15,8 @@ const lookEveryMs = 500;
 /** What is asked before a fleet is made. */
 export interface BirthParts {
   readonly host: Pick<Host, "clock" | "random">;
-  readonly store: Store | StoreDescriptor;
+  /** Looks at the positions in the database. Throws a StoreError where it cannot be read. */
+  readonly look: () => Promise<readonly LookedPosition[]>;
   readonly partitions: number;
   readonly signal?: AbortSignal | undefined;
   /** Told each time that the database cannot be asked. */
@@ -43,24 +43,17 @@ export async function bear(
 }
 
 async function positionsWhenThere(parts: BirthParts): Promise<readonly LookedPosition[]> {
-  const { host, store, signal, waits } = parts;
+  const { host, look, signal, waits } = parts;
   for (;;) {
     signal?.throwIfAborted();
     try {
-      return await positionsIn(store);
+      return await look();
     } catch (error) {
       if (storeErrorKind(error) !== "retryable" && !isStoreAway(error)) throw error;
       waits?.((error as Error).message);
       await new Promise<void>((resolve) => host.clock.after(lookEveryMs, resolve, true));
     }
   }
-}
-
-/** A store that cannot be looked at says what it has to say when a worker opens it. */
-async function positionsIn(store: Store | StoreDescriptor): Promise<readonly LookedPosition[]> {
-  if (!("module" in store)) return [];
-  const { lookAtPositions } = await loadStoreModule(store.module);
-  return (await lookAtPositions?.(store.options)) ?? [];
 }
 
 /** Why there is no fleet, by what the database says. */

@@ -4,17 +4,23 @@ import { withRoutes } from "../heart/addressing.js";
 import type { SharedHeartParts } from "../shared-cache.js";
 import { openReader } from "../store/thread-reader.js";
 import { Emitter } from "../events.js";
-import { StoreError, type Store, type StoreDescriptor, type StoreReader } from "../store/store.js";
+import { abortable } from "../heart/attempt.js";
+import { identity } from "../host/identity.js";
+import { loadStoreModule } from "../store/load-store.js";
+import { StoreError, type LookedPosition, type Store, type StoreDescriptor, type StoreReader } from "../store/store.js";
 import { foundOrBorn } from "./birth.js";
 import { connect, type Connected } from "./connect.js";
-import { openAddressing, visitAddressing } from "./front/fleet-addressing.js";
+import { firstOutcome } from "./first-outcome.js";
+import { openAddressing, visitAddressing, type LookAtTables } from "./front/fleet-addressing.js";
 import { FleetHeart } from "./front/fleet-heart.js";
-import { identity } from "./identity.js";
 import type { Fleet, Keeper, PartitionState } from "./keeper.js";
 import type { EngineOptions } from "../options.js";
 import type { WorkerOptions } from "./worker/report.js";
 import { startWorker } from "./worker/start-worker.js";
 import type { WorkerHandle, WorkerTold } from "./worker/worker-messages.js";
+
+/** How long a worker whose process could not be opened may take to stop, in milliseconds. */
+const stopMs = 1000;
 
 /**
  * Opens one that serves. Waits for the database only where there is no fleet yet. Rejects CACHE_DOWN, CONFIG,
@@ -26,9 +32,17 @@ export async function openFleetHeart(url: string, parts: SharedHeartParts): Prom
   const connected = await connect(url, host, options, options.durability);
   const { keeper, keeps, roomBytes, close } = connected;
   const events = new Emitter();
+  let worker: WorkerHandle | null = null;
   try {
-    const fleet = await foundOrBorn(keeper, { ...parts, store, partitions: options.partitions });
-    const addressing = await openAddressing(keeper, store, options, await statesOf(keeper, fleet));
+    const fleet = await foundOrBorn(keeper, { ...parts, look: positionsOf(store), partitions: options.partitions });
+    const states = await statesOf(keeper, fleet);
+    const addressing = await openAddressing(keeper, tablesOf(store), options, states);
+    if (options.worker) {
+      const begun = firstOutcome(host.clock);
+      worker = startOwnWorker(url, parts, store, fleet, events, begun.hear);
+      const neverStored = states.every(({ head }) => head.sequence === 0);
+      await abortable(begun.outcome(neverStored), parts.signal);
+    }
     const heart = await FleetHeart.open({
       host,
       keeper,
@@ -40,16 +54,35 @@ export async function openFleetHeart(url: string, parts: SharedHeartParts): Prom
       storeKind: store.kind ?? "unknown",
       limits: store.limits ?? null,
       addressing,
-      worker: options.worker ? startOwnWorker(url, parts, store, fleet, events) : null,
+      worker,
       events,
       end: close,
     });
     connected.watch(({ message, hint }) => events.emit("warning", { text: `${message}; repair it: ${hint}` }));
     return heart;
   } catch (error) {
+    await worker?.stop(stopMs);
     await close();
     throw error;
   }
+}
+
+/** Looks at the tables of routes; null where the store maps none. */
+function tablesOf(store: Store | StoreDescriptor): LookAtTables | null {
+  if (!("module" in store)) return null;
+  return async (routes) => {
+    const { lookAtTables } = await loadStoreModule(store.module);
+    return lookAtTables === undefined ? null : lookAtTables(store.options, routes);
+  };
+}
+
+/** Looks at the positions in a database. One that cannot be looked at says what it has to say when a worker opens it. */
+function positionsOf(store: Store | StoreDescriptor): () => Promise<readonly LookedPosition[]> {
+  return async () => {
+    if (!("module" in store)) return [];
+    const { lookAtPositions } = await loadStoreModule(store.module);
+    return (await lookAtPositions?.(store.options)) ?? [];
+  };
 }
 
 /** A worker in this process. What an operator must hear of it is told as an event. */
@@ -59,9 +92,11 @@ function startOwnWorker(
   store: Store | StoreDescriptor,
   fleet: Fleet,
   events: Emitter,
+  hear: (told: WorkerTold) => void,
 ): WorkerHandle {
   let failure: string | null = null;
   return startWorker(host, setupOf(url, options, fleet), store, (told) => {
+    hear(told);
     if (told.type === "warning") events.emit("warning", { text: told.text });
     const said = failure;
     failure = told.type === "failed" ? told.error.message : told.type === "report" ? null : failure;
@@ -100,8 +135,8 @@ export async function openFleetWork(url: string, parts: FleetWorkParts): Promise
   const store = withRoutes(parts.store, options.routes);
   const { keeper, keeps, watch, close } = await connect(url, host, options, "safety");
   try {
-    const fleet = await foundOrBorn(keeper, { ...parts, store, partitions: options.partitions });
-    await openAddressing(keeper, store, options, await statesOf(keeper, fleet));
+    const fleet = await foundOrBorn(keeper, { ...parts, look: positionsOf(store), partitions: options.partitions });
+    await openAddressing(keeper, tablesOf(store), options, await statesOf(keeper, fleet));
     const worker = startWorker(host, setupOf(url, options, fleet), store, tell);
     const stop = async (deadlineMs: number): Promise<FleetWorkStopped> => {
       const hasStopped = await worker.stop(deadlineMs);
@@ -174,7 +209,9 @@ async function statesOf(keeper: Keeper, { partitions }: Fleet): Promise<readonly
 }
 
 function setupOf(url: string, options: EngineOptions, { id }: Fleet): Parameters<typeof startWorker>[1] {
-  return { cache: url, fleet: id, options: workerOptions(options), identity: identity() };
+  const { routes, unrouted } = options;
+  const routing = { routes, unrouted };
+  return { cache: url, fleet: id, options: workerOptions(options), identity: identity(), routing };
 }
 
 /** Only what a worker obeys crosses the thread. */

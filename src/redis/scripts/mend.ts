@@ -1,6 +1,6 @@
 /** What a person's decision does to a partition that had stopped. */
 import type { Script } from "../redis-link.js";
-import { prelude } from "./prelude.js";
+import { owning, prelude } from "./prelude.js";
 
 /**
  * What is known of records is forgotten, but for later changes. KEYS: prefix. ARGV: log, claim, up to which sequence, the
@@ -8,7 +8,7 @@ import { prelude } from "./prelude.js";
  */
 export const forgetScript: Script = {
   name: "forget",
-  text: `${prelude}
+  text: `${prelude}${owning}
 local p = KEYS[1]
 local no = refused(p, ARGV[1], ARGV[2])
 if no then return no end
@@ -26,7 +26,10 @@ for i = 4, #ARGV do
   elseif not mark and redis.call('PTTL', r) > 0 then
     redis.call('DEL', r)
   end
-  if not later then redis.call('ZREM', p .. 'ends', r) end
+  if not later then
+    redis.call('ZREM', p .. 'ends', r)
+    redis.call('SREM', p .. 'doubts', r)
+  end
 end
 return {'ok'}
 `,
@@ -38,7 +41,7 @@ return {'ok'}
  */
 export const mendScript: Script = {
   name: "mend",
-  text: `${prelude}
+  text: `${prelude}${owning}
 local p = KEYS[1]
 local meta = p .. 'meta'
 local no = refused(p, ARGV[1], ARGV[2])
