@@ -193,7 +193,7 @@ describeWith(["redis-server", "redis-cli"], "the command line of a fleet", () =>
       expect(adopted.out + checked.out + checked.err).not.toContain("s3cret-word");
     });
 
-    test("a Redis that was started from an older file stops, is checked, adopted, and goes on", async () => {
+    test("a Redis that was started from an older file is named while processes run, checked, adopted, and goes on", async () => {
       const { redis, name, flags } = await places();
       const server = await serve(...flags, "--no-worker", "--partitions", "1");
       const worker = work(...flags, "--delay", "0");
@@ -212,25 +212,59 @@ describeWith(["redis-server", "redis-cli"], "the command line of a fleet", () =>
       expect(JSON.parse((await run(["adopt", ...flags, "--json"])).out)).toMatchObject({ items: [] });
       await redis.restartFromKept();
 
-      await expect.poll(async () => (await send(server, ["SET", "c", "3"]))[0], eventually).toBe("OK");
       await worker.says(/"event":"broken".*is older/);
       expect((await send(server, ["SET", "d", "4"]))[0]).toContain("is older");
       const text = (await run(["status", "--cache", redis.url])).out;
       expect(text).toMatch(/broken +partition 0: .*is older/);
       const checked = await run(["check", ...flags, "--json"]);
       expect(checked.code).toBe(1);
-      const expected = { partition: 0, verdict: "older", frames: 1, lost: 3, gap: false };
-      expect(JSON.parse(checked.out)).toMatchObject({ items: [expected], refusal: { code: "QUEUE_MISMATCH" } });
+      const older = { partition: 0, verdict: "older", frames: 0, lost: 3, gap: false };
+      expect(JSON.parse(checked.out)).toMatchObject({ items: [older], refusal: { code: "QUEUE_MISMATCH" } });
 
       const adopted = await run(["adopt", ...flags]);
       expect(adopted).toMatchObject({ code: 0, err: "" });
       expect(adopted.out).toMatch(/partition 0: the order of 3 frames that the database has \(2 to 4\) is given up/);
-      await expect.poll(() => rows(name), eventually).toEqual(["a|2", "b|2", "c|3", "lost|2"]);
-      await store(["GET", "a"], ["GET", "b"], ["SET", "d", "4"]);
-      expect(await send(server, ["GET", "a"], ["GET", "c"], ["GET", "d"])).toEqual(["2", "3", "4"]);
-      await store(["SET", "a", "5"]);
-      expect(await rows(name)).toEqual(["a|5", "b|2", "c|3", "d|4", "lost|2"]);
+      // What was clean in the older file is forgotten: the database has newer rows.
+      expect(await send(server, ["GET", "a"], ["GET", "b"])).toEqual(["2", "2"]);
+      await store(["SET", "d", "4"]);
+      expect(await rows(name)).toEqual(["a|2", "b|2", "d|4", "lost|2"]);
       await worker.says(/partition 0 is written again/);
+      expect(await run(["check", ...flags])).toMatchObject({ code: 0, err: "" });
+      await worker.end("SIGTERM");
+    });
+
+    test("a Redis that has forked is found before anything is written over, and goes on where both were", async () => {
+      const { redis, name, flags } = await places();
+      const server = await serve(...flags, "--no-worker", "--partitions", "1");
+      const first = work(...flags, "--delay", "0");
+      const store = async (...commands: string[][]): Promise<void> => {
+        expect((await send(server, ...commands, ["WAIT", "1", "10000"])).at(-1)).toBe("1");
+      };
+      await store(["SET", "a", "1"]);
+      await expect.poll(async () => (await statusOf("--cache", redis.url)).queue.pendingChanges, eventually).toBe(0);
+      redis.keep();
+      await store(["SET", "a", "2"]);
+      await store(["SET", "b", "2"]);
+      await first.end("SIGTERM");
+      await redis.restartFromKept();
+      await expect.poll(async () => (await send(server, ["SET", "c", "3"]))[0], eventually).toBe("OK");
+      expect(await send(server, ["SET", "d", "3"], ["SET", "b", "3"])).toEqual(["OK", "OK"]);
+
+      const second = work(...flags, "--delay", "0");
+      await second.says(/"event":"broken".*has forked/);
+      expect(await rows(name)).toEqual(["a|2", "b|2"]);
+      const checked = await run(["check", ...flags, "--json"]);
+      const forked = { partition: 0, verdict: "forked", frames: 3, lost: 2, gap: false };
+      expect(JSON.parse(checked.out)).toMatchObject({ items: [forked] });
+      const adopted = await run(["adopt", ...flags, "--json"]);
+      expect(adopted).toMatchObject({ code: 0, err: "" });
+      expect(JSON.parse(adopted.out)).toMatchObject({
+        items: [{ partition: 0, why: "forked", framesKept: 3, framesGivenUp: 2, lettersGivenUp: 0 }],
+      });
+      await expect.poll(() => rows(name), eventually).toEqual(["a|2", "b|3", "c|3", "d|3"]);
+      expect(await send(server, ["GET", "a"], ["GET", "b"], ["GET", "c"])).toEqual(["2", "3", "3"]);
+      await store(["SET", "a", "4"]);
+      expect(await rows(name)).toEqual(["a|4", "b|3", "c|3", "d|3"]);
       expect(await run(["check", ...flags])).toMatchObject({ code: 0, err: "" });
     });
   });
