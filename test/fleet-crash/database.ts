@@ -44,11 +44,31 @@ export interface FleetRow {
   readonly sequence: number | null;
 }
 
+const historyText = `WITH gone AS (DELETE FROM fleet_written RETURNING *)
+  SELECT name, value, partition, sequence::float8 FROM gone ORDER BY id`;
+
+/** Puts the triggers into a database whose tables are there. Gives what reads the history since it was last read. */
+export async function watchWritten(url: string): Promise<() => Promise<readonly FleetRow[]>> {
+  await using(url, (client) => client.query(triggers));
+  return () => using(url, async (client) => (await client.query<FleetRow>(historyText)).rows);
+}
+
+async function using<T>(url: string, look: (client: Client) => Promise<T>): Promise<T> {
+  const client = new Client({ connectionString: url });
+  client.on("error", () => {});
+  await client.connect();
+  try {
+    return await look(client);
+  } finally {
+    await client.end();
+  }
+}
+
 /** A server of its own. */
 export class FleetDatabase {
   readonly server: PostgresServer;
   #runs = true;
-  #begun = false;
+  #written: (() => Promise<readonly FleetRow[]>) | null = null;
 
   private constructor(server: PostgresServer) {
     this.server = server;
@@ -75,41 +95,26 @@ export class FleetDatabase {
 
   /** Puts the triggers there, once the tables are. False where they are not yet. */
   async begin(): Promise<boolean> {
-    if (this.#begun) return true;
     try {
-      await this.#with((client) => client.query(triggers));
-      this.#begun = true;
+      this.#written ??= await watchWritten(this.server.url());
     } catch (error) {
       if (!isMissingTable(error)) throw error;
     }
-    return this.#begun;
+    return this.#written !== null;
   }
 
   /** Everything in it at one moment. */
   sight(): Promise<StoredSight> {
-    return this.#with(sightOf);
+    return using(this.server.url(), sightOf);
   }
 
   /** The history since it was last asked for, in order. */
   async written(): Promise<readonly FleetRow[]> {
-    const text = `WITH gone AS (DELETE FROM fleet_written RETURNING *)
-      SELECT name, value, partition, sequence::float8 FROM gone ORDER BY id`;
-    return this.#with(async (client) => (await client.query<FleetRow>(text)).rows);
+    return (await this.#written?.()) ?? [];
   }
 
   end(): Promise<void> {
     return this.server.stop();
-  }
-
-  async #with<T>(look: (client: Client) => Promise<T>): Promise<T> {
-    const client = new Client({ connectionString: this.server.url() });
-    client.on("error", () => {});
-    await client.connect();
-    try {
-      return await look(client);
-    } finally {
-      await client.end();
-    }
   }
 }
 
