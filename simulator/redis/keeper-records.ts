@@ -129,7 +129,11 @@ export function settleRecord(
   absentMs: number,
 ): void {
   const mark = data.pending.get(record);
-  if (mark === undefined || mark.sequence > upTo) return;
+  if (mark === undefined) return;
+  if (mark.sequence > upTo) {
+    if (freshMs <= 0) data.doubts.add(record);
+    return;
+  }
   data.pending.delete(record);
   if (mark.kind === "overlay") {
     data.overlays.delete(record);
@@ -137,7 +141,8 @@ export function settleRecord(
   } else if (mark.kind === "absent") rememberAbsence(state, data, record, absentMs);
   else {
     const key = state.key(record);
-    if (key !== null) keepClean(state, record, key, state.now(), freshMs);
+    const lasts = data.doubts.delete(record) ? 0 : freshMs;
+    if (key !== null) keepClean(state, record, key, state.now(), lasts);
   }
 }
 

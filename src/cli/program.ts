@@ -2,7 +2,7 @@
 import { Command, CommanderError } from "commander";
 import { addCommonFlags, addOptionFlags, addSomeFlags, type Flags } from "./config.js";
 import { CliError, exitCodes, report, type ExitCode } from "./exit.js";
-import { version } from "../version.js";
+import { version } from "../host/version.js";
 
 const clientFlags = { adminToken: "token that the admin API demands (or WRITE_BEHIND_ADMIN_TOKEN)" };
 const sendFlags = {

@@ -19,7 +19,7 @@ import { counted, duration } from "./output.js";
 import { startJson, startLines, type Started } from "./serve-lines.js";
 import { startFailure } from "./start-failure.js";
 import { namedStore, type NamedStore } from "./store-url.js";
-import { version } from "../version.js";
+import { version } from "../host/version.js";
 
 /** One key press may arrive twice: from the terminal, and once more through npm. */
 const samePressMs = 500;

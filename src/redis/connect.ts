@@ -23,7 +23,7 @@ export interface Connected {
   readonly roomBytes: number;
   /** Looks at the Redis again: what it must not be is said. */
   lookAgain(): Promise<WriteBehindError | null>;
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /** The options that matter here. */

@@ -9,7 +9,7 @@ export const noFieldsMark = "write-behind:no fields";
 
 /** A list of bytes, where the script answers one. */
 export function list(reply: RedisReply | undefined): readonly RedisReply[] {
-  return Array.isArray(reply) ? reply : [];
+  return typeof reply === "object" && reply !== null ? reply : [];
 }
 
 /** Bytes, where the script answers some. */
@@ -24,7 +24,7 @@ export function number(reply: RedisReply | undefined): number {
 
 /** A record, as the script `read` answers it. */
 export function knownOf(reply: RedisReply | undefined): Known {
-  if (typeof reply === "string") return { state: "value", value: { content: reply as Bytes, expiresAt: null } };
+  if (typeof reply === "string") return { state: "value", value: { content: reply, expiresAt: null } };
   const parts = list(reply);
   switch (parts[0]) {
     case "s":

@@ -1,6 +1,6 @@
 /**
- * The keeper in a Redis or Valkey, 6.2 or newer, without any module: each verb is one script (scripts/). It knows nothing
- * of who calls it, and remembers nothing but the fleet's name.
+ * The keeper in a Redis or Valkey, 6.2 or newer, without any module: each verb is one script (scripts/). It knows
+ * nothing of who calls it, and remembers nothing but the fleet's name.
  */
 import { bytesOfText, textOfBytes, type Bytes } from "../bytes.js";
 import type { Random } from "../host/host.js";
@@ -87,12 +87,15 @@ export class RedisKeeper implements Keeper {
   readonly #parts: RedisKeeperParts;
   readonly #nonce: string;
   #calls = 0;
+  /** Grows whenever the connection for writes is lost or made. */
+  #connections = 0;
   #fleet: Fleet | null = null;
 
   constructor(parts: RedisKeeperParts) {
     this.#parts = parts;
     this.place = parts.place;
     this.#nonce = parts.random.hex(5);
+    parts.writing.onState(() => this.#connections++);
   }
 
   async fleet(birth: { readonly id: string; readonly partitions: number } | null): Promise<Fleet | null> {
@@ -327,14 +330,16 @@ export class RedisKeeper implements Keeper {
   /** Unanswered it is never sent again: then it is not known what became of it (promise 1). */
   async #write(script: Script, partition: number, args: readonly RedisArgument[]): Promise<readonly RedisReply[]> {
     const { writing, confirmation } = this.#parts;
-    const written = writing.run(script, [partitionPrefix(partition)], args);
-    if (confirmation.wait === "none") return this.#here(await written);
+    const connection = this.#connections;
+    const reply = this.#here(await writing.run(script, [partitionPrefix(partition)], args));
     const { wait, timeoutMs } = confirmation;
-    const confirmed = writing.command(wait === "wait" ? "WAIT" : "WAITAOF", confirmArguments(wait, timeoutMs));
-    const [reply, found] = await Promise.all([written, confirmed]);
-    const kept = number(Array.isArray(found) ? found[0] : (found as number));
-    if (kept < 1) throw notConfirmed(this.place, timeoutMs);
-    return this.#here(reply);
+    if (wait === "none" || reply[0] !== "ok") return reply;
+    // Asked only now: a script that the server did not have was sent once more, behind whatever came after it. And what
+    // another connection wrote is not waited for: an answer after a new connection confirms nothing.
+    const found = await writing.command(wait === "wait" ? "WAIT" : "WAITAOF", confirmArguments(wait, timeoutMs));
+    const kept = number(list(found)[0] ?? found);
+    if (kept < 1 || connection !== this.#connections) throw notConfirmed(this.place, timeoutMs);
+    return reply;
   }
 
   #run(script: Script, keys: readonly string[], args: readonly RedisArgument[]): Promise<RedisReply> {

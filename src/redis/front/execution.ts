@@ -98,7 +98,7 @@ export class FleetExecution {
     try {
       tried = this.#try(task);
     } catch (error) {
-      return Promise.reject(error as Error);
+      return Promise.reject(error);
     }
     // The road of a plain write: one promise, and nothing is read.
     if ("value" in tried && tried.changes.length > 0 && expected.size === 0) {

@@ -6,8 +6,7 @@
 import { WriteBehindError } from "../../errors.js";
 import { Addressing } from "../../heart/addressing.js";
 import type { RouteSpec, Unrouted } from "../../routes/route.js";
-import { loadStoreModule } from "../../store/load-store.js";
-import { isStoreAway, storeErrorKind, type Store, type StoreDescriptor } from "../../store/store.js";
+import { isStoreAway, storeErrorKind, type TableSchema } from "../../store/store.js";
 import type { Keeper, PartitionState } from "../keeper.js";
 import { RoutesNote } from "./routes-note.js";
 
@@ -23,17 +22,20 @@ export interface Routing {
   readonly unrouted: Unrouted;
 }
 
+/** Looks at the tables of routes as they are; null where the store maps none. Throws a StoreError. */
+export type LookAtTables = (routes: readonly RouteSpec[]) => Promise<readonly TableSchema[] | null>;
+
 /** Opens them. Rejects ROUTE_MISMATCH, STORE_DOWN, CONFIG. */
 export async function openAddressing(
   keeper: Keeper,
-  store: Store | StoreDescriptor,
+  look: LookAtTables | null,
   { routes, unrouted }: Routing,
   states: readonly PartitionState[],
 ): Promise<FleetAddressing> {
   if (routes.some(({ table }) => table === null)) throw noCacheOnly();
   const note = new RoutesNote(keeper);
   const addressing = await Addressing.recall({ memory: note, routes, unrouted });
-  const told = addressing.mapsTables && (await findTables(addressing, store, routes));
+  const told = addressing.mapsTables && (await findTables(addressing, look, routes));
   const pending = states.reduce((all, { head, stored }) => all + Math.max(0, head.sequence - stored.sequence), 0);
   const letters = states.reduce((all, state) => all + state.letters, 0);
   await addressing.begin(pending, letters, told);
@@ -55,14 +57,13 @@ export async function openAddressing(
 /** Whether the database has told what its tables are. One that is away is waited for by the workers, not here. */
 async function findTables(
   addressing: Addressing,
-  store: Store | StoreDescriptor,
+  look: LookAtTables | null,
   routes: readonly RouteSpec[],
 ): Promise<boolean> {
-  if (!("module" in store)) throw noTables();
-  const { lookAtTables } = await loadStoreModule(store.module);
-  if (lookAtTables === undefined) throw noTables();
   try {
-    addressing.found(await lookAtTables(store.options, routes));
+    const tables = (await look?.(routes)) ?? null;
+    if (tables === null) throw noTables();
+    addressing.found(tables);
     return true;
   } catch (error) {
     if (storeErrorKind(error) === "retryable" || isStoreAway(error)) return false;

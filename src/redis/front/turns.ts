@@ -13,7 +13,7 @@ export class Turns {
     let end = (): void => {};
     const ended = new Promise<void>((resolve) => (end = resolve));
     // All places are taken in one step: so nobody waits for somebody who waits for him.
-    const before = records.map((record) => this.#last.get(record));
+    const before = records.map((record) => this.#last.get(record) ?? Promise.resolve());
     for (const record of records) this.#last.set(record, ended);
     void ended.then(() => {
       for (const record of records) if (this.#last.get(record) === ended) this.#last.delete(record);

@@ -64,7 +64,7 @@ export class WorkerHere implements WorkerHandle {
   async #begin(): Promise<void> {
     await Promise.resolve();
     const { clock, random } = this.#host;
-    const { cache, options, identity } = this.#setup;
+    const { cache, options, identity, routing } = this.#setup;
     const link = await openLink(cache, { clock, waitMs, name: "write-behind work" });
     this.#link = link;
     const confirmation = { wait: "none", timeoutMs: waitMs } as const;
@@ -78,6 +78,7 @@ export class WorkerHere implements WorkerHandle {
       host: this.#host,
       options,
       identity,
+      routing,
       warn: (text) => this.#tell({ type: "warning", text }),
       beaten: (report) => this.#tell({ type: "report", report }),
     });
