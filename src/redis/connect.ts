@@ -1,4 +1,6 @@
-/** Connects to the Redis of a fleet: looks at what it keeps, refuses what cannot give what was asked, finds the fleet. */
+/**
+ * Connects to the Redis of a fleet: looks at what it keeps, refuses what cannot give what was asked, finds the fleet.
+ */
 import { WriteBehindError } from "../errors.js";
 import type { Host } from "../host/host.js";
 import type { EngineOptions } from "../options.js";
@@ -30,8 +32,8 @@ export interface Connected {
 export type ConnectOptions = Pick<EngineOptions, "durability" | "waitMs" | "absentMs" | "partitions" | "queueBytes">;
 
 /**
- * Connects. `birth` false: a fleet must be there. Rejects CACHE_DOWN, CONFIG where this Redis cannot give the durability
- * or must not hold a queue, QUEUE_MISMATCH.
+ * Connects. `birth` false: a fleet must be there. Rejects CACHE_DOWN, CONFIG where this Redis cannot give the
+ * durability or must not hold a queue, QUEUE_MISMATCH.
  */
 export async function connect(url: string, host: Host, options: ConnectOptions, birth: boolean): Promise<Connected> {
   const { clock, random } = host;

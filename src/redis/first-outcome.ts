@@ -1,6 +1,6 @@
 /**
- * What the worker of a process finds of the database when it begins. As the journal's owner does: who has never been with
- * this database waits for it; a wrong one ends the start; else clients are served, whatever the database does.
+ * What the worker of a process finds of the database when it begins. As the journal's owner does: who has never been
+ * with this database waits for it; a wrong one ends the start; else clients are served, whatever the database does.
  */
 import { errorOfPlain, type WriteBehindError } from "../errors.js";
 import type { Clock } from "../host/host.js";

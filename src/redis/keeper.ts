@@ -27,8 +27,8 @@ export type Known =
   /** There is no such record. */
   | { readonly state: "absent" }
   /**
-   * Only the database knows the rest of it: a value is the row, `parked` laid over it, `overlay` laid over that. `lost`:
-   * it is pending, and its value is not there although it should be; the log has its changes.
+   * Only the database knows the rest of it: a value is the row, `parked` laid over it, `overlay` laid over that.
+   * `lost`: it is pending, and its value is not there although it should be; the log has its changes.
    */
   | {
       readonly state: "unknown";
@@ -77,7 +77,9 @@ export interface Asked {
   readonly record: Bytes;
 }
 
-/** A frame to be written: changes of distinct records of one partition, if nothing has changed what it was made from. */
+/**
+ * A frame to be written: changes of distinct records of one partition, if nothing has changed what it was made from.
+ */
 export interface FrameToWrite {
   readonly changes: readonly RecordChange[];
   /** Records that it was made from, and where the partition was when each was read. */
@@ -181,7 +183,10 @@ export interface Stored {
   readonly bytes: number;
 }
 
-/** What processes of a fleet tell each other at once. Whoever is cut off misses it: it only hastens what is looked at anyway. */
+/**
+ * What processes of a fleet tell each other at once. Whoever is cut off misses it: it only hastens what is looked at
+ * anyway.
+ */
 export type News =
   /** The database has reached a sequence. */
   | { readonly kind: "stored"; readonly partition: number; readonly sequence: number }
@@ -199,8 +204,9 @@ export interface Order {
 }
 
 /**
- * The verbs. All of them reject CACHE_DOWN where the keeper cannot be reached (nothing was done), UNKNOWN where an answer
- * was lost, QUEUE_MISMATCH where the keeper is not the one that it was (emptied, exchanged) or a partition is broken.
+ * The verbs. All of them reject CACHE_DOWN where the keeper cannot be reached (nothing was done), UNKNOWN where an
+ * answer was lost, QUEUE_MISMATCH where the keeper is not the one that it was (emptied, exchanged) or a partition is
+ * broken.
  */
 export interface Keeper {
   /** For people: where it is, without user and password. */
@@ -213,7 +219,9 @@ export interface Keeper {
   unchanged(partition: number, from: ReadonlyMap<Bytes, Mark>): Promise<boolean>;
   /** Writes frames in order: value and log in one step, each frame whole or not at all. */
   write(partition: number, frames: readonly FrameToWrite[], room: Room): Promise<readonly Outcome[]>;
-  /** Keeps what was loaded for a lease, of records that nobody has written since. Says for each whether it was taken. */
+  /**
+   * Keeps what was loaded for a lease, of records that nobody has written since. Says for each whether it was taken.
+   */
   fill(partition: number, lease: string, fills: readonly Fill[]): Promise<readonly boolean[]>;
 
   /** How partitions are. */
@@ -261,7 +269,10 @@ export interface Keeper {
   answer(id: string, text: string): Promise<void>;
   /** Takes the answer to an order; null while there is none. */
   answerOf(id: string): Promise<string | null>;
-  /** A small text kept beside the fleet, and its replacement if it is still the one that was read. Null: there is none. */
+  /**
+   * A small text kept beside the fleet, and its replacement if it is still the one that was read. Null: there is
+   * none.
+   */
   note(name: string): Promise<string | null>;
   putNote(name: string, was: string | null, text: string): Promise<boolean>;
 }

@@ -1,6 +1,6 @@
 /**
- * Cold reads of a fleet: a record that the keeper does not know comes from the database, with what is parked and what is
- * pending of it laid over its row, and is kept by the keeper if nobody has written it since (promise 2).
+ * Cold reads of a fleet: a record that the keeper does not know comes from the database, with what is parked and what
+ * is pending of it laid over its row, and is kept by the keeper if nobody has written it since (promise 2).
  */
 import type { Bytes } from "../../bytes.js";
 import { apply, contentBytes, type RecordValue } from "../../change.js";

@@ -16,8 +16,8 @@ end
 `;
 
 /**
- * A worker lives. KEYS: prefix of all keys. ARGV: worker ("" only looks), lease (ms), report, partitions, fleet. Answers
- * {'ok', time, paused or "", owners, workers as id, seen, report}.
+ * A worker lives. KEYS: prefix of all keys. ARGV: worker ("" only looks), lease (ms), report, partitions, fleet.
+ * Answers {'ok', time, paused or "", owners, workers as id, seen, report}.
  */
 export const beatScript: Script = {
   name: "beat",

@@ -238,7 +238,9 @@ return {'ok', found}
 `,
 };
 
-/** Replaces a note. KEYS: prefix of all keys. ARGV: name, text before (or ""), text. 1, or 0 where it was another one. */
+/**
+ * Replaces a note. KEYS: prefix of all keys. ARGV: name, text before (or ""), text. 1, or 0 where it was another one.
+ */
 export const noteScript: Script = {
   name: "note",
   text: `

@@ -1,6 +1,6 @@
 /**
- * How long what the keeper has of a record may be answered once the database has it: as the route of its table says, and
- * not at all where the database may have made more of a change than it was given (defaults, triggers).
+ * How long what the keeper has of a record may be answered once the database has it: as the route of its table says,
+ * and not at all where the database may have made more of a change than it was given (defaults, triggers).
  */
 import type { Bytes } from "../../bytes.js";
 import type { RecordChange } from "../../change.js";
