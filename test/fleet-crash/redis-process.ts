@@ -17,6 +17,7 @@ export class RedisProcess {
   readonly #folder: string;
   readonly #flags: readonly string[];
   #child: ChildProcess | null = null;
+  #answered = false;
 
   private constructor(port: number, flags: readonly string[]) {
     this.port = port;
@@ -34,8 +35,9 @@ export class RedisProcess {
     return `redis://127.0.0.1:${this.port}`;
   }
 
+  /** Whether it runs, and has answered. */
   get runs(): boolean {
-    return this.#child !== null;
+    return this.#answered;
   }
 
   /** Starts it on what is in its folder, and waits until it answers. */
@@ -43,16 +45,19 @@ export class RedisProcess {
     if (this.#child !== null) return;
     const { path, env } = program("redis-server");
     const own = ["--port", String(this.port), "--bind", "127.0.0.1", "--dir", this.#folder, "--save", ""];
-    this.#child = spawn(path, [...own, ...this.#flags], { env, stdio: "ignore" });
+    const child = spawn(path, [...own, ...this.#flags], { env, stdio: "ignore" });
+    this.#child = child;
     for (let left = 1000; !(await this.#answers()); left--) {
-      if (left === 0 || this.#child.exitCode !== null) throw new Error("redis-server does not start");
+      if (left === 0 || child.exitCode !== null) throw new Error("redis-server does not start");
       await sleep(10);
     }
+    this.#answered = true;
   }
 
   async kill(): Promise<void> {
     const child = this.#child;
     this.#child = null;
+    this.#answered = false;
     if (child === null) return;
     const ended = once(child, "exit");
     child.kill("SIGKILL");

@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { nodeHost } from "../../src/host/node-host.js";
 import { resolveEngineOptions } from "../../src/options-resolve.js";
-import { identity } from "../../src/redis/identity.js";
+import { identity } from "../../src/host/identity.js";
 import { workerOptions } from "../../src/redis/open-fleet.js";
 import { startWorker } from "../../src/redis/worker/start-worker.js";
 import { postgres } from "../../src/store/postgres/index.js";
