@@ -87,6 +87,7 @@ export class MemoryKeeper implements Keeper {
             data.reached === null
               ? null
               : { position: { logId: data.logId, ...data.reached }, generation: data.generation },
+          broken: data.broken,
         })),
         records: asked.map(({ partition, record }) => readRecord(this.#state, this.#data(partition), record, lease)),
       };

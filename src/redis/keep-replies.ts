@@ -78,7 +78,7 @@ function expiryOf(reply: RedisReply | undefined): number | null {
 
 /** A partition, as the script `read` answers it; null where it is not there. */
 export function seenOf(reply: RedisReply | undefined, partition: number, logId: string): PartitionSeen | null {
-  const [sequence, thrown, reached, tag, generation] = list(reply);
+  const [sequence, thrown, reached, tag, generation, broken] = list(reply);
   if (sequence === "gone") return null;
   const position = { logId, sequence: number(reached), tag: number(tag) };
   return {
@@ -86,6 +86,7 @@ export function seenOf(reply: RedisReply | undefined, partition: number, logId: 
     sequence: number(sequence),
     thrown: number(thrown),
     reached: bytes(reached) === "" ? null : { position, generation: number(generation) },
+    broken: bytes(broken) === "" ? null : bytes(broken),
   };
 }
 

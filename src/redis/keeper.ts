@@ -60,6 +60,8 @@ export interface PartitionSeen extends Mark {
   readonly partition: number;
   /** What the database has reached, for cold reads; null before the first commit. */
   readonly reached: { readonly position: Position; readonly generation: number } | null;
+  /** As in `PartitionState`: what is read then may be older than what the database has. */
+  readonly broken: string | null;
 }
 
 /** What a read saw, all at one moment. */

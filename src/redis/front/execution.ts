@@ -14,6 +14,7 @@ import type { Clock } from "../../host/host.js";
 import { checkRows } from "../../routes/row-door.js";
 import type { StoreLimits } from "../../store/store.js";
 import { Workspace, type Written } from "../../workspace.js";
+import { brokenPartition } from "../keeper-errors.js";
 import { ownPrefix } from "../keys.js";
 import type { FrameToWrite, Keeper, Mark, Outcome } from "../keeper.js";
 import { partitionOf } from "../partition.js";
@@ -257,6 +258,7 @@ export class FleetExecution {
     const toLoad: ToLoad[] = [];
     for (const record of wanted) {
       const { known, partition } = found.get(record) as SeenRecord;
+      if (partition.broken !== null) throw brokenPartition(partition.broken);
       if (known.state === "foreign") throw foreignType(record);
       if (known.state === "unknown") toLoad.push({ record, known, partition, lease });
       else read.set(record, { value: known.state === "value" ? known.value : null, mark: partition });
