@@ -1,5 +1,8 @@
 /** The command line of a fleet, as real processes: servers and a worker on one Redis and one PostgreSQL. */
-import { afterEach, expect, test } from "vitest";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, expect, onTestFinished, test } from "vitest";
 import type { Status } from "../src/heart.js";
 import { run, type Ran } from "./cli-process.js";
 import { ServerProcess } from "./crash/server-process.js";
@@ -34,8 +37,13 @@ describeWith(["redis-server", "redis-cli"], "the command line of a fleet", () =>
       return { redis, name, store, flags: ["--cache", redis.url, "--store", store] };
     }
 
-    async function serve(...flags: string[]): Promise<ServerProcess> {
-      const server = new ServerProcess(["--durability", "memory", "--lease-ms", "1s", ...flags]);
+    const quick = ["--durability", "memory", "--lease-ms", "1s"];
+
+    function serve(...flags: string[]): Promise<ServerProcess> {
+      return started(new ServerProcess([...quick, ...flags]));
+    }
+
+    async function started(server: ServerProcess): Promise<ServerProcess> {
       running.push(server);
       if (!(await server.ready())) throw new Error(`it ended: ${server.ended}: ${server.errors}`);
       return server;
@@ -61,7 +69,7 @@ describeWith(["redis-server", "redis-cli"], "the command line of a fleet", () =>
       const one = await serve(...flags, "--no-worker", "--delay", "0");
       const worker = work(...flags, "--delay", "0");
       await worker.says(/"event":"partitions".*"partitions":\[0,1,2,3,4,5,6,7\]/);
-      const two = await serve(...flags, "--no-worker");
+      const two = await started(new ServerProcess([...flags, ...quick], { variables: { WRITE_BEHIND_WORKER: "no" } }));
       expect(JSON.parse(one.output)).toMatchObject({
         data: null,
         cache: { kind: "redis", place: redis.url, partitions: 8, worker: false },
@@ -191,6 +199,48 @@ describeWith(["redis-server", "redis-cli"], "the command line of a fleet", () =>
       expect(await rows(name)).toEqual(["a|1", "b|2"]);
       expect(store).toContain("s3cret-word");
       expect(adopted.out + checked.out + checked.err).not.toContain("s3cret-word");
+    });
+
+    test("dead letters of a fleet, by its Redis and its routes; what is adopted over a gap gives them up", async () => {
+      const { redis, name, flags } = await places();
+      await postgres().sql("CREATE TABLE users (id bigint PRIMARY KEY, name text CHECK (name <> 'bad'))", name);
+      const folder = mkdtempSync(join(tmpdir(), "fleet-cli-"));
+      onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+      const routes = join(folder, "routes.yaml");
+      writeFileSync(routes, '- { key: "user:{id}", table: users }\n');
+      const server = await serve(...flags, "--no-worker", "--routes", routes, "--partitions", "1");
+      const worker = work(...flags, "--routes", routes, "--delay", "0");
+      expect(await send(server, ["HSET", "user:1", "name", "bad"], ["HSET", "user:2", "name", "Ada"])).toEqual([
+        "1",
+        "1",
+      ]);
+      const ask = (...args: string[]): Promise<Ran> => run([...args, "--cache", redis.url]);
+      await expect.poll(async () => (await statusOf("--cache", redis.url)).deadLetters.count, eventually).toBe(1);
+      expect(await ask("dead", "list")).toMatchObject({
+        code: 0,
+        out: expect.stringMatching(/^0-1 {2}refused/) as string,
+      });
+      const shown = await ask("dead", "show", "0-1", "--json");
+      expect(JSON.parse(shown.out)).toMatchObject({ id: "0-1", changes: [{ key: "user:1" }] });
+      expect(await ask("inspect", "user:1")).toMatchObject({
+        code: 1,
+        err: expect.stringContaining("--routes FILE") as string,
+      });
+      const inspected = await ask("inspect", "user:1", "--json", "--routes", routes);
+      expect(JSON.parse(inspected.out)).toMatchObject({ route: "user:{id}", cache: { state: "present" } });
+      expect((await ask("dead", "retry", "--all")).out).toContain("0-1");
+      expect(await ask("flush", "user:2", "--routes", routes)).toMatchObject({ code: 0, err: "" });
+
+      redis.ask("FLUSHALL");
+      await worker.says(/was emptied, or exchanged/);
+      await worker.end("SIGTERM");
+      const refused = await run(["adopt", ...flags]);
+      expect(refused).toMatchObject({ code: 1, err: expect.stringContaining("1 dead letter") as string });
+      expect(await postgres().sql("SELECT count(*) FROM write_behind_dead_letters", name)).toEqual(["1"]);
+      expect(await run(["adopt", ...flags, "--accept-gap"])).toMatchObject({ code: 0, err: "" });
+      expect(await postgres().sql("SELECT count(*) FROM write_behind_dead_letters", name)).toEqual(["0"]);
+      expect(await run(["check", ...flags])).toMatchObject({ code: 0, err: "" });
+      expect(await postgres().sql("SELECT id, name FROM users", name)).toEqual(["2|Ada"]);
     });
 
     test("a Redis that was started from an older file is named while processes run, checked, adopted, and goes on", async () => {

@@ -1,4 +1,7 @@
-/** A redis-server that keeps snapshots only, and that can be killed and started again from an older one, or from none. */
+/**
+ * A redis-server that keeps snapshots only, and that can be killed and started again from an older one, or from
+ * none.
+ */
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { copyFileSync, mkdtempSync, rmSync } from "node:fs";

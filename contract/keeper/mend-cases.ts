@@ -1,4 +1,7 @@
-/** What a person's decision does to a partition that had stopped: taken from its owner, emptied of what is clean, mended. */
+/**
+ * What a person's decision does to a partition that had stopped: taken from its owner, emptied of what is clean,
+ * mended.
+ */
 import assert from "node:assert/strict";
 import type { Position } from "../../src/queue/queue.js";
 import type { Claim } from "../../src/redis/keeper.js";

@@ -1,24 +1,24 @@
 /**
- * `write-behind adopt --cache URL --store URL`: the command that goes on where partitions of a fleet and the database do
- * not belong together. It sets the database's position to the newest one that the log still has, forgets what is clean in
- * the cache, lets the partition take writes again, and says what is given up.
+ * `write-behind adopt --cache URL --store URL`: the command that goes on where partitions of a fleet and the
+ * database do not belong together. It sets the database's position to the newest one that the log still has, forgets
+ * what is clean in the cache, lets the partition take writes again, and says what is given up.
  *
- * It is safe beside living workers: it takes each such partition from its owner, in the Redis and by a new generation in
- * the database, so that nothing which that owner still sends passes. It can be repeated: cut off in the middle, it leaves
- * what the next run finishes.
+ * It is safe beside living workers: it takes each such partition from its owner, in the Redis and by a new
+ * generation in the database, so that nothing which that owner still sends passes. It can be repeated: cut off in
+ * the middle, it leaves what the next run finishes.
  */
 import type { Bytes } from "../bytes.js";
 import { nodeHost } from "../host/node-host.js";
 import { positionText, samePosition, type FrameOnDisk } from "../queue/queue.js";
-import { bear } from "../redis/birth.js";
-import { compareFleet, isSound, type Compared } from "../redis/compare.js";
+import { bear, newFleetId, noFleet } from "../redis/birth.js";
+import { compareFleet, emptied, isSound, type Compared } from "../redis/compare.js";
 import type { Claim, Fleet, Keeper } from "../redis/keeper.js";
 import { logIdOf, partitionOf } from "../redis/partition.js";
 import { loadStore } from "../store/load-store.js";
 import type { ParkedGroup, Store } from "../store/store.js";
 import { lossText, withFleet, type FleetAndStore } from "./check-fleet.js";
 import { someOptions, type Flags } from "./config.js";
-import { CliError, exitCodes } from "./exit.js";
+import { CliError, cliError, exitCodes } from "./exit.js";
 import { counted, print } from "./output.js";
 
 /** How long a partition stays with this process without a sign of life. */
@@ -39,14 +39,15 @@ interface Adopting {
 export function adoptFleet(flags: Flags): Promise<void> {
   return withFleet(flags, async (both) => {
     const { keeper } = both.connected;
-    const fleet = both.fleet ?? (await fleetAnew(both, someOptions(flags, ["partitions"]).partitions));
-    const compared = await compareFleet(keeper, fleet, both.look);
-    const wrong = compared.filter((each) => !isSound(each));
+    const { partitions } = someOptions(flags, ["partitions"]);
+    const { fleet, compared } = both.fleet === null ? await unborn(both, partitions) : await found(both, both.fleet);
     const store = await loadStore(both.store.descriptor);
     try {
       const adopting: Adopting[] = [];
-      for (const each of wrong) adopting.push(await lookedAt(store, fleet, each));
+      for (const each of compared) if (!isSound(each)) adopting.push(await lookedAt(store, fleet, each));
       refuseGaps(adopting, flags["acceptGap"] === true);
+      const born = await bear(keeper, fleet);
+      if (born.id !== fleet.id) throw moved("another process has begun a queue there");
       await adoptAll(keeper, fleet, store, adopting);
       print(adoptedJson(fleet, adopting), flags["json"] === true, () => adoptedText(fleet, adopting));
     } finally {
@@ -55,19 +56,24 @@ export function adoptFleet(flags: Flags): Promise<void> {
   });
 }
 
-/** A new fleet in an empty Redis, cut as the old one was. */
-async function fleetAnew({ connected, look }: FleetAndStore, partitions: number): Promise<Fleet> {
-  const { keeper } = connected;
+interface FleetCompared {
+  readonly fleet: Fleet;
+  readonly compared: readonly Compared[];
+}
+
+async function found({ connected, look }: FleetAndStore, fleet: Fleet): Promise<FleetCompared> {
+  return { fleet, compared: await compareFleet(connected.keeper, fleet, look) };
+}
+
+/** A new fleet for an empty Redis, cut as the old one was. It is not made before all is known. */
+async function unborn({ connected, look }: FleetAndStore, partitions: number): Promise<FleetCompared> {
   const looked = await look();
-  const hint = "there is nothing to adopt: start serve or work";
-  if (looked.every(({ position }) => position === null))
-    throw new CliError(
-      exitCodes.failed,
-      `there is no queue in the Redis at ${keeper.place}, and the database has never had one`,
-      hint,
-    );
+  const { place } = connected.keeper;
+  if (looked.every(({ position }) => position === null)) throw cliError(exitCodes.failed, noFleet(place, looked));
   const before = Math.max(...looked.map(({ partition }) => partition)) + 1;
-  return bear(keeper, { host: nodeHost(), partitions: before === 1 ? partitions : before });
+  const fleet = { id: newFleetId(nodeHost()), partitions: before === 1 ? partitions : before };
+  const written = looked.filter(({ position }) => position !== null);
+  return { fleet, compared: written.map(({ partition, position }) => emptied(fleet, partition, position)) };
 }
 
 /** What of a partition is in the database. Another live queue there is respected (TABLES_IN_USE). */
@@ -76,14 +82,15 @@ async function lookedAt(store: Store, fleet: Fleet, compared: Compared): Promise
   const logId = logIdOf(fleet.id, partition);
   const { position, parked = [] } = await store.open({ logId, partition });
   const isSame = position === null ? database === null : database !== null && samePosition(position, database);
-  if (!isSame) {
-    const what = `the database has moved with partition ${partition} while it was looked at`;
-    throw new CliError(exitCodes.failed, `${what}; nothing was changed`, "run the same command again");
-  }
+  if (!isSame) throw moved(`the database has moved with partition ${partition} while it was looked at`);
   // Their numbers are taken by other frames from now on.
   const isGone = ({ letters }: ParkedGroup): boolean =>
     verdict === "emptied" || letters.some((letter) => letter.position.sequence > goesOn.sequence);
   return { compared, logId, groups: parked.filter(isGone) };
+}
+
+function moved(what: string): CliError {
+  return new CliError(exitCodes.failed, `${what}; nothing was changed`, "run the same command again");
 }
 
 function refuseGaps(adopting: readonly Adopting[], accepted: boolean): void {

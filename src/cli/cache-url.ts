@@ -39,7 +39,10 @@ export function queueIn(cache: NamedCache | null, data: string): string {
   return cache === null ? data : `the Redis at ${cache.place}`;
 }
 
-/** Whether a verb that is also about a data folder or tables is asked about a fleet: what is named by a flag counts first. */
+/**
+ * Whether a verb that is also about a data folder or tables is asked about a fleet: what is named by a flag counts
+ * first.
+ */
 export function isAboutFleet(flags: Flags): boolean {
   if (flags["cache"] !== undefined) return true;
   if (flags["data"] !== undefined || flags["routes"] !== undefined) return false;

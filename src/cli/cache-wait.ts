@@ -6,7 +6,10 @@ import type { Log } from "./log.js";
 /** Between two tries, in milliseconds. */
 const tryEveryMs = 500;
 
-/** Opens something that needs a Redis as soon as that can be reached. Rejects with the signal's reason when it aborts. */
+/**
+ * Opens something that needs a Redis as soon as that can be reached. Rejects with the signal's reason when it
+ * aborts.
+ */
 export async function waitForRedis<T>(open: () => Promise<T>, clock: Clock, log: Log, signal: AbortSignal): Promise<T> {
   for (let said = false; ; said = true) {
     try {

@@ -1,6 +1,6 @@
 /**
- * `write-behind check --cache URL --store URL`: holds the positions of the database against the logs of a fleet and says
- * what fits, what is pending, what is lost. It changes nothing, and may be run beside the fleet.
+ * `write-behind check --cache URL --store URL`: holds the positions of the database against the logs of a fleet and
+ * says what fits, what is pending, what is lost. It changes nothing, and may be run beside the fleet.
  */
 import type { WriteBehindError } from "../errors.js";
 import { nodeHost } from "../host/node-host.js";

@@ -5,7 +5,7 @@
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { someOptions, type Flags } from "./config.js";
-import { CliError, exitCodes } from "./exit.js";
+import { CliError, exitCodes, notDone } from "./exit.js";
 
 /** Asks, and gives the JSON. Throws CliError: `noServer` where there is nobody to be asked, else `failed`. */
 export async function ask(flags: Flags, method: "GET" | "POST", path: string, body: unknown = {}): Promise<unknown> {
@@ -15,7 +15,10 @@ export async function ask(flags: Flags, method: "GET" | "POST", path: string, bo
   return askFleet(cache, flags, method, path, body);
 }
 
-/** Where a Redis is to be asked; null: the admin API. What was said last counts: a flag more than a variable or a file. */
+/**
+ * Where a Redis is to be asked; null: the admin API. What was said last counts: a flag more than a variable or a
+ * file.
+ */
 function cacheToAsk(flags: Flags): string | null {
   if (flags["admin"] !== undefined) return null;
   if (flags["cache"] === undefined && process.env["WRITE_BEHIND_ADMIN"] !== undefined) return null;
@@ -104,10 +107,5 @@ function failureOf(status: number, json: unknown, url: URL): CliError {
   const hint = typeof error?.hint === "string" ? error.hint : null;
   if (status === 401)
     return new CliError(exitCodes.failed, message, "give it with --admin-token or WRITE_BEHIND_ADMIN_TOKEN", code);
-  return failed(code, message, hint);
-}
-
-/** What was asked could not be done. */
-export function failed(code: string | undefined, message: string, hint: string | null): CliError {
-  return new CliError(exitCodes.failed, message, hint === "resume" ? "npx write-behind resume" : hint, code);
+  return notDone(code, message, hint);
 }

@@ -1,6 +1,6 @@
 /**
- * A fleet, asked through its Redis: the same endpoints as those of the admin API, answered by a process of the fleet that
- * lives for one question. It needs no server, and runs no worker.
+ * A fleet, asked through its Redis: the same endpoints as those of the admin API, answered by a process of the fleet
+ * that lives for one question. It needs no server, and runs no worker.
  */
 import { routes, type Call } from "../dashboard/routes.js";
 import { WriteBehindError } from "../errors.js";
@@ -9,9 +9,8 @@ import { nodeHost } from "../host/node-host.js";
 import { resolveEngineOptions } from "../options-resolve.js";
 import { visitFleet } from "../redis/open-fleet.js";
 import { neededCache, type NamedCache } from "./cache-url.js";
-import { failed } from "./client.js";
 import { someOptions, type Flags } from "./config.js";
-import { CliError, exitCodes } from "./exit.js";
+import { CliError, exitCodes, notDone } from "./exit.js";
 import { namedStore } from "./store-url.js";
 
 /** Asks. Throws CliError: `noServer` where there is no fleet, else `failed`. */
@@ -31,7 +30,7 @@ export async function askFleet(
     return JSON.parse(JSON.stringify(json)) as unknown;
   } catch (error) {
     if (!(error instanceof WriteBehindError)) throw error;
-    throw failed(error.code, error.message, error.hint);
+    throw notDone(error.code, error.message, error.hint);
   } finally {
     await heart.close({ deadlineMs: 0 });
   }

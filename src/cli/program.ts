@@ -81,7 +81,12 @@ function addServe(program: Command, end: (code: ExitCode) => void): void {
 
 function addWork(program: Command, end: (code: ExitCode) => void): void {
   const description = "start a worker of a fleet: it writes what is queued in a Redis (--cache) to the database";
-  addOptionFlags(verb(program, "work", description), workOptions).action(async (flags: Flags) => {
+  const command = addSomeFlags(verb(program, "work", description), {
+    cache: "the Redis or Valkey of the fleet: redis://…",
+    store: "the database of the fleet: postgres://…",
+  });
+  const others = workOptions.filter((name) => name !== "cache" && name !== "store");
+  addOptionFlags(command, others).action(async (flags: Flags) => {
     const { work } = await import("./work.js");
     end(await work(flags));
   });

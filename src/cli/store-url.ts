@@ -71,7 +71,10 @@ export async function lookAtStore(store: NamedStore): Promise<LookedPosition> {
   return store.kind === "sqlite" ? lookAtSqlite(store.place) : lookAtPostgres(store.descriptor.options);
 }
 
-/** Where a database is with every partition of a queue; nothing is changed. Throws a StoreError where it cannot be read. */
+/**
+ * Where a database is with every partition of a queue; nothing is changed. Throws a StoreError where it cannot be
+ * read.
+ */
 export async function lookAtPositions({ place, descriptor }: NamedStore): Promise<readonly LookedPosition[]> {
   const loaded = await loadStoreModule(descriptor.module);
   if (loaded.lookAtPositions !== undefined) return loaded.lookAtPositions(descriptor.options);

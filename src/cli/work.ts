@@ -1,4 +1,7 @@
-/** `write-behind work`: a worker of a fleet alone. It writes what is queued in the Redis to the database, and answers nobody. */
+/**
+ * `write-behind work`: a worker of a fleet alone. It writes what is queued in the Redis to the database, and
+ * answers nobody.
+ */
 import type { Host } from "../host/host.js";
 import { nodeHost } from "../host/node-host.js";
 import { resolveEngineOptions } from "../options-resolve.js";
@@ -27,7 +30,10 @@ interface Setup {
   readonly log: Log;
 }
 
-/** Runs the worker until a signal ends it, or what only a person can mend. `host`: the world that it runs in, for tests. */
+/**
+ * Runs the worker until a signal ends it, or what only a person can mend. `host`: the world that it runs in, for
+ * tests.
+ */
 export async function work(flags: Flags, host: Host = nodeHost()): Promise<ExitCode> {
   const options = optionsOf(flags);
   const cache = neededCache(options.cache);

@@ -29,15 +29,17 @@ export async function foundOrBorn(keeper: Keeper, parts: BirthParts): Promise<Fl
   if (found !== null) return found;
   const [stranger] = (await positionsWhenThere(parts)).filter(({ position }) => position !== null);
   if (stranger !== undefined) throw anotherQueue(keeper.place, stranger);
-  return bear(keeper, parts);
+  return bear(keeper, { id: newFleetId(parts.host), partitions: parts.partitions });
+}
+
+/** The id of a fleet that is not born yet. */
+export function newFleetId({ random }: Pick<Host, "random">): string {
+  return random.hex(fleetDigits / 2);
 }
 
 /** Makes a fleet. Where another process has made one meanwhile, it is that one. */
-export async function bear(
-  keeper: Keeper,
-  { host, partitions }: Pick<BirthParts, "host" | "partitions">,
-): Promise<Fleet> {
-  const fleet = await keeper.fleet({ id: host.random.hex(fleetDigits / 2), partitions });
+export async function bear(keeper: Keeper, unborn: Fleet): Promise<Fleet> {
+  const fleet = await keeper.fleet(unborn);
   if (fleet === null) throw new Error("broken invariant: a fleet that may be made is there");
   return fleet;
 }

@@ -31,8 +31,8 @@ export interface Compared {
   /** Frames that the log has after that: they are written to the database. */
   readonly frames: number;
   /**
-   * Frames that were written to the database and that the log has no more (older, forked), or that neither has (trimmed);
-   * null where nobody can tell (emptied).
+   * Frames that were written to the database and that the log has no more (older, forked), or that neither has
+   * (trimmed); null where nobody can tell (emptied).
    */
   readonly lost: number | null;
   readonly broken: string | null;
@@ -47,6 +47,24 @@ export function isSound({ verdict, broken }: Compared): boolean {
   return (verdict === "fits" || verdict === "behind") && broken === null;
 }
 
+/** A partition of a log that has nothing yet, beside a database that another queue has written to. */
+export function emptied({ id }: Pick<Fleet, "id">, partition: number, database: Position | null): Compared {
+  const base: Position = { logId: logIdOf(id, partition), sequence: 0, tag: 0 };
+  return {
+    partition,
+    verdict: "emptied",
+    database,
+    head: base,
+    stored: base,
+    goesOn: base,
+    isGap: false,
+    frames: 0,
+    lost: null,
+    broken: null,
+    owner: null,
+  };
+}
+
 /** Compares every partition. `look`: the positions of the database. */
 export async function compareFleet(
   keeper: Keeper,
@@ -56,7 +74,11 @@ export async function compareFleet(
   let before = "";
   for (let looks = 1; ; looks++) {
     const compared = await compareOnce(keeper, fleet, look);
-    const wrong = JSON.stringify(compared.filter((each) => !isSound(each)).map(({ owner: _, ...rest }) => rest));
+    const wrong = JSON.stringify(
+      compared
+        .filter((each) => !isSound(each))
+        .map(({ partition, verdict, database, goesOn }) => [partition, verdict, database, goesOn]),
+    );
     if (wrong === "[]" || wrong === before || looks >= looksMax) return compared;
     before = wrong;
   }
@@ -75,9 +97,8 @@ async function compareOnce(
     all.map((partition) => {
       const database = looked.find((each) => each.partition === partition);
       const position = database?.position ?? null;
-      return position === null || position.logId !== logIdOf(id, partition)
-        ? null
-        : frameAt(keeper, partition, position);
+      const isOurs = position !== null && position.logId === logIdOf(id, partition);
+      return isOurs ? frameAt(keeper, partition, position) : Promise.resolve(null);
     }),
   );
   const late = (await keeper.states(all)).states;

@@ -2,13 +2,13 @@
  * Connects to the Redis of a fleet: looks at what it keeps, and refuses what cannot give what was asked. Which fleet is
  * there is asked afterwards (birth.ts).
  */
-import { WriteBehindError } from "../errors.js";
+import type { WriteBehindError } from "../errors.js";
 import type { Host, Timer } from "../host/host.js";
 import type { EngineOptions } from "../options.js";
 import type { Keeper } from "./keeper.js";
 import { RedisKeeper } from "./redis-keeper.js";
 import { openLink, type RedisLink } from "./redis-link.js";
-import { confirmation, lookAtRedis, problemOf, whatItKeeps, type RedisFacts } from "./redis-look.js";
+import { confirmation, lookAtRedis, problemOf, whatItKeeps } from "./redis-look.js";
 import { shownUrl } from "./redis-url.js";
 
 /** How much of a Redis' memory what is pending may take: its log and its values are both there. */
@@ -17,19 +17,23 @@ const shareOfMemory = 0.4;
 /** How often a Redis is looked at again, in milliseconds: somebody may have changed its settings. */
 const lookEveryMs = 30_000;
 
-/** What an answered write is to survive there; `safety`: it must not lose the queue by itself; null: it may be anything. */
+/**
+ * What an answered write is to survive there; `safety`: it must not lose the queue by itself; null: it may be
+ * anything.
+ */
 export type Demand = EngineOptions["durability"] | "safety" | null;
 
 /** A keeper, and what was seen of its Redis. */
 export interface Connected {
   readonly keeper: Keeper;
-  readonly facts: RedisFacts;
   /** What it keeps of an answered write, in a sentence. */
   readonly keeps: string;
   /** Bytes that may be pending in all. */
   readonly roomBytes: number;
-  /** Looks at the Redis again, again and again, and tells each time what it must not be, with the command that repairs it. */
-  watch(tell: (problem: WriteBehindError) => void): void;
+  /**
+   * Looks at the Redis again and again, and tells each time what it must not be, with the command that repairs it.
+   */
+  readonly watch: (tell: (problem: WriteBehindError) => void) => void;
   readonly close: () => Promise<void>;
 }
 
@@ -81,7 +85,7 @@ export async function connect(url: string, host: Host, options: ConnectOptions, 
     });
     const memory = facts.maxmemory === null ? Number.POSITIVE_INFINITY : facts.maxmemory * shareOfMemory;
     const roomBytes = Math.floor(Math.min(options.queueBytes, memory));
-    return { keeper, facts, keeps: whatItKeeps(facts, level), roomBytes, watch, close };
+    return { keeper, keeps: whatItKeeps(facts, level), roomBytes, watch, close };
   } catch (error) {
     await close();
     throw error;

@@ -1,7 +1,7 @@
 /** What the scripts answer, as values. Pure. */
 import type { Bytes } from "../bytes.js";
 import type { Fields } from "../change.js";
-import type { Known, Overlay, PartitionSeen, PartitionState } from "./keeper.js";
+import type { FleetSeen, Known, Outcome, Overlay, PartitionSeen, PartitionState, WorkerSeen } from "./keeper.js";
 import type { RedisReply } from "./redis-link.js";
 
 /** The one field of a hash that has none: Redis has no empty hash. */
@@ -111,4 +111,28 @@ export function stateOf(reply: RedisReply | undefined, partition: number, nowMs:
     letters: number(parts[9]),
     waitingBehind: number(parts[10]),
   };
+}
+
+/** The fleet, as the script `beat` answers it. */
+export function fleetSeenOf([, now, paused, owners, workers]: readonly RedisReply[]): FleetSeen {
+  const flat = list(workers);
+  const seen: WorkerSeen[] = [];
+  for (let at = 0; at < flat.length; at += 3) {
+    seen.push({ id: bytes(flat[at]), seenAt: number(flat[at + 1]), report: bytes(flat[at + 2]) });
+  }
+  return {
+    now: number(now),
+    paused: bytes(paused) === "1",
+    workers: seen,
+    owners: list(owners).map((owner) => (bytes(owner) === "" ? null : bytes(owner))),
+  };
+}
+
+const full = ["bytes", "records", "age"] as const;
+
+/** What became of a frame, as the script `write` answers it. */
+export function outcomeOf(reply: RedisReply): Outcome {
+  const sequence = number(reply);
+  if (sequence > 0) return { became: "kept", sequence };
+  return sequence === 0 ? { became: "conflict" } : { became: "full", what: full[-1 - sequence] ?? "bytes" };
 }

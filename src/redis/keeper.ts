@@ -272,9 +272,15 @@ export interface Keeper {
   parkedBetween(partition: number, first: number, last: number): Promise<ReadonlyMap<number, string>>;
   /** The partition stops until a person has acted; null mends it. */
   break(partition: number, why: string | null): Promise<void>;
-  /** Some of the records that lie there, of whichever partition; `next` is null after the last ones. A record may come twice. */
+  /**
+   * Some of the records that lie there, of whichever partition; `next` is null after the last ones. A record may
+   * come twice.
+   */
   records(after: string | null): Promise<{ readonly records: readonly Bytes[]; readonly next: string | null }>;
-  /** What is known of these records is forgotten, but for changes after `upTo`: what is clean, or not pending any more. */
+  /**
+   * What is known of these records is forgotten, but for changes after `upTo`: what is clean, or not pending any
+   * more.
+   */
   forget(claim: Claim, upTo: number, records: readonly Bytes[]): Promise<void>;
   /**
    * The partition goes on at a position, broken no more, and nothing that was read before is written upon. False, and

@@ -76,7 +76,10 @@ function tablesOf(store: Store | StoreDescriptor): LookAtTables | null {
   };
 }
 
-/** Looks at the positions in a database. One that cannot be looked at says what it has to say when a worker opens it. */
+/**
+ * Looks at the positions in a database. One that cannot be looked at says what it has to say when a worker opens
+ * it.
+ */
 function positionsOf(store: Store | StoreDescriptor): () => Promise<readonly LookedPosition[]> {
   return async () => {
     if (!("module" in store)) return [];
@@ -152,8 +155,8 @@ export async function openFleetWork(url: string, parts: FleetWorkParts): Promise
 }
 
 /**
- * Opens one that only looks and gives orders, for as long as that takes. Null where there is no fleet. `store`: for reads
- * of the database; null reads none. Rejects CACHE_DOWN.
+ * Opens one that only looks and gives orders, for as long as that takes. Null where there is no fleet. `store`: for
+ * reads of the database; null reads none. Rejects CACHE_DOWN.
  */
 export async function visitFleet(
   url: string,

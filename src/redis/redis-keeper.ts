@@ -9,12 +9,14 @@ import { framesOf, type RawEntry } from "./entry.js";
 import {
   argumentsMax,
   arePlain,
+  claimed,
+  confirmArguments,
   fillArguments,
   frameArguments,
   parkedArguments,
   plainArguments,
 } from "./keep-arguments.js";
-import { bytes, knownOf, list, number, seenOf, stateOf } from "./keep-replies.js";
+import { bytes, fleetSeenOf, knownOf, list, number, outcomeOf, seenOf, stateOf } from "./keep-replies.js";
 import { anotherFleet, brokenPartition, claimLost, damagedFleet, newerFleet, notConfirmed } from "./keeper-errors.js";
 import type {
   Asked,
@@ -34,7 +36,6 @@ import type {
   Room,
   Seen,
   Stored,
-  WorkerSeen,
 } from "./keeper.js";
 import { newsChannel, ownPrefix, partitionPrefix } from "./keys.js";
 import { newsOfText, textOfNews } from "./news.js";
@@ -195,18 +196,7 @@ export class RedisKeeper implements Keeper {
   async beat(worker: string, leaseMs: number, report: string): Promise<FleetSeen> {
     const { id, partitions } = this.#known();
     const reply = await this.#run(beatScript, [ownPrefix], [worker, leaseMs, report, partitions, id]);
-    const [, now, paused, owners, workers] = this.#here(reply);
-    const flat = list(workers);
-    const seen: WorkerSeen[] = [];
-    for (let at = 0; at < flat.length; at += 3) {
-      seen.push({ id: bytes(flat[at]), seenAt: number(flat[at + 1]), report: bytes(flat[at + 2]) });
-    }
-    return {
-      now: number(now),
-      paused: bytes(paused) === "1",
-      workers: seen,
-      owners: list(owners).map((owner) => (bytes(owner) === "" ? null : bytes(owner))),
-    };
+    return fleetSeenOf(this.#here(reply));
   }
 
   look(leaseMs: number): Promise<FleetSeen> {
@@ -403,20 +393,4 @@ export class RedisKeeper implements Keeper {
     this.#calls++;
     return (this.#nonce + this.#calls.toString(36).padStart(6, "0")).slice(-16) as Bytes;
   }
-}
-
-function claimed({ number: claim }: Claim, log: string): RedisArgument[] {
-  return [log, claim];
-}
-
-function confirmArguments(wait: "waitaof" | "wait", timeoutMs: number): RedisArgument[] {
-  return wait === "wait" ? [1, timeoutMs] : [1, 0, timeoutMs];
-}
-
-const full = ["bytes", "records", "age"] as const;
-
-function outcomeOf(reply: RedisReply): Outcome {
-  const sequence = number(reply);
-  if (sequence > 0) return { became: "kept", sequence };
-  return sequence === 0 ? { became: "conflict" } : { became: "full", what: full[-1 - sequence] ?? "bytes" };
 }

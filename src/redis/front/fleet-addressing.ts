@@ -55,8 +55,8 @@ export async function openAddressing(
 }
 
 /**
- * The addresses of one that only looks: by the tables that the fleet has noted. Without the fleet's routes no key can be
- * resolved; all else can be seen.
+ * The addresses of one that only looks: by the tables that the fleet has noted. Without the fleet's routes no key
+ * can be resolved; all else can be seen.
  */
 export async function visitAddressing(keeper: Keeper, { routes, unrouted }: Routing): Promise<FleetAddressing> {
   const note = new RoutesNote(keeper);

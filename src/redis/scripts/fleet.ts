@@ -48,8 +48,8 @@ return {'ok', time, redis.call('HGET', all .. 'fleet', 'paused') or '', owned, w
 };
 
 /**
- * Takes a free partition. KEYS: prefix of all keys. ARGV: worker, partition, log, lease (ms), 1 to take it from its owner.
- * Answers the claim's number, or 0 where somebody owns it.
+ * Takes a free partition. KEYS: prefix of all keys. ARGV: worker, partition, log, lease (ms), 1 to take it from its
+ * owner. Answers the claim's number, or 0 where somebody owns it.
  */
 export const claimScript: Script = {
   name: "claim",

@@ -3,8 +3,8 @@ import type { Script } from "../redis-link.js";
 import { owning, prelude } from "./prelude.js";
 
 /**
- * What is known of records is forgotten, but for later changes. KEYS: prefix. ARGV: log, claim, up to which sequence, the
- * records. What is not pending and never forgotten by itself is somebody else's key.
+ * What is known of records is forgotten, but for later changes. KEYS: prefix. ARGV: log, claim, up to which
+ * sequence, the records. What is not pending and never forgotten by itself is somebody else's key.
  */
 export const forgetScript: Script = {
   name: "forget",
