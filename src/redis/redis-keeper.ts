@@ -3,7 +3,6 @@
  * nothing of who calls it, and remembers nothing but the fleet's name.
  */
 import { bytesOfText, textOfBytes, type Bytes } from "../bytes.js";
-import type { Random } from "../host/host.js";
 import type { FrameOnDisk, Position } from "../queue/queue.js";
 import { framesOf, type RawEntry } from "./entry.js";
 import {
@@ -14,11 +13,26 @@ import {
   parkedArguments,
   plainArguments,
 } from "./keep-arguments.js";
-import { bytes, knownOf, list, number, seenOf, stateOf } from "./keep-replies.js";
+import {
+  baseOf,
+  bytes,
+  cutAtSpace,
+  knownOf,
+  list,
+  number,
+  outcomeOf,
+  pairsOf,
+  seenOf,
+  stateOf,
+  workersOf,
+} from "./keep-replies.js";
 import { anotherFleet, brokenPartition, claimLost, damagedFleet, newerFleet, notConfirmed } from "./keeper-errors.js";
 import type {
   Asked,
+  BasePage,
+  BaseSeen,
   Claim,
+  Compaction,
   Fill,
   Fleet,
   FleetSeen,
@@ -33,12 +47,13 @@ import type {
   Room,
   Seen,
   Stored,
-  WorkerSeen,
 } from "./keeper.js";
 import { newsChannel, ownPrefix, partitionPrefix } from "./keys.js";
 import { newsOfText, textOfNews } from "./news.js";
 import { logIdOf } from "./partition.js";
-import type { RedisArgument, RedisLink, RedisReply, Script } from "./redis-link.js";
+import type { RedisKeeperParts } from "./redis-keeper-parts.js";
+import type { RedisArgument, RedisReply, Script } from "./redis-link.js";
+import { aimAtScript, aimScript, baseOfScript, baseRecordsScript, compactScript } from "./scripts/base.js";
 import { beatScript, claimScript, holdsScript, leaveScript, releaseScript } from "./scripts/fleet.js";
 import {
   breakScript,
@@ -60,26 +75,6 @@ const absencesMax = 100_000;
 
 /** So long an order and its answer wait for who takes them, in milliseconds. */
 const orderMs = 60_000;
-
-/** How a write is confirmed beyond Redis' answer. */
-export interface Confirmation {
-  readonly wait: "none" | "waitaof" | "wait";
-  /** So long, in milliseconds; then it is UNKNOWN what became of the write. */
-  readonly timeoutMs: number;
-}
-
-/** What it is made with. */
-export interface RedisKeeperParts {
-  /** For people. */
-  readonly place: string;
-  readonly link: RedisLink;
-  /** A connection of their own for writes, where confirming one holds up the connection. */
-  readonly writing: RedisLink;
-  readonly random: Random;
-  readonly confirmation: Confirmation;
-  /** How long a record's absence is remembered, in milliseconds. */
-  readonly absentMs: number;
-}
 
 /** A keeper in a Redis. */
 export class RedisKeeper implements Keeper {
@@ -135,9 +130,9 @@ export class RedisKeeper implements Keeper {
   }
 
   async unchanged(partition: number, from: ReadonlyMap<Bytes, Mark>): Promise<boolean> {
-    const args: RedisArgument[] = [this.#log(partition)];
+    const args: RedisArgument[] = [];
     for (const [record, { sequence, thrown }] of from) args.push(record, sequence, thrown);
-    const [, holds] = this.#here(await this.#run(unchangedScript, [partitionPrefix(partition)], args));
+    const [, holds] = await this.#at(partition, unchangedScript, args);
     return holds === 1;
   }
 
@@ -157,9 +152,9 @@ export class RedisKeeper implements Keeper {
   }
 
   async fill(partition: number, lease: string, fills: readonly Fill[]): Promise<readonly boolean[]> {
-    const args: RedisArgument[] = [this.#log(partition), lease, absencesMax];
+    const args: RedisArgument[] = [lease, absencesMax];
     for (const fill of fills) for (const arg of fillArguments(fill)) args.push(arg);
-    const [, taken] = this.#here(await this.#run(fillScript, [partitionPrefix(partition)], args));
+    const [, taken] = await this.#at(partition, fillScript, args);
     return list(taken).map((each) => each === 1);
   }
 
@@ -181,25 +176,23 @@ export class RedisKeeper implements Keeper {
   }
 
   async positionAt(partition: number, sequence: number): Promise<Position | null> {
+    const logId = this.#log(partition);
     const [entry] = await this.#entries(partition, sequence - 1, 1);
-    if (entry === undefined) return null;
-    const frames = framesOf(entry, this.#log(partition));
-    return frames.find(({ frame }) => frame.position.sequence === sequence)?.frame.position ?? null;
+    const frames = entry === undefined ? [] : framesOf(entry, logId);
+    const found = frames.find(({ frame }) => frame.position.sequence === sequence)?.frame.position;
+    if (found !== undefined) return found;
+    const [, aim] = await this.#at(partition, aimAtScript, [sequence]);
+    return bytes(aim) === "" ? null : { logId, sequence, tag: Number(cutAtSpace(bytes(aim))[1]) };
   }
 
   async beat(worker: string, leaseMs: number, report: string): Promise<FleetSeen> {
     const { id, partitions } = this.#known();
     const reply = await this.#run(beatScript, [ownPrefix], [worker, leaseMs, report, partitions, id]);
     const [, now, paused, owners, workers] = this.#here(reply);
-    const flat = list(workers);
-    const seen: WorkerSeen[] = [];
-    for (let at = 0; at < flat.length; at += 3) {
-      seen.push({ id: bytes(flat[at]), seenAt: number(flat[at + 1]), report: bytes(flat[at + 2]) });
-    }
     return {
       now: number(now),
       paused: bytes(paused) === "1",
-      workers: seen,
+      workers: workersOf(workers),
       owners: list(owners).map((owner) => (bytes(owner) === "" ? null : bytes(owner))),
     };
   }
@@ -227,42 +220,56 @@ export class RedisKeeper implements Keeper {
     this.#here(await this.#run(leaveScript, [ownPrefix], [worker, this.#known().id]));
   }
 
+  async aim(claim: Claim, { sequence, tag }: Position): Promise<void> {
+    await this.#by(claim, aimScript, [sequence, tag]);
+  }
+
+  async compact(claim: Claim, { after, to, oldestAt, at, changes, bytes: size }: Compaction): Promise<boolean> {
+    const args: RedisArgument[] = [after.sequence, after.tag, to.sequence, to.tag, oldestAt, at, size];
+    for (const [record, change] of changes) args.push(record, change);
+    return (await this.#by(claim, compactScript, args))[1] === 1;
+  }
+
+  async baseOf(
+    partition: number,
+    records: readonly Bytes[],
+    bytesMax: number,
+  ): Promise<{ base: BaseSeen | null; changes: readonly (Bytes | null)[] }> {
+    const [, base, found] = await this.#at(partition, baseOfScript, [bytesMax, ...records]);
+    const changes = list(found).map((each) => (bytes(each) === "" ? null : bytes(each)));
+    return { base: baseOf(base, this.#log(partition)), changes };
+  }
+
+  async baseRecords(partition: number, cursor: string | null, limit: number): Promise<BasePage> {
+    const [, next, found] = await this.#at(partition, baseRecordsScript, [cursor ?? "0", limit]);
+    return { changes: pairsOf(found), next: bytes(next) === "0" ? null : bytes(next) };
+  }
+
   async settle(claim: Claim, upTo: number, records: readonly Bytes[], freshMs: number): Promise<void> {
     const lives = Number.isFinite(freshMs) ? freshMs : Number.MAX_SAFE_INTEGER;
-    const begin = [...claimed(claim, this.#log(claim.partition)), upTo, lives, Math.min(lives, this.#parts.absentMs)];
+    const begin = [upTo, lives, Math.min(lives, this.#parts.absentMs), absencesMax];
     // Where there is no record, still: nothing that was read before may be written upon any more.
     for (let first = 0; first === 0 || first < records.length; first += argumentsMax) {
-      const args = [...begin, absencesMax, ...records.slice(first, first + argumentsMax)];
-      this.#ours(claim, await this.#run(settleScript, [partitionPrefix(claim.partition)], args));
+      await this.#by(claim, settleScript, [...begin, ...records.slice(first, first + argumentsMax)]);
     }
   }
 
   async stored(claim: Claim, { position, at, generation, trimTo, bytes: size }: Stored): Promise<void> {
     const args = [position.sequence, position.tag, at, generation, trimTo, size, claim.partition];
-    const keys = [partitionPrefix(claim.partition), ownPrefix];
-    this.#ours(claim, await this.#run(storedScript, keys, [...claimed(claim, this.#log(claim.partition)), ...args]));
+    await this.#by(claim, storedScript, args, [ownPrefix]);
   }
 
   async parked(claim: Claim, change: ParkedChange): Promise<void> {
-    const args = [...claimed(claim, this.#log(claim.partition)), ...parkedArguments(change)];
-    this.#ours(claim, await this.#run(parkedScript, [partitionPrefix(claim.partition)], args));
+    await this.#by(claim, parkedScript, parkedArguments(change));
   }
 
   async parkedBetween(partition: number, first: number, last: number): Promise<ReadonlyMap<number, string>> {
-    const found = new Map<number, string>();
-    const args = [this.#log(partition), first, last];
-    const [, parked] = this.#here(await this.#run(parkedBetweenScript, [partitionPrefix(partition)], args));
-    for (const each of list(parked)) {
-      const text = bytes(each);
-      const space = text.indexOf(" ");
-      found.set(Number(text.slice(0, space)), text.slice(space + 1));
-    }
-    return found;
+    const [, parked] = await this.#at(partition, parkedBetweenScript, [first, last]);
+    return new Map(list(parked).map((each) => cutAtSpace(bytes(each))).map(([at, letter]) => [Number(at), letter]));
   }
 
   async break(partition: number, why: string | null): Promise<void> {
-    const args = [this.#log(partition), why ?? ""];
-    this.#here(await this.#run(breakScript, [partitionPrefix(partition)], args));
+    await this.#at(partition, breakScript, [why ?? ""]);
   }
 
   async tell(news: News): Promise<void> {
@@ -290,12 +297,10 @@ export class RedisKeeper implements Keeper {
   }
 
   async orders(claim: Claim): Promise<readonly Order[]> {
-    const args = claimed(claim, this.#log(claim.partition));
-    const [, found] = this.#ours(claim, await this.#run(ordersScript, [partitionPrefix(claim.partition)], args));
+    const [, found] = await this.#by(claim, ordersScript, []);
     return list(found).map((each) => {
-      const text = textOfBytes(bytes(each));
-      const space = text.indexOf(" ");
-      return { id: text.slice(0, space), text: text.slice(space + 1) };
+      const [id, text] = cutAtSpace(textOfBytes(bytes(each)));
+      return { id, text };
     });
   }
 
@@ -319,8 +324,7 @@ export class RedisKeeper implements Keeper {
   }
 
   async #entries(partition: number, after: number, bytesMax: number): Promise<RawEntry[]> {
-    const args = [this.#log(partition), after, bytesMax];
-    const [, ...entries] = this.#here(await this.#run(framesScript, [partitionPrefix(partition)], args));
+    const [, ...entries] = await this.#at(partition, framesScript, [after, bytesMax]);
     return entries.map((entry) => {
       const [id, fields] = list(entry);
       return { last: Number(bytes(id).split("-")[1]), fields: list(fields).map(bytes) };
@@ -354,9 +358,20 @@ export class RedisKeeper implements Keeper {
     return parts;
   }
 
-  /** The answer of a script that only the newest owner's words pass. */
-  #ours({ partition, worker }: Claim, reply: RedisReply): readonly RedisReply[] {
-    const parts = this.#here(reply);
+  /** Asks something of a partition: the script sees whether its log is the one that is meant. */
+  async #at(partition: number, script: Script, args: readonly RedisArgument[]): Promise<readonly RedisReply[]> {
+    return this.#here(await this.#run(script, [partitionPrefix(partition)], [this.#log(partition), ...args]));
+  }
+
+  /** Does something to a partition, which only its newest owner may. */
+  async #by(
+    { partition, worker, number: claim }: Claim,
+    script: Script,
+    args: readonly RedisArgument[],
+    moreKeys: readonly string[] = [],
+  ): Promise<readonly RedisReply[]> {
+    const keys = [partitionPrefix(partition), ...moreKeys];
+    const parts = this.#here(await this.#run(script, keys, [this.#log(partition), claim, ...args]));
     if (parts[0] === "lost") throw claimLost(partition, worker);
     return parts;
   }
@@ -376,18 +391,6 @@ export class RedisKeeper implements Keeper {
   }
 }
 
-function claimed({ number: claim }: Claim, log: string): RedisArgument[] {
-  return [log, claim];
-}
-
 function confirmArguments(wait: "waitaof" | "wait", timeoutMs: number): RedisArgument[] {
   return wait === "wait" ? [1, timeoutMs] : [1, 0, timeoutMs];
-}
-
-const full = ["bytes", "records", "age"] as const;
-
-function outcomeOf(reply: RedisReply): Outcome {
-  const sequence = number(reply);
-  if (sequence > 0) return { became: "kept", sequence };
-  return sequence === 0 ? { became: "conflict" } : { became: "full", what: full[-1 - sequence] ?? "bytes" };
 }
