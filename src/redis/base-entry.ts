@@ -25,3 +25,8 @@ export function baseOfBytes(bytes: Bytes): BaseChange {
   const { change } = new ChangeCursor(buffer, 0, buffer.length).recordChange();
   return { change, sequence: Number(bytes.slice(0, space)) };
 }
+
+/** How many records of a base are about so many bytes: one at least, a thousand at the most. */
+export function recordsOfBytes(base: { readonly records: number; readonly bytes: number }, bytes: number): number {
+  return Math.max(1, Math.min(1000, Math.floor((bytes * base.records) / Math.max(1, base.bytes))));
+}
