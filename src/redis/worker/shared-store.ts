@@ -121,15 +121,15 @@ export class PartitionStore implements Store {
 
   /** Before the database may be somewhere the keeper knows it: whoever comes later must find out where it is. */
   async #aim({ expected, to }: Batch): Promise<void> {
-    const { keeper, claim, aimed } = this.#parts;
+    const { keeper, claim, aimed, lost } = this.#parts;
     if (this.#given) throw this.#isLost();
     if (to.sequence === 0 || (expected !== null && samePosition(expected, to))) return;
     try {
       if (this.#aimedAt === null || !samePosition(this.#aimedAt, to)) await keeper.aim(claim, to);
     } catch (error) {
-      // The store is opened anew, and whether the partition is still this worker's is asked there.
-      if (error instanceof WriteBehindError && error.code === "QUEUE_MISMATCH") throw this.#isLost();
-      throw error;
+      if (!(error instanceof WriteBehindError) || error.code !== "QUEUE_MISMATCH") throw error;
+      lost();
+      throw this.#isLost();
     }
     this.#aimedAt = to;
     aimed();
