@@ -166,8 +166,14 @@ test("a worker that dies in the middle of a region: the next one begins it again
   await world.start({ batchRecords: 4 });
   await world.until(() => world.stored);
   expect(world.value("key:0")).toBe("newest");
-  expect(names(20).slice(1).map((name) => world.value(name))).toEqual(
-    names(20).slice(1).map((name) => long(`${name} 30`)),
+  expect(
+    names(20)
+      .slice(1)
+      .map((name) => world.value(name)),
+  ).toEqual(
+    names(20)
+      .slice(1)
+      .map((name) => long(`${name} 30`)),
   );
 });
 
@@ -201,7 +207,11 @@ test("a second outage, when the answer to the last commit of a region is lost", 
   };
   world.down = false;
   await world.until(() => world.down);
-  await writeRounds(world, 30, names(20).map((name) => `other ${name}`));
+  await writeRounds(
+    world,
+    30,
+    names(20).map((name) => `other ${name}`),
+  );
   expect(base(world)?.to.sequence).toBeGreaterThan(to);
   world.answers = () => {};
   world.down = false;

@@ -66,7 +66,7 @@ function start(
   const told: WorkerTold[] = [];
   const setup = {
     cache: `redis://127.0.0.1:${port}`,
-    partitions,
+    fleet: fleetId,
     options: { ...workerOptions, delayMs: 10, leaseMs: 1000, retryMinMs: 1, retryMaxMs: 100, ...options },
     identity: { version: "0", pid: 1, host: "here" },
   };
@@ -117,7 +117,7 @@ describeRedis("workers on a real Redis", (redis) => {
 
   test("a URL that is wrong is said", async () => {
     const told: WorkerTold[] = [];
-    const setup = { partitions, options: workerOptions, identity: { version: "0", pid: 1, host: "here" } };
+    const setup = { fleet: fleetId, options: workerOptions, identity: { version: "0", pid: 1, host: "here" } };
     const worker = startWorker(nodeHost(), { ...setup, cache: "http://x" }, memoryStore(), (each) => told.push(each));
     await expect.poll(() => told, eventually).toMatchObject([{ type: "failed", error: { code: "CONFIG" } }]);
     expect(await worker.stop(1000)).toBe(true);
@@ -146,7 +146,7 @@ describeRedis("workers on a real Redis", (redis) => {
       expect(two.worker.report?.store).toMatchObject({ kind: "postgres", state: "up" });
     });
 
-    test("what refers to rows of other partitions is stored in the end, also where they wait for each other", async () => {
+    test("what refers to rows of other partitions is stored, also where they wait for each other", async () => {
       const { keeper, link } = await frontOf(redis().port);
       const tables = `CREATE TABLE teams (id bigint PRIMARY KEY, name text NOT NULL);
         CREATE TABLE players (id bigint PRIMARY KEY, team bigint NOT NULL REFERENCES teams);`;

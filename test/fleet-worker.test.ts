@@ -1,4 +1,4 @@
-/** Workers of a fleet: they share the partitions, drain them, hand over, and nothing is written twice or out of order. */
+/** Workers of a fleet: they share the partitions, drain, hand over, and nothing is written twice or out of order. */
 import { expect, test } from "vitest";
 import type { Bytes } from "../src/bytes.js";
 import { WriteBehindError } from "../src/errors.js";
@@ -272,7 +272,7 @@ test("a Redis that has forked is named", async () => {
   expect(world.state.partitions[0]?.broken).toContain("has forked");
 });
 
-test("of a run in the middle of the log only its own records are settled, and the log is trimmed up to it at the most", async () => {
+test("of a run in the middle of the log its own records are settled, and the log is trimmed behind it", async () => {
   const world = new FleetWorld(1);
   const one = await world.start({ batchRecords: 1, retainBytes: 0, delayMs: 0 });
   await world.until(() => world.owns([one, 1]));
@@ -367,4 +367,19 @@ test("a Redis that was emptied under a worker is named, and nothing is written",
   await world.until(() => one.worker.report().error !== null);
   expect(one.worker.report().error).toMatchObject({ code: "QUEUE_MISMATCH" });
   expect(world.batches.filter(({ rows }) => rows.size > 0)).toEqual([]);
+});
+
+test("a worker that is cut off from everything stops all the same", async () => {
+  const world = new FleetWorld(2);
+  const one = await world.start();
+  await world.until(() => world.owns([one, 2]));
+  await world.write(put(recordIn(0, 2), "1"), put(recordIn(1, 2), "1"));
+  one.toStore.shut();
+  await world.until(() => one.toStore.waiting > 0);
+  one.toKeeper.shut();
+  const before = world.loop.nowMs;
+  await world.over(one.worker.stop(1000));
+  expect(world.loop.nowMs - before).toBeLessThan(6000);
+  const two = await world.start();
+  await world.until(() => world.owns([two, 2]) && world.stored);
 });

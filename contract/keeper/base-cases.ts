@@ -115,11 +115,10 @@ export const baseCases: readonly KeeperCaseBody[] = [
       assert.equal(await compact(shop, claim, whole.to, 4), true);
       const { base, changes } = await shop.keeper.baseOf(0, [b("a"), b("never"), b("r1")], 1e9);
       assert.deepEqual([base?.from, base?.to.sequence, base?.records], [start, 4, 5]);
-      assert.deepEqual(changes.map((entry) => (entry === null ? null : baseOfBytes(entry))), [
-        { change: replace(b("4")), sequence: 4 },
-        null,
-        { change: replace(b("x")), sequence: 1 },
-      ]);
+      assert.deepEqual(
+        changes.map((entry) => (entry === null ? null : baseOfBytes(entry))),
+        [{ change: replace(b("4")), sequence: 4 }, null, { change: replace(b("x")), sequence: 1 }],
+      );
       assert.equal((await shop.keeper.baseOf(0, [b("a"), b("r1"), b("r2")], 0)).changes.length, 1);
       assert.deepEqual(await shop.keeper.baseOf(1, [b("a")], 1e9), { base: null, changes: [null] });
     },
@@ -194,7 +193,13 @@ export const baseCases: readonly KeeperCaseBody[] = [
       await shop.write(["a", replace(b("later"))]);
       const [, last] = await shop.keeper.frames(0, 1, 1e9);
       await shop.keeper.settle(claim, 2, [b("a"), b("c")], 60_000);
-      await shop.keeper.stored(claim, { position: compaction.to, at: compaction.at, generation: 1, trimTo: 0, bytes: 0 });
+      await shop.keeper.stored(claim, {
+        position: compaction.to,
+        at: compaction.at,
+        generation: 1,
+        trimTo: 0,
+        bytes: 0,
+      });
       const { base, pendingBytes, pendingRecords, oldestAt } = await shop.state();
       assert.deepEqual([base, pendingBytes, pendingRecords, oldestAt], [null, last?.bytes, 1, last?.frame.at]);
       assert.deepEqual(await shop.keeper.baseRecords(0, null, 10), { changes: new Map(), next: null });

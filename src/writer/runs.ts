@@ -20,11 +20,7 @@ import { assert } from "./state.js";
 import type { Troubles } from "./trouble.js";
 
 /** One transaction at the position where the store is. `frames`: as in a batch; left out, it cannot be cut. */
-export type CommitHere = (
-  rows: ReadonlyMap<Bytes, Change>,
-  parking: Parking | null,
-  frames?: number,
-) => Promise<void>;
+export type CommitHere = (rows: ReadonlyMap<Bytes, Change>, parking: Parking | null, frames?: number) => Promise<void>;
 
 /** What runs are made with. */
 export interface RunsParts {

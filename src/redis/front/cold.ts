@@ -1,6 +1,6 @@
 /**
- * Cold reads of a fleet: a record that the keeper does not know comes from the database, with what is parked and what is
- * pending of it laid over its row, and is kept by the keeper if nobody has written it since (promise 2).
+ * Cold reads of a fleet: a record that the keeper does not know comes from the database, with what is parked and what
+ * is pending of it laid over its row, and is kept by the keeper if nobody has written it since (promise 2).
  */
 import type { Bytes } from "../../bytes.js";
 import { apply, applyAll, contentBytes, type Change, type RecordValue } from "../../change.js";
@@ -183,8 +183,10 @@ export class Cold {
       try {
         return await this.#inTime(records, mark);
       } catch (error) {
-        // The database went back: its worker brings it forward again from the log.
-        if (storeErrorKind(error) !== "moved" || clock.monotonic() >= giveUpAt) throw storeDown(error);
+        // It went back, and its worker brings it forward again from the log; or no worker has been there yet.
+        const kind = storeErrorKind(error);
+        const mayPass = kind === "moved" || (kind === "retryable" && reached === null);
+        if (!mayPass || clock.monotonic() >= giveUpAt) throw storeDown(error);
         await new Promise<void>((resolve) => clock.after(movedRetryMs, resolve));
       }
     }

@@ -1,7 +1,7 @@
 /**
- * Does work on records that other processes change too: runs it in one synchronous step on what was read, and writes its
- * changes as one frame if nothing that it read has changed since; else it reads again and begins anew. Work that reads
- * nothing is written at once. It is the counterpart of heart/execution.ts, where one process has all to itself.
+ * Does work on records that other processes change too: runs it in one synchronous step on what was read, and writes
+ * its changes as one frame if nothing that it read has changed since; else it reads again and begins anew. Work that
+ * reads nothing is written at once. It is the counterpart of heart/execution.ts, where one process has all to itself.
  */
 import type { Address } from "../../address.js";
 import type { Bytes } from "../../bytes.js";
@@ -243,7 +243,9 @@ export class FleetExecution {
     }
   }
 
-  /** Reads what is missing and, anew, what was read before: at one moment but for what the database must be asked for. */
+  /**
+   * Reads what is missing and, anew, what was read before: at one moment but for what the database must be asked for.
+   */
   async #read<T>(task: Task<T>, missing: readonly Bytes[]): Promise<void> {
     const { reads, cold, partitions, time } = this.#parts;
     const wanted = task.records === null ? missing : [...task.records.keys(), ...missing];

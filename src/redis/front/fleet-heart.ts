@@ -1,7 +1,7 @@
 /**
- * The heart of a process that shares cache and queue with others: the same verbs as write-behind.ts, where cache and queue
- * are a keeper's. Read `execution.ts` first: it is the road of a write. What is pending is written by the fleet's workers;
- * one of them may live in this process.
+ * The heart of a process that shares cache and queue with others: the same verbs as write-behind.ts, where cache and
+ * queue are a keeper's. Read `execution.ts` first: it is the road of a write. What is pending is written by the
+ * fleet's workers; one of them may live in this process.
  */
 import type { Bytes } from "../../bytes.js";
 import type { WriteBehindError } from "../../errors.js";

@@ -80,7 +80,8 @@ export class FleetInspector {
     const found: JsonChange[] = [];
     const { base, changes } = await keeper.baseOf(partition, [record], logBytes);
     const [entry] = changes;
-    if (base !== null && entry !== null && entry !== undefined) found.push(...jsonOfFrame(frameOf(base, [[record, entry]])));
+    if (base !== null && entry !== null && entry !== undefined)
+      found.push(...jsonOfFrame(frameOf(base, [[record, entry]])));
     for await (const frame of this.#pendingFrames(partition, base?.to.sequence ?? 0, 0)) {
       if (frame.body.kind === "clear") continue;
       const ofRecord = frame.body.changes.filter((change) => change.record === record);

@@ -1,6 +1,6 @@
 /**
- * How far the database has come, as one process of a fleet knows it, and who waits for that. It hears of it at once when
- * the news come through, and asks from time to time while somebody waits.
+ * How far the database has come, as one process of a fleet knows it, and who waits for that. It hears of it at once
+ * when the news come through, and asks from time to time while somebody waits.
  */
 import { WriteBehindError } from "../../errors.js";
 import type { Reached } from "../../heart.js";

@@ -1,6 +1,6 @@
 /**
- * Work of one process that changes what it has read takes turns by record: without that, callers who count in one record
- * would meet each other at every compare-and-set. Other processes are met there all the same.
+ * Work of one process that changes what it has read takes turns by record: without that, callers who count in one
+ * record would meet each other at every compare-and-set. Other processes are met there all the same.
  */
 import type { Bytes } from "../../bytes.js";
 

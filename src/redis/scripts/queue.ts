@@ -84,7 +84,7 @@ end
 /**
  * Records of a committed run are settled: clean ones may be forgotten. KEYS: prefix. ARGV: log, claim, up to which
  * sequence, how long a clean record and an absence stay (ms), absences kept at the most, the records. A record with a
- * later change stays pending.
+ * later change stays pending; where it was not to stay at all, it goes as soon as it is clean (`doubts`).
  */
 export const settleScript: Script = {
   name: "settle",
@@ -99,6 +99,7 @@ local settled = tonumber(redis.call('HGET', p .. 'meta', 'settled'))
 if upTo > settled then redis.call('HSET', p .. 'meta', 'settled', ARGV[3]) end
 local hasEnds = redis.call('EXISTS', p .. 'ends') == 1
 local most, withEnds = tonumber(ARGV[6]), 0
+local doubts = redis.call('EXISTS', p .. 'doubts') == 1
 sweepAbsent(p, time)
 local done = {}
 for i = 7, #ARGV do
@@ -115,6 +116,7 @@ for i = 7, #ARGV do
       remember(p, r, time, absent, most)
     else
       local lives = fresh
+      if doubts and redis.call('SREM', p .. 'doubts', r) == 1 then lives = 0 end
       if hasEnds then
         local ends = redis.call('ZSCORE', p .. 'ends', r)
         if ends then
@@ -125,7 +127,7 @@ for i = 7, #ARGV do
       if lives > 0 then redis.call('PEXPIRE', r, digits(math.ceil(lives))) else redis.call('DEL', r) end
     end
     if #done == 2000 then redis.call('HDEL', p .. 'pending', unpack(done)) done = {} end
-  end
+  elseif mark and fresh <= 0 then redis.call('SADD', p .. 'doubts', r) end
 end
 if #done > 0 then redis.call('HDEL', p .. 'pending', unpack(done)) end
 sweepEnds(p, withEnds)
@@ -249,7 +251,9 @@ return {'ok', found}
 `,
 };
 
-/** Replaces a note. KEYS: prefix of all keys. ARGV: name, text before (or ""), text. 1, or 0 where it was another one. */
+/**
+ * Replaces a note. KEYS: prefix of all keys. ARGV: name, text before (or ""), text. 1, or 0 where it was another one.
+ */
 export const noteScript: Script = {
   name: "note",
   text: `

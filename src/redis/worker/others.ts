@@ -38,8 +38,8 @@ export class Others {
   }
 
   /**
-   * Resolves when they have stored what they hold now; when none of them has moved for 5 s, which may be over already; or
-   * when those that lag wait for this one.
+   * Resolves when they have stored what they hold now; when none of them has moved for 5 s, which may be over already;
+   * or when those that lag wait in the same way, and this one is the first of them.
    */
   async stored(): Promise<void> {
     const { clock, partition, waiting, ended } = this.#parts;

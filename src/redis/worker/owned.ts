@@ -1,9 +1,9 @@
 /**
- * One partition that this worker owns: its queue, its part of the store, the writer between them, and what the keeper is
- * told. Made with a claim; it ends when it is given back or lost.
+ * One partition that this worker owns: its queue, its part of the store, the writer between them, and what the keeper
+ * is told. Made with a claim; it ends when it is given back or lost.
  */
 import { WriteBehindError, type PlainError } from "../../errors.js";
-import type { Clock, Host } from "../../host/host.js";
+import type { Host } from "../../host/host.js";
 import { Writer } from "../../writer/writer.js";
 import type { WriterReport } from "../../writer/messages.js";
 import type { Claim, Keeper } from "../keeper.js";
@@ -12,11 +12,13 @@ import { Acknowledged } from "./acknowledged.js";
 import { answerTo } from "./answers.js";
 import { BaseGuard } from "./base-guard.js";
 import { Compaction } from "./compaction.js";
+import { Freshness, type Routing } from "./freshness.js";
 import { KeeperQueue } from "./keeper-queue.js";
 import { changeOfOverlay, changeOfReport, changeOfUnparked } from "./parked-reports.js";
 import type { PartitionReport, WorkerOptions } from "./report.js";
 import { PartitionStore, type SharedStore } from "./shared-store.js";
 import type { StatesPoll } from "./states-poll.js";
+import { within } from "./within.js";
 
 /** A store that has taken nothing for so long is taken to be down for a while; one that says nothing: for so long. */
 const stuckMs = 1000;
@@ -34,6 +36,11 @@ export interface OwnedParts {
   readonly paused: boolean;
   /** As in WriterParts. */
   readonly others: () => Promise<void>;
+  readonly routing: Routing;
+  /** How its store is may be another than it was. */
+  readonly changed: () => void;
+  /** Tells the keeper what the worker says of itself now. */
+  readonly tell: () => Promise<unknown>;
   /** The partition is another worker's. */
   readonly lost: () => void;
   /** A fault of the program has ended its writer. */
@@ -53,6 +60,7 @@ export interface Trouble {
 export class OwnedPartition {
   readonly #parts: OwnedParts;
   readonly #store: PartitionStore;
+  readonly #freshness: Freshness;
   readonly #acknowledged: Acknowledged;
   readonly #guard = new BaseGuard();
   readonly #compaction: Compaction;
@@ -73,6 +81,7 @@ export class OwnedPartition {
     const lost = (): void => this.#lost();
     const aimed = (): void => this.#guard.readDone();
     this.#store = new PartitionStore({ shared, keeper, clock, claim, leaseMs: options.leaseMs, lost, aimed });
+    this.#freshness = new Freshness(parts.routing, options.cacheTtlMs);
     this.#acknowledged = new Acknowledged({
       keeper,
       claim,
@@ -80,7 +89,7 @@ export class OwnedPartition {
       random,
       retry: options,
       retain: { bytes: options.retainBytes / fleet.partitions, ms: options.retainMs },
-      cacheTtlMs: options.cacheTtlMs,
+      freshness: this.#freshness,
       generation: () => this.#generation,
       lost,
     });
@@ -132,6 +141,8 @@ export class OwnedPartition {
 
   async #answer(id: string, text: string): Promise<void> {
     const answer = await answerTo(this.#writer, text);
+    // Who has asked may look at status next.
+    await this.#parts.tell().catch(() => {});
     await this.#parts.keeper.answer(id, JSON.stringify(answer)).catch(() => {});
   }
 
@@ -192,6 +203,7 @@ export class OwnedPartition {
       case "opened":
         this.#isOpen = true;
         this.#acknowledged.opened(report.position, changeOfOverlay(report.parked));
+        this.#parts.changed();
         return;
       case "generation":
         this.#generation = report.generation;
@@ -217,6 +229,7 @@ export class OwnedPartition {
         warn(`partition ${claim.partition}: ${report.text}`);
         break;
       case "tables":
+        this.#freshness.found(report.tables);
     }
   }
 
@@ -229,7 +242,9 @@ export class OwnedPartition {
 
   #inTrouble(state: Trouble["state"], error: PlainError, nextTryAt: number): void {
     this.#guard.readDone();
+    const isNew = this.#trouble?.state !== state;
     this.#trouble = { state, error, since: this.#trouble?.since ?? this.#now(), nextTryAt };
+    if (isNew) this.#parts.changed();
   }
 
   #count(changes: number, rows: number, lastCommitMs: number): void {
@@ -251,16 +266,4 @@ export class OwnedPartition {
 /** Whether an error is not of the queue. */
 function isOfStore({ code }: PlainError): boolean {
   return code !== "CACHE_DOWN" && code !== "QUEUE_MISMATCH" && code !== "UNKNOWN";
-}
-
-/** Waits for something, however it ends, but not longer than this. */
-async function within(clock: Clock, ms: number, done: Promise<unknown>): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const timer = clock.after(ms, resolve, true);
-    const end = (): void => {
-      timer.cancel();
-      resolve();
-    };
-    done.then(end, end);
-  });
 }

@@ -10,12 +10,14 @@ import { clockSlackMs } from "../../writer/beat.js";
 import { Wake } from "../../writer/wake.js";
 import type { Fleet, FleetSeen, Keeper, News } from "../keeper.js";
 import { Others } from "./others.js";
+import type { Routing } from "./freshness.js";
 import { OwnedPartition } from "./owned.js";
 import type { WorkerIdentity, WorkerOptions, WorkerReport } from "./report.js";
 import { share } from "./share.js";
 import { SharedStore } from "./shared-store.js";
 import { pollEveryMs, StatesPoll } from "./states-poll.js";
 import { storeHealthOf } from "./store-health.js";
+import { within } from "./within.js";
 
 /** How long a partition that is given back to others may take to finish its run, in milliseconds. */
 const giveBackMs = 10_000;
@@ -31,6 +33,8 @@ export interface FleetWorkerParts {
   readonly host: Pick<Host, "clock" | "random">;
   readonly options: WorkerOptions;
   readonly identity: WorkerIdentity;
+  /** The routes of the store; without it there are none. */
+  readonly routing?: Routing | undefined;
   /** Something that an operator must know and that stops no write. */
   readonly warn: (text: string) => void;
   /** Called after each beat. */
@@ -100,11 +104,13 @@ export class FleetWorker {
     await Promise.all(this.#givingBack);
     this.#ended = true;
     this.#wake.wake();
-    await this.#living;
+    // Nothing hangs (promise 8): a question may be without an answer, a commit stuck in the driver.
+    const { clock } = this.#parts.host;
+    await within(clock, deadlineMs, this.#living);
     this.#poll.close();
     // Who cannot be told hears it from the lease.
-    await this.#parts.keeper.leave(this.id).catch(() => {});
-    await this.#shared.close().catch(() => {});
+    await within(clock, deadlineMs, this.#parts.keeper.leave(this.id));
+    await within(clock, deadlineMs, this.#shared.close());
   }
 
   async #live(): Promise<void> {
@@ -181,7 +187,10 @@ export class FleetWorker {
       poll: this.#poll,
       options,
       paused: this.#paused,
+      routing: this.#parts.routing ?? { routes: [], unrouted: "store" },
       others: () => others.stored(),
+      changed: () => this.#parts.beaten?.(this.report()),
+      tell: () => keeper.beat(this.id, options.leaseMs, JSON.stringify(this.report())),
       lost: () => this.#forget(owned),
       faulted: (error) => {
         warn(`the writer of partition ${partition} has ended, and is started again: ${plainError(error).message}`);
