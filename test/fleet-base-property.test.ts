@@ -45,7 +45,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 8, arbitrary: fc.constantFrom(50, 300, 1500, 4000).map((ms): Step => ({ do: "advance", ms })) },
   { weight: 4, arbitrary: fc.constant<Step>({ do: "down" }) },
   { weight: 3, arbitrary: fc.constant<Step>({ do: "up" }) },
-  { weight: 2, arbitrary: fc.constantFrom<Step>({ do: "kill" }, { do: "loseCommit" }, { do: "refuse" }, { do: "heal" }) },
+  {
+    weight: 2,
+    arbitrary: fc.constantFrom<Step>({ do: "kill" }, { do: "loseCommit" }, { do: "refuse" }, { do: "heal" }),
+  },
   {
     weight: 3,
     arbitrary: fc.tuple(fc.constantFrom(...verbs), fc.constantFrom("before", "after")).map(([verb, when]): Step => {
@@ -88,7 +91,12 @@ class Script {
     await world.until(isDone);
     const rows = [...this.#rows].filter(([, value]) => value !== null);
     expect(new Map(world.database.rows())).toEqual(new Map(rows));
-    expect((await world.states())[0]).toMatchObject({ pendingBytes: 0, pendingRecords: 0, oldestAt: null, broken: null });
+    expect((await world.states())[0]).toMatchObject({
+      pendingBytes: 0,
+      pendingRecords: 0,
+      oldestAt: null,
+      broken: null,
+    });
   }
 
   async #start(): Promise<void> {
