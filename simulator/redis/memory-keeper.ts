@@ -7,7 +7,9 @@ import type { Bytes } from "../../src/bytes.js";
 import type { FrameOnDisk, Position } from "../../src/queue/queue.js";
 import type {
   Asked,
+  BasePage,
   Claim,
+  Compaction,
   Fill,
   Fleet,
   FleetSeen,
@@ -26,6 +28,7 @@ import type {
 } from "../../src/redis/keeper.js";
 import { anotherFleet, brokenPartition, claimLost } from "../../src/redis/keeper-errors.js";
 import { logIdOf } from "../../src/redis/partition.js";
+import { aimedOf, basePage, baseStored, compactFrames, entriesOf, oldestInBase, seenBase } from "./keeper-base.js";
 import { frameAt, framesAfter, isUnchanged, mendPartition, trimLog, writeFrames } from "./keeper-log.js";
 import { fillRecord, forgetRecord, readRecord, settleRecord, throwAwayRecord } from "./keeper-records.js";
 import { newPartition, type MemoryKeeperState, type Owner, type PartitionData } from "./keeper-state.js";
@@ -128,7 +131,10 @@ export class MemoryKeeper implements Keeper {
   }
 
   positionAt(partition: number, sequence: number): Promise<Position | null> {
-    return this.#step("positionAt", () => frameAt(this.#data(partition), sequence)?.frame.position ?? null);
+    return this.#step("positionAt", () => {
+      const data = this.#data(partition);
+      return frameAt(data, sequence)?.frame.position ?? data.aims.get(sequence) ?? null;
+    });
   }
 
   beat(worker: string, leaseMs: number, report: string): Promise<FleetSeen> {
@@ -190,6 +196,25 @@ export class MemoryKeeper implements Keeper {
     });
   }
 
+  aim(claim: Claim, position: Position): Promise<void> {
+    return this.#step("aim", () => void this.#owned(claim).aims.set(position.sequence, position));
+  }
+
+  compact(claim: Claim, compaction: Compaction): Promise<boolean> {
+    return this.#step("compact", () => compactFrames(this.#owned(claim), compaction));
+  }
+
+  baseOf(partition: number, records: readonly Bytes[], bytesMax: number): ReturnType<Keeper["baseOf"]> {
+    return this.#step("baseOf", () => {
+      const data = this.#data(partition);
+      return { base: seenBase(data), changes: entriesOf(data, records, bytesMax) };
+    });
+  }
+
+  baseRecords(partition: number, cursor: string | null, limit: number): Promise<BasePage> {
+    return this.#step("baseRecords", () => basePage(this.#data(partition), cursor, limit));
+  }
+
   settle(claim: Claim, upTo: number, records: readonly Bytes[], freshMs: number): Promise<void> {
     return this.#step("settle", () => {
       const data = this.#owned(claim);
@@ -209,7 +234,8 @@ export class MemoryKeeper implements Keeper {
       data.storedAt = at;
       data.generation = generation;
       if (data.reached === null || data.reached.sequence <= sequence) data.reached = { sequence, tag };
-      data.oldestAt = framesAfter(data, sequence, 1)[0]?.frame.at ?? null;
+      baseStored(data, sequence);
+      data.oldestAt = oldestInBase(data, sequence) ?? framesAfter(data, sequence, 1)[0]?.frame.at ?? null;
       trimLog(data, trimTo);
       for (const parked of data.parkedFrames.keys()) if (parked < trimTo) data.parkedFrames.delete(parked);
       this.#state.publish({ kind: "stored", partition: claim.partition, sequence });
@@ -351,6 +377,8 @@ export class MemoryKeeper implements Keeper {
       partition,
       head: { logId, sequence, tag: data.tag },
       stored: { logId, sequence: stored, tag: data.storedTag },
+      aimed: aimedOf(data),
+      base: seenBase(data),
       storedAt: sequence === stored ? this.#state.now() : data.storedAt,
       pendingRecords: data.pending.size,
       pendingBytes: data.bytes,

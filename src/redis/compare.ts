@@ -150,13 +150,13 @@ async function compared(keeper: Keeper, read: Read): Promise<Compared> {
   const at = database ?? base;
   if (at.sequence === 0 || (found !== null && samePosition(found, at))) {
     const first = await firstFrame(keeper, partition);
-    const begins = at.sequence > 0 || first === null || first.sequence === 1;
+    const begins = at.sequence > 0 || first === null || first.sequence === 1 || late.base?.from.sequence === 0;
     // No queue has ever written here, or the database is empty: all of the log must be there.
     if (!begins) return make("trimmed", first, first.sequence, true);
     return make(at.sequence < early.stored.sequence ? "behind" : "fits", at, 0);
   }
   if (found === null && head.sequence >= at.sequence) {
-    const first = (await firstFrame(keeper, partition)) ?? head;
+    const first = late.base?.from.sequence === 0 ? base : ((await firstFrame(keeper, partition)) ?? head);
     return make("trimmed", first, Math.max(0, first.sequence - at.sequence), true);
   }
   const common = await newestCommon(keeper, partition, looked?.runEnds ?? [], logId);
@@ -180,10 +180,11 @@ async function newestCommon(
 }
 
 /** Where the database was when this log was current, by what the log says itself; or before its first frame. */
-async function ownStored(keeper: Keeper, { partition, stored }: PartitionState, base: Position): Promise<Position> {
+async function ownStored(keeper: Keeper, state: PartitionState, base: Position): Promise<Position> {
+  const { partition, stored } = state;
   if (stored.sequence > 0 && (await frameAt(keeper, partition, stored)) !== null) return stored;
   const first = await firstFrame(keeper, partition);
-  return first === null || first.sequence === 1 ? base : first;
+  return first === null || first.sequence === 1 || state.base?.from.sequence === 0 ? base : first;
 }
 
 function frameAt(keeper: Keeper, partition: number, { sequence }: Position): Promise<Position | null> {
