@@ -54,7 +54,11 @@ function body(server: () => PostgresServer): void {
   }
 
   const value = async (key: string): Promise<string | undefined> =>
-    (await server().sql(`SELECT value FROM write_behind_kv WHERE key = '${key}'`, name).catch(() => []))[0];
+    (
+      await server()
+        .sql(`SELECT value FROM write_behind_kv WHERE key = '${key}'`, name)
+        .catch(() => [])
+    )[0];
 
   describe("an answer that is lost between an application and Redis", () => {
     for (const how of ["cut", "halfClose"] as const) {
@@ -174,10 +178,12 @@ function body(server: () => PostgresServer): void {
       await wb.close();
       await redis.kill();
       await redis.start();
-      const outcome = await open(options).then(
-        (late) => late.set("k", "into nowhere").then(() => "answered"),
-        (error: { code: string }) => error.code,
-      ).catch((error: { code: string }) => error.code);
+      const outcome = await open(options)
+        .then(
+          (late) => late.set("k", "into nowhere").then(() => "answered"),
+          (error: { code: string }) => error.code,
+        )
+        .catch((error: { code: string }) => error.code);
       expect(outcome).toBe("QUEUE_MISMATCH");
       expect(await value("k")).toBe("v");
     });

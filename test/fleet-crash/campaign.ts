@@ -18,7 +18,15 @@ import { Shared } from "./shared.js";
 import { foundOf, Stream, type Load } from "./stream.js";
 
 /** What may happen. */
-export type Fault = "join" | "term" | "killWorker" | "stopWorker" | "killApp" | "killRedis" | "killDatabase" | "network";
+export type Fault =
+  | "join"
+  | "term"
+  | "killWorker"
+  | "stopWorker"
+  | "killApp"
+  | "killRedis"
+  | "killDatabase"
+  | "network";
 
 /** All of it, and how often each happens beside the others. */
 const weights: Readonly<Record<Fault, number>> = {
@@ -299,7 +307,8 @@ export class FleetCampaign {
         else counts.set(owner, (counts.get(owner) ?? 0) + 1);
       }
       const each = [...counts.values()];
-      const isEven = unowned === 0 && each.length === this.#workers.length && Math.max(...each) - Math.min(...each) <= 1;
+      const isEven =
+        unowned === 0 && each.length === this.#workers.length && Math.max(...each) - Math.min(...each) <= 1;
       if (isEven && state === "running" && deadLetters.count === 0) return;
       if (performance.now() > deadline)
         throw new Error(
