@@ -19,13 +19,6 @@ describeWith(["redis-server"], "a fleet of processes", () => {
       expect(report.calms, line(report)).toBeGreaterThan(0);
     }, 90_000);
 
-    test("redis-server with `appendfsync always` killed under load: every answered write is there", async () => {
-      const faults = ["killRedis"] as const;
-      const report = await runFleetCampaign({ seed, seconds: 4, apps: 2, workersMax: 2, faults }, () => {});
-      expect(report.faults.killRedis, line(report)).toBeGreaterThan(0);
-      expect(report.answered, line(report)).toBeGreaterThan(100);
-    }, 90_000);
-
     describe("on the way between", () => {
       let campaign: FleetCampaign;
       beforeAll(async () => {
