@@ -14,6 +14,8 @@ import { postgresDrain } from "./postgres-drain.js";
 import { postgresRead } from "./postgres-read.js";
 import { postgresFar, postgresSustained } from "./postgres-sustained.js";
 import { inFolder, megabytes, type Answer, type Question } from "./question.js";
+import { redisRaw } from "./redis-raw.js";
+import { redisGet, redisSet } from "./redis-set.js";
 import { serve } from "./serve.js";
 import { setAppend } from "./set-append.js";
 import { setUeberdb2 } from "./set-ueberdb2.js";
@@ -34,6 +36,9 @@ const questions: readonly Question[] = [
   postgresFar,
   postgresCounters,
   postgresRead,
+  redisSet,
+  redisGet,
+  redisRaw,
 ];
 
 function goalText({ goal }: Answer): string {
