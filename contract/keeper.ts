@@ -5,6 +5,7 @@
 import { conflictCases } from "./keeper/conflict-cases.js";
 import { fleetCases } from "./keeper/fleet-cases.js";
 import { logCases } from "./keeper/log-cases.js";
+import { mendCases } from "./keeper/mend-cases.js";
 import { overlayCases } from "./keeper/overlay-cases.js";
 import { valueCases } from "./keeper/value-cases.js";
 import type { KeeperWorld } from "./keeper/world.js";
@@ -18,7 +19,15 @@ export interface KeeperCase {
   readonly run: () => Promise<void>;
 }
 
-const bodies = [...fleetCases, ...valueCases, ...overlayCases, ...logCases, ...conflictCases, ...writerCases];
+const bodies = [
+  ...fleetCases,
+  ...valueCases,
+  ...overlayCases,
+  ...logCases,
+  ...conflictCases,
+  ...writerCases,
+  ...mendCases,
+];
 
 /** The cases for the keepers that `make` makes. */
 export function keeperContract(make: () => Promise<KeeperWorld>): readonly KeeperCase[] {

@@ -205,7 +205,13 @@ export interface FleetStatus {
     /** Why it stands still until a person acts. */
     readonly broken: string | null;
   }[];
-  readonly workers: readonly { readonly id: string; readonly seenAt: number; readonly report: unknown }[];
+  readonly workers: readonly {
+    readonly id: string;
+    readonly seenAt: number;
+    readonly seenAgoMs: number;
+    /** What it says of itself; null where it is of a version that is not understood here. */
+    readonly report: unknown;
+  }[];
 }
 
 /** What a write does to one record, as JSON. */

@@ -38,11 +38,12 @@ export class Gate {
   waiting = 0;
 
   shut(): void {
-    this.#opened = new Promise((resolve) => (this.#open = resolve));
+    if (this.#open === null) this.#opened = new Promise((resolve) => (this.#open = resolve));
   }
 
   open(): void {
     this.#open?.();
+    this.#open = null;
   }
 
   async pass(): Promise<void> {
@@ -59,11 +60,17 @@ export interface TestWorker {
   readonly toKeeper: Gate;
   /** What goes through there; null: everything. */
   gated: ReadonlySet<KeeperVerb> | null;
+  /** Asked before each verb is done and after: throws where it is not done, or its answer is lost. */
+  fault: (verb: KeeperVerb, when: "before" | "after") => void;
   /** Between it and the database. */
   readonly toStore: Gate;
   /** Every verb that it has asked of the keeper, and was answered. */
   readonly verbs: KeeperVerb[];
+  /** How often it has opened the database. */
+  opens: number;
   readonly warnings: string[];
+  /** Whether it is alive and not stopped. */
+  readonly living: () => boolean;
   /** It is dead: nothing of it happens any more. */
   kill(): void;
 }
@@ -121,19 +128,23 @@ export class FleetWorld {
     const owner = { alive: true };
     const verbs: KeeperVerb[] = [];
     const warnings: string[] = [];
-    const made: { gated: ReadonlySet<KeeperVerb> | null } = { gated: null };
+    const made: Pick<TestWorker, "gated" | "fault" | "opens"> = { gated: null, fault: () => {}, opens: 0 };
     const never = new Promise<never>(() => {});
     const keeper = await this.keeper({
       before: async (verb) => {
         if (made.gated === null || made.gated.has(verb)) await toKeeper.pass();
         if (!owner.alive) await never;
+        made.fault(verb, "before");
       },
-      after: (verb) => void verbs.push(verb),
+      after: (verb) => {
+        verbs.push(verb);
+        made.fault(verb, "after");
+      },
     });
     const worker = new FleetWorker({
       keeper,
       fleet: this.fleet,
-      store: this.#store(toStore, owner),
+      store: this.#store(toStore, owner, () => made.opens++),
       host: { clock: processClock(this.loop, owner), random: this.dice },
       options: { ...workerOptions, ...options },
       identity: { version: "0", pid: 1, host: "here" },
@@ -146,7 +157,7 @@ export class FleetWorld {
       owner.alive = false;
       deafen();
     };
-    return Object.assign(made, { worker, toKeeper, toStore, verbs, warnings, kill });
+    return Object.assign(made, { worker, toKeeper, toStore, verbs, warnings, living: () => owner.alive, kill });
   }
 
   async states(): Promise<readonly PartitionState[]> {
@@ -202,7 +213,7 @@ export class FleetWorld {
     return promise;
   }
 
-  #store(gate: Gate, owner: { readonly alive: boolean }): Store {
+  #store(gate: Gate, owner: { readonly alive: boolean }, opens: () => void): Store {
     const connection = this.database.connect();
     const pass = async (): Promise<void> => {
       await gate.pass();
@@ -214,6 +225,7 @@ export class FleetWorld {
       limits: connection.limits,
       open: async (claim) => {
         await pass();
+        opens();
         return connection.open(claim);
       },
       commit: async (batch) => {

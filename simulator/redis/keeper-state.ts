@@ -65,6 +65,8 @@ export interface PartitionData {
   /** Absences that are remembered, and until when. */
   readonly absent: Map<Bytes, number>;
   readonly leases: Map<Bytes, string>;
+  /** Pending records that are not to stay once they are clean. */
+  readonly doubts: Set<Bytes>;
   readonly overlays: Map<Bytes, Overlay>;
   readonly parked: Map<Bytes, Bytes>;
   readonly parkedFrames: Map<number, string>;
@@ -154,6 +156,11 @@ export class MemoryKeeperState {
     else this.#all.keys.set(record, entry);
   }
 
+  /** Everything that lies there under a record's name. */
+  records(): readonly Bytes[] {
+    return [...this.#all.keys.keys()].filter((record) => this.key(record) !== null);
+  }
+
   /** Another nonce for each call. */
   nextNonce(): Bytes {
     this.#calls++;
@@ -225,6 +232,7 @@ function copyOf(all: Everything): Everything {
       pending: new Map(data.pending),
       absent: new Map(data.absent),
       leases: new Map(data.leases),
+      doubts: new Set(data.doubts),
       overlays: new Map(data.overlays),
       parked: new Map(data.parked),
       parkedFrames: new Map(data.parkedFrames),
@@ -258,6 +266,7 @@ export function newPartition(logId: string): PartitionData {
     pending: new Map(),
     absent: new Map(),
     leases: new Map(),
+    doubts: new Set(),
     overlays: new Map(),
     parked: new Map(),
     parkedFrames: new Map(),

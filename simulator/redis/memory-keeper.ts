@@ -14,6 +14,7 @@ import type {
   FrameToWrite,
   Keeper,
   Mark,
+  Mended,
   News,
   Order,
   Outcome,
@@ -25,8 +26,8 @@ import type {
 } from "../../src/redis/keeper.js";
 import { anotherFleet, brokenPartition, claimLost } from "../../src/redis/keeper-errors.js";
 import { logIdOf } from "../../src/redis/partition.js";
-import { frameAt, framesAfter, isUnchanged, trimLog, writeFrames } from "./keeper-log.js";
-import { fillRecord, readRecord, settleRecord, throwAwayRecord } from "./keeper-records.js";
+import { frameAt, framesAfter, isUnchanged, mendPartition, trimLog, writeFrames } from "./keeper-log.js";
+import { fillRecord, forgetRecord, readRecord, settleRecord, throwAwayRecord } from "./keeper-records.js";
 import { newPartition, type MemoryKeeperState, type Owner, type PartitionData } from "./keeper-state.js";
 
 /** A verb's name. */
@@ -86,6 +87,7 @@ export class MemoryKeeper implements Keeper {
             data.reached === null
               ? null
               : { position: { logId: data.logId, ...data.reached }, generation: data.generation },
+          broken: data.broken,
         })),
         records: asked.map(({ partition, record }) => readRecord(this.#state, this.#data(partition), record, lease)),
       };
@@ -150,10 +152,10 @@ export class MemoryKeeper implements Keeper {
     return this.beat("", leaseMs, "");
   }
 
-  claim(worker: string, partition: number, leaseMs: number): Promise<Claim | null> {
+  claim(worker: string, partition: number, leaseMs: number, fromAnybody = false): Promise<Claim | null> {
     return this.#step("claim", () => {
       const data = this.#data(partition);
-      if (this.#ownerOf(data) !== null) return null;
+      if (!fromAnybody && this.#ownerOf(data) !== null) return null;
       data.claim++;
       data.owner = { worker, claim: data.claim, until: this.#state.now() + leaseMs };
       return { partition, worker, number: data.claim };
@@ -238,6 +240,27 @@ export class MemoryKeeper implements Keeper {
   break(partition: number, why: string | null): Promise<void> {
     return this.#step("break", () => {
       this.#data(partition).broken = why;
+    });
+  }
+
+  records(): Promise<{ readonly records: readonly Bytes[]; readonly next: string | null }> {
+    return this.#step("records", () => ({ records: this.#state.records(), next: null }));
+  }
+
+  forget(claim: Claim, upTo: number, records: readonly Bytes[]): Promise<void> {
+    return this.#step("forget", () => {
+      const data = this.#owned(claim);
+      for (const record of records) forgetRecord(this.#state, data, record, upTo);
+    });
+  }
+
+  mend(claim: Claim, mended: Mended): Promise<boolean> {
+    return this.#step("mend", () => {
+      const data = this.#owned(claim);
+      if (data.sequence !== mended.head) return false;
+      mendPartition(data, mended);
+      this.#state.publish({ kind: "fleet" });
+      return true;
     });
   }
 

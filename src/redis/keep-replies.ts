@@ -9,7 +9,7 @@ export const noFieldsMark = "write-behind:no fields";
 
 /** A list of bytes, where the script answers one. */
 export function list(reply: RedisReply | undefined): readonly RedisReply[] {
-  return Array.isArray(reply) ? reply : [];
+  return typeof reply === "object" && reply !== null ? reply : [];
 }
 
 /** Bytes, where the script answers some. */
@@ -24,7 +24,7 @@ export function number(reply: RedisReply | undefined): number {
 
 /** A record, as the script `read` answers it. */
 export function knownOf(reply: RedisReply | undefined): Known {
-  if (typeof reply === "string") return { state: "value", value: { content: reply as Bytes, expiresAt: null } };
+  if (typeof reply === "string") return { state: "value", value: { content: reply, expiresAt: null } };
   const parts = list(reply);
   switch (parts[0]) {
     case "s":
@@ -78,7 +78,7 @@ function expiryOf(reply: RedisReply | undefined): number | null {
 
 /** A partition, as the script `read` answers it; null where it is not there. */
 export function seenOf(reply: RedisReply | undefined, partition: number, logId: string): PartitionSeen | null {
-  const [sequence, thrown, reached, tag, generation] = list(reply);
+  const [sequence, thrown, reached, tag, generation, broken] = list(reply);
   if (sequence === "gone") return null;
   const position = { logId, sequence: number(reached), tag: number(tag) };
   return {
@@ -86,6 +86,7 @@ export function seenOf(reply: RedisReply | undefined, partition: number, logId: 
     sequence: number(sequence),
     thrown: number(thrown),
     reached: bytes(reached) === "" ? null : { position, generation: number(generation) },
+    broken: bytes(broken) === "" ? null : bytes(broken),
   };
 }
 

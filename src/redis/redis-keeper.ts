@@ -1,6 +1,6 @@
 /**
- * The keeper in a Redis or Valkey, 6.2 or newer, without any module: each verb is one script (scripts/). It knows nothing
- * of who calls it, and remembers nothing but the fleet's name.
+ * The keeper in a Redis or Valkey, 6.2 or newer, without any module: each verb is one script (scripts/). It knows
+ * nothing of who calls it, and remembers nothing but the fleet's name.
  */
 import { bytesOfText, textOfBytes, type Bytes } from "../bytes.js";
 import type { Random } from "../host/host.js";
@@ -25,6 +25,7 @@ import type {
   FrameToWrite,
   Keeper,
   Mark,
+  Mended,
   News,
   Order,
   Outcome,
@@ -40,6 +41,7 @@ import { newsOfText, textOfNews } from "./news.js";
 import { logIdOf } from "./partition.js";
 import type { RedisArgument, RedisLink, RedisReply, Script } from "./redis-link.js";
 import { beatScript, claimScript, holdsScript, leaveScript, releaseScript } from "./scripts/fleet.js";
+import { forgetScript, mendScript } from "./scripts/mend.js";
 import {
   breakScript,
   fleetScript,
@@ -57,6 +59,9 @@ import { setScript, unchangedScript, writeScript } from "./scripts/write.js";
 
 /** Absences that are remembered in one partition at the most. */
 const absencesMax = 100_000;
+
+/** Keys that are looked at in one step. */
+const scanCount = 1000;
 
 /** So long an order and its answer wait for who takes them, in milliseconds. */
 const orderMs = 60_000;
@@ -87,12 +92,15 @@ export class RedisKeeper implements Keeper {
   readonly #parts: RedisKeeperParts;
   readonly #nonce: string;
   #calls = 0;
+  /** Grows whenever the connection for writes is lost or made. */
+  #connections = 0;
   #fleet: Fleet | null = null;
 
   constructor(parts: RedisKeeperParts) {
     this.#parts = parts;
     this.place = parts.place;
     this.#nonce = parts.random.hex(5);
+    parts.writing.onState(() => this.#connections++);
   }
 
   async fleet(birth: { readonly id: string; readonly partitions: number } | null): Promise<Fleet | null> {
@@ -205,8 +213,8 @@ export class RedisKeeper implements Keeper {
     return this.beat("", leaseMs, "");
   }
 
-  async claim(worker: string, partition: number, leaseMs: number): Promise<Claim | null> {
-    const args = [worker, partition, this.#log(partition), leaseMs];
+  async claim(worker: string, partition: number, leaseMs: number, fromAnybody = false): Promise<Claim | null> {
+    const args = [worker, partition, this.#log(partition), leaseMs, fromAnybody ? 1 : 0];
     const [, claim] = this.#here(await this.#run(claimScript, [ownPrefix], args));
     return claim === 0 ? null : { partition, worker, number: number(claim) };
   }
@@ -260,6 +268,30 @@ export class RedisKeeper implements Keeper {
   async break(partition: number, why: string | null): Promise<void> {
     const args = [this.#log(partition), why ?? ""];
     this.#here(await this.#run(breakScript, [partitionPrefix(partition)], args));
+  }
+
+  async records(after: string | null): Promise<{ readonly records: readonly Bytes[]; readonly next: string | null }> {
+    const [next, found] = list(await this.#parts.link.command("SCAN", [after ?? "0", "COUNT", scanCount]));
+    const records = list(found).map(bytes);
+    return {
+      records: records.filter((record) => !record.startsWith(ownPrefix)),
+      next: bytes(next) === "0" ? null : bytes(next),
+    };
+  }
+
+  async forget(claim: Claim, upTo: number, records: readonly Bytes[]): Promise<void> {
+    for (let first = 0; first < records.length; first += argumentsMax) {
+      const some = records.slice(first, first + argumentsMax);
+      const args = [...claimed(claim, this.#log(claim.partition)), upTo, ...some];
+      this.#ours(claim, await this.#run(forgetScript, [partitionPrefix(claim.partition)], args));
+    }
+  }
+
+  async mend(claim: Claim, { position, at, generation, head, bytes: size }: Mended): Promise<boolean> {
+    const args = [position.sequence, position.tag, at, generation, head, size];
+    const keys = [partitionPrefix(claim.partition), ownPrefix];
+    const reply = await this.#run(mendScript, keys, [...claimed(claim, this.#log(claim.partition)), ...args]);
+    return this.#ours(claim, reply)[1] === 1;
   }
 
   async tell(news: News): Promise<void> {
@@ -327,14 +359,16 @@ export class RedisKeeper implements Keeper {
   /** Unanswered it is never sent again: then it is not known what became of it (promise 1). */
   async #write(script: Script, partition: number, args: readonly RedisArgument[]): Promise<readonly RedisReply[]> {
     const { writing, confirmation } = this.#parts;
-    const written = writing.run(script, [partitionPrefix(partition)], args);
-    if (confirmation.wait === "none") return this.#here(await written);
+    const connection = this.#connections;
+    const reply = this.#here(await writing.run(script, [partitionPrefix(partition)], args));
     const { wait, timeoutMs } = confirmation;
-    const confirmed = writing.command(wait === "wait" ? "WAIT" : "WAITAOF", confirmArguments(wait, timeoutMs));
-    const [reply, found] = await Promise.all([written, confirmed]);
-    const kept = number(Array.isArray(found) ? found[0] : (found as number));
-    if (kept < 1) throw notConfirmed(this.place, timeoutMs);
-    return this.#here(reply);
+    if (wait === "none" || reply[0] !== "ok") return reply;
+    // Asked only now: a script that the server did not have was sent once more, behind whatever came after it. And what
+    // another connection wrote is not waited for: an answer after a new connection confirms nothing.
+    const found = await writing.command(wait === "wait" ? "WAIT" : "WAITAOF", confirmArguments(wait, timeoutMs));
+    const kept = number(list(found)[0] ?? found);
+    if (kept < 1 || connection !== this.#connections) throw notConfirmed(this.place, timeoutMs);
+    return reply;
   }
 
   #run(script: Script, keys: readonly string[], args: readonly RedisArgument[]): Promise<RedisReply> {

@@ -290,6 +290,11 @@ export interface StoreModule {
    * database cannot be reached. A module without it takes no routes.
    */
   lookAtTables?(options: unknown, routes: readonly RouteSpec[]): Promise<readonly TableSchema[]>;
+  /**
+   * Where the database is with every partition that was ever opened, without a claim and without a change; nothing where
+   * no queue has ever been there. Throws a StoreError where it cannot be read.
+   */
+  lookAtPositions?(options: unknown): Promise<readonly LookedPosition[]>;
   /** The statements that make the own tables, for people who make them by hand. */
   sqlOfOwnTables?(options: unknown): string;
 }

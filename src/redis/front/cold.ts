@@ -1,6 +1,6 @@
 /**
- * Cold reads of a fleet: a record that the keeper does not know comes from the database, with what is parked and what is
- * pending of it laid over its row, and is kept by the keeper if nobody has written it since (promise 2).
+ * Cold reads of a fleet: a record that the keeper does not know comes from the database, with what is parked and what
+ * is pending of it laid over its row, and is kept by the keeper if nobody has written it since (promise 2).
  */
 import type { Bytes } from "../../bytes.js";
 import { apply, contentBytes, type RecordValue } from "../../change.js";
@@ -126,7 +126,10 @@ export class Cold {
     if (lost) return this.#fromLog(record, partition, base);
     if (overlay === null) return base;
     const { set, unset, expiresAt } = overlay;
-    return apply(base, { kind: "merge", fields: { set, unset }, expiresAt });
+    // An overlay of the expiry alone makes no hash of a row that is not there.
+    const fields = set.size + unset.size === 0 ? null : { set, unset };
+    if (base === null && fields === null) return null;
+    return apply(base, { kind: "merge", fields, expiresAt });
   }
 
   /** The log has every change since the row. Changes that the row has already do no harm: newest wins. */
@@ -159,8 +162,10 @@ export class Cold {
       try {
         return await this.#inTime(records, mark);
       } catch (error) {
-        // The database went back: its worker brings it forward again from the log.
-        if (storeErrorKind(error) !== "moved" || clock.monotonic() >= giveUpAt) throw storeDown(error);
+        // It went back, and its worker brings it forward again from the log; or no worker has been there yet.
+        const kind = storeErrorKind(error);
+        const mayPass = kind === "moved" || (kind === "retryable" && reached === null);
+        if (!mayPass || clock.monotonic() >= giveUpAt) throw storeDown(error);
         await new Promise<void>((resolve) => clock.after(movedRetryMs, resolve));
       }
     }

@@ -122,6 +122,11 @@ function fleetOf({ place, keeps, states, seen, now }: FleetStatusParts): FleetSt
       deadLetters: state.letters,
       broken: state.broken,
     })),
-    workers: seen.workers.map(({ id, seenAt, report }) => ({ id, seenAt, report: reportOf(report) })),
+    workers: seen.workers.map(({ id, seenAt, report }) => ({
+      id,
+      seenAt,
+      seenAgoMs: Math.max(0, now - seenAt),
+      report: reportOf(report),
+    })),
   };
 }

@@ -10,6 +10,7 @@ import type { Clock, Random, Timer } from "../../host/host.js";
 import type { FrameOnDisk, Position } from "../../queue/queue.js";
 import { retryDelayMs, type RetryLimits } from "../../writer/retry.js";
 import type { Claim, Keeper, ParkedChange } from "../keeper.js";
+import type { Freshness } from "./freshness.js";
 import { noteOf, Remembered, type FrameNote } from "./remembered.js";
 import { Retained, type RetainLimits } from "./retained.js";
 
@@ -24,8 +25,7 @@ export interface AcknowledgedParts {
   readonly random: Random;
   readonly retry: RetryLimits;
   readonly retain: RetainLimits;
-  /** How long a clean record stays in the keeper, in milliseconds. */
-  readonly cacheTtlMs: number;
+  readonly freshness: Freshness;
   /** The store's generation. */
   readonly generation: () => number;
   /** The partition is another worker's. */
@@ -42,7 +42,7 @@ type Item =
 /** What is told of one partition. */
 export class Acknowledged {
   readonly #parts: AcknowledgedParts;
-  readonly #remembered = new Remembered();
+  readonly #remembered: Remembered;
   readonly #retained: Retained;
   readonly #items: Item[] = [];
   readonly #idle: (() => void)[] = [];
@@ -56,6 +56,7 @@ export class Acknowledged {
 
   constructor(parts: AcknowledgedParts) {
     this.#parts = parts;
+    this.#remembered = new Remembered((change) => parts.freshness.mayDiffer(change));
     this.#retained = new Retained(parts.retain);
   }
 
@@ -209,15 +210,14 @@ export class Acknowledged {
   }
 
   async #tellReached(position: Position, again: boolean): Promise<void> {
-    const { keeper, claim, cacheTtlMs } = this.#parts;
+    const { keeper, claim } = this.#parts;
     const told = this.#told;
     if (told === null) throw new Error("broken invariant: a commit before the store was opened");
     let at = told.at;
     let bytes = 0;
     for await (const notes of this.#notes(told.position.sequence, position.sequence)) {
-      const records = new Set<Bytes>();
-      for (const note of notes) for (const record of note.records) records.add(record);
-      await keeper.settle(claim, (notes.at(-1) as FrameNote).sequence, [...records], cacheTtlMs);
+      const upTo = (notes.at(-1) as FrameNote).sequence;
+      for (const [freshMs, records] of this.#byFreshness(notes)) await keeper.settle(claim, upTo, records, freshMs);
       bytes += bytesOf(notes);
       at = (notes.at(-1) as FrameNote).at;
     }
@@ -228,6 +228,21 @@ export class Acknowledged {
     this.#told = { position, at };
     this.#remembered.forgetUpTo(position.sequence);
     this.#untold = { at, bytes: Math.max(0, this.#untold.bytes - bytes) };
+  }
+
+  /** The records of frames, by how long they may stay. */
+  #byFreshness(notes: readonly FrameNote[]): ReadonlyMap<number, Bytes[]> {
+    const { freshness } = this.#parts;
+    const stays = new Map<Bytes, number>();
+    for (const { records } of notes) for (const record of records) stays.set(record, freshness.ofRecord(record));
+    for (const { doubtful } of notes) for (const record of doubtful) stays.set(record, 0);
+    const groups = new Map<number, Bytes[]>();
+    for (const [record, freshMs] of stays) {
+      const group = groups.get(freshMs);
+      if (group === undefined) groups.set(freshMs, [record]);
+      else group.push(record);
+    }
+    return groups;
   }
 
   #stored(position: Position, at: number, bytes: number): Promise<void> {
@@ -247,7 +262,9 @@ export class Acknowledged {
     let after = from;
     while (after < to) {
       const frames = await keeper.frames(claim.partition, after, pieceBytes);
-      const notes = frames.map(noteOf).filter(({ sequence }) => sequence <= to);
+      const notes = frames
+        .map((frame) => noteOf(frame, (change) => this.#parts.freshness.mayDiffer(change)))
+        .filter(({ sequence }) => sequence <= to);
       const last = notes.at(-1);
       if (last === undefined) return;
       yield notes;

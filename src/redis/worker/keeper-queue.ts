@@ -23,6 +23,8 @@ export interface KeeperQueueParts {
 /** The queue of a partition. */
 export class KeeperQueue implements WriteQueue {
   readonly #parts: KeeperQueueParts;
+  /** Where the database is, as its writer has said last. */
+  #at: Position | null = null;
 
   constructor(parts: KeeperQueueParts) {
     this.#parts = parts;
@@ -34,7 +36,12 @@ export class KeeperQueue implements WriteQueue {
    */
   async waiting(sequence: number): Promise<Waiting> {
     const { poll, partition, acknowledged } = this.#parts;
-    const { state, now } = await poll.after(partition, sequence);
+    let { state, now } = await poll.after(partition, sequence);
+    while (state.head.sequence < sequence) {
+      // The keeper went back. Whoever writes there now is answered, and what he writes must not grow into a fork unseen.
+      if (this.#at !== null) await this.check(this.#at);
+      ({ state, now } = await poll.after(partition, sequence));
+    }
     const untold = acknowledged.untold;
     const oldestAt = Math.max(state.oldestAt ?? now, untold.at);
     return { oldestAgeMs: Math.max(0, now - oldestAt), bytes: Math.max(1, state.pendingBytes - untold.bytes) };
@@ -47,6 +54,7 @@ export class KeeperQueue implements WriteQueue {
   }
 
   async check(position: Position): Promise<void> {
+    this.#at = position;
     const { keeper, partition, logId } = this.#parts;
     const { place } = keeper;
     if (position.logId !== logId) throw emptied(place, logId, position);
@@ -81,6 +89,7 @@ export class KeeperQueue implements WriteQueue {
   }
 
   acknowledge(position: Position): void {
+    this.#at = position;
     this.#parts.acknowledged.reached(position);
   }
 

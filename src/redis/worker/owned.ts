@@ -1,20 +1,22 @@
 /**
- * One partition that this worker owns: its queue, its part of the store, the writer between them, and what the keeper is
- * told. Made with a claim; it ends when it is given back or lost.
+ * One partition that this worker owns: its queue, its part of the store, the writer between them, and what the keeper
+ * is told. Made with a claim; it ends when it is given back or lost.
  */
-import type { PlainError } from "../../errors.js";
-import type { Clock, Host } from "../../host/host.js";
+import { WriteBehindError, type PlainError } from "../../errors.js";
+import type { Host } from "../../host/host.js";
 import { Writer } from "../../writer/writer.js";
 import type { WriterReport } from "../../writer/messages.js";
 import type { Claim, Keeper } from "../keeper.js";
 import { logIdOf } from "../partition.js";
 import { Acknowledged } from "./acknowledged.js";
 import { answerTo } from "./answers.js";
+import { Freshness, type Routing } from "./freshness.js";
 import { KeeperQueue } from "./keeper-queue.js";
 import { changeOfOverlay, changeOfReport, changeOfUnparked } from "./parked-reports.js";
 import type { PartitionReport, WorkerOptions } from "./report.js";
 import { PartitionStore, type SharedStore } from "./shared-store.js";
 import type { StatesPoll } from "./states-poll.js";
+import { within } from "./within.js";
 
 /** What it is made with. */
 export interface OwnedParts {
@@ -28,6 +30,11 @@ export interface OwnedParts {
   readonly paused: boolean;
   /** As in WriterParts. */
   readonly others: () => Promise<void>;
+  readonly routing: Routing;
+  /** How its store is may be another than it was. */
+  readonly changed: () => void;
+  /** Tells the keeper what the worker says of itself now. */
+  readonly tell: () => Promise<unknown>;
   /** The partition is another worker's. */
   readonly lost: () => void;
   /** A fault of the program has ended its writer. */
@@ -47,6 +54,7 @@ export interface Trouble {
 export class OwnedPartition {
   readonly #parts: OwnedParts;
   readonly #store: PartitionStore;
+  readonly #freshness: Freshness;
   readonly #acknowledged: Acknowledged;
   readonly #writer: Writer;
   #paused: boolean;
@@ -64,6 +72,7 @@ export class OwnedPartition {
     this.#paused = paused;
     const lost = (): void => this.#lost();
     this.#store = new PartitionStore({ shared, keeper, claim, leaseMs: options.leaseMs, lost });
+    this.#freshness = new Freshness(parts.routing, options.cacheTtlMs);
     this.#acknowledged = new Acknowledged({
       keeper,
       claim,
@@ -71,7 +80,7 @@ export class OwnedPartition {
       random,
       retry: options,
       retain: { bytes: options.retainBytes / fleet.partitions, ms: options.retainMs },
-      cacheTtlMs: options.cacheTtlMs,
+      freshness: this.#freshness,
       generation: () => this.#generation,
       lost,
     });
@@ -113,13 +122,16 @@ export class OwnedPartition {
   async obey(): Promise<void> {
     try {
       for (const { id, text } of await this.#parts.keeper.orders(this.#parts.claim)) void this.#answer(id, text);
-    } catch {
-      // They are asked for again with the next beat.
+    } catch (error) {
+      // They are asked for again with the next beat. What Redis says to a script of ours is a fault, and is told.
+      if (!(error instanceof WriteBehindError)) this.#parts.warn(`orders cannot be taken: ${String(error)}`);
     }
   }
 
   async #answer(id: string, text: string): Promise<void> {
     const answer = await answerTo(this.#writer, text);
+    // Who has asked may look at status next.
+    await this.#parts.tell().catch(() => {});
     await this.#parts.keeper.answer(id, JSON.stringify(answer)).catch(() => {});
   }
 
@@ -179,6 +191,7 @@ export class OwnedPartition {
       case "opened":
         this.#isOpen = true;
         this.#acknowledged.opened(report.position, changeOfOverlay(report.parked));
+        this.#parts.changed();
         return;
       case "generation":
         this.#generation = report.generation;
@@ -202,14 +215,16 @@ export class OwnedPartition {
         return;
       case "warning":
         warn(`partition ${claim.partition}: ${report.text}`);
-        return;
+        break;
       case "tables":
-        return;
+        this.#freshness.found(report.tables);
     }
   }
 
   #inTrouble(state: Trouble["state"], error: PlainError, nextTryAt: number): void {
+    const isNew = this.#trouble?.state !== state;
     this.#trouble = { state, error, since: this.#trouble?.since ?? this.#now(), nextTryAt };
+    if (isNew) this.#parts.changed();
   }
 
   #count(changes: number, rows: number, lastCommitMs: number): void {
@@ -231,16 +246,4 @@ export class OwnedPartition {
 /** Whether an error is not of the queue. */
 function isOfStore({ code }: PlainError): boolean {
   return code !== "CACHE_DOWN" && code !== "QUEUE_MISMATCH" && code !== "UNKNOWN";
-}
-
-/** Waits for something, however it ends, but not longer than this. */
-async function within(clock: Clock, ms: number, done: Promise<unknown>): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const timer = clock.after(ms, resolve, true);
-    const end = (): void => {
-      timer.cancel();
-      resolve();
-    };
-    done.then(end, end);
-  });
 }

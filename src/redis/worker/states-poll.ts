@@ -45,7 +45,10 @@ export class StatesPoll {
     this.#recovered = recovered;
   }
 
-  /** Resolves when the partition has a frame after `sequence`. A newer question takes the place of an older one. */
+  /**
+   * Resolves when the partition has a frame after `sequence`, or ends before it, as that of an older Redis: then whoever
+   * looks closer finds out. A newer question takes the place of an older one.
+   */
   after(partition: number, sequence: number): Promise<FoundState> {
     return new Promise((resolve, reject) => {
       this.#asks.set(partition, { sequence, resolve, reject });
@@ -103,7 +106,7 @@ export class StatesPoll {
   #found(found: FoundState): void {
     const { partition, head } = found.state;
     const ask = this.#asks.get(partition);
-    if (ask === undefined || head.sequence <= ask.sequence) return;
+    if (ask === undefined || head.sequence === ask.sequence) return;
     this.#asks.delete(partition);
     ask.resolve(found);
   }

@@ -1,0 +1,69 @@
+/** What a person's decision does to a partition that had stopped. */
+import type { Script } from "../redis-link.js";
+import { owning, prelude } from "./prelude.js";
+
+/**
+ * What is known of records is forgotten, but for later changes. KEYS: prefix. ARGV: log, claim, up to which sequence, the
+ * records. What is not pending and never forgotten by itself is somebody else's key.
+ */
+export const forgetScript: Script = {
+  name: "forget",
+  text: `${prelude}${owning}
+local p = KEYS[1]
+local no = refused(p, ARGV[1], ARGV[2])
+if no then return no end
+evenWhenFull(p .. 'meta')
+local upTo = tonumber(ARGV[3])
+for i = 4, #ARGV do
+  local r = ARGV[i]
+  local mark = redis.call('HGET', p .. 'pending', r)
+  local later = mark and tonumber(string.match(mark, '^%d+')) > upTo
+  if mark and not later then
+    redis.call('HDEL', p .. 'pending', r)
+    if redis.call('SREM', p .. 'overs', r) == 1 then redis.call('DEL', p .. 'over:' .. r) end
+    local kind = redis.call('TYPE', r).ok
+    if kind == 'string' or kind == 'hash' then redis.call('DEL', r) end
+  elseif not mark and redis.call('PTTL', r) > 0 then
+    redis.call('DEL', r)
+  end
+  if not later then
+    redis.call('ZREM', p .. 'ends', r)
+    redis.call('SREM', p .. 'doubts', r)
+  end
+end
+return {'ok'}
+`,
+};
+
+/**
+ * The partition goes on. KEYS: prefix, prefix of all keys. ARGV: log, claim, sequence, tag, log time, generation, last
+ * frame of the log, bytes after the position. Answers {'ok', 1}, or 0 where the log has another last frame.
+ */
+export const mendScript: Script = {
+  name: "mend",
+  text: `${prelude}${owning}
+local p = KEYS[1]
+local meta = p .. 'meta'
+local no = refused(p, ARGV[1], ARGV[2])
+if no then return no end
+local m = redis.call('HMGET', meta, 'seq', 'epoch', 'epochs', 'stored', 'storedTag', 'settled')
+if m[1] ~= ARGV[7] then return {'ok', 0} end
+evenWhenFull(meta)
+local epoch = digits(tonumber(m[2]) + 1)
+local sequence = tonumber(ARGV[3])
+-- Records that a worker has called stored are clean: so long as the database is before that, it must not be asked.
+local furthest, furthestTag = ARGV[3], ARGV[4]
+if tonumber(m[4]) > sequence then furthest, furthestTag = m[4], m[5] end
+redis.call('HSET', meta, 'epoch', epoch, 'epochs', m[3] .. ' ' .. epoch .. ':' .. digits(tonumber(m[1]) + 1),
+  'stored', ARGV[3], 'storedTag', ARGV[4], 'storedAt', ARGV[5], 'generation', ARGV[6], 'bytes', ARGV[8],
+  'furthest', furthest, 'furthestTag', furthestTag, 'settled', digits(math.max(sequence, tonumber(m[6]))))
+redis.call('HDEL', meta, 'broken')
+redis.call('HINCRBY', meta, 'thrown', 1)
+redis.call('DEL', p .. 'absent', p .. 'leases')
+redis.call('ZREMRANGEBYSCORE', p .. 'parkedFrames', '(' .. ARGV[3], '+inf')
+local next = redis.call('XRANGE', p .. 'log', idOf(p, sequence + 1), '+', 'COUNT', 1)
+if next[1] then redis.call('HSET', meta, 'oldest', next[1][2][2]) else redis.call('HDEL', meta, 'oldest') end
+redis.call('PUBLISH', KEYS[2] .. 'news', 'fleet')
+return {'ok', 1}
+`,
+};
