@@ -20,7 +20,8 @@ import { perSecond, secondsOf, sideBySide, type Question } from "./question.js";
 import { withRedis, type BenchRedis } from "./redis-server.js";
 
 const writesInGroup = 16;
-const connections = Number(process.env["CONN"] ?? 16);
+/** Each with one group on its way. */
+const connections = 16;
 const rounds = 7;
 
 /** Writes in groups of 16, each of one partition. */
@@ -32,7 +33,6 @@ function groupsOf(count: number, partitions: number): { readonly partition: numb
     const write = next();
     const partition = partitionOf(write.key as Bytes, partitions);
     const gathered = gathering[partition] as Write[];
-    // In one call each record has one frame here; the library may have several of one.
     gathered.push(write);
     if (gathered.length < writesInGroup) continue;
     groups.push({ partition, writes: gathered });
@@ -100,8 +100,10 @@ const fleetOptions = resolveEngineOptions({ durability: "memory" });
 /** Makes a fleet in an empty Redis, and brings the script there. */
 async function prepared(server: BenchRedis): Promise<{ readonly id: string; readonly partitions: number }> {
   await server.empty();
-  const { fleet, close } = await connectKeeper(server.url, nodeHost(), fleetOptions, true);
+  const { keeper, close } = await connectKeeper(server.url, nodeHost(), fleetOptions, null);
+  const fleet = await keeper.fleet({ id: "0123456789abcdef01234567", partitions: fleetOptions.partitions });
   await close();
+  if (fleet === null) throw new Error("no fleet was made");
   const load = Buffer.from(wireOf("SCRIPT", ["LOAD", bytesOfText(setScript.text)]), "latin1");
   await sendAll(server.port, [load], 1, "$");
   return fleet;
