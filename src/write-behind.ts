@@ -43,6 +43,7 @@ import type { Durability } from "./queue/queue.js";
 import { Pausing } from "./heart/pausing.js";
 import { ReadBack } from "./heart/read-back.js";
 import { recover } from "./heart/recover.js";
+import { RoutesFile } from "./heart/routes-file.js";
 import { describeStatus } from "./heart/status.js";
 import { Ticks } from "./heart/ticks.js";
 import type { Plan } from "./routes/plan.js";
@@ -78,7 +79,8 @@ export async function openHeart(parts: HeartParts): Promise<Heart> {
     const journalFolder = `${options.data}/journal`;
     const journal = await Journal.open(host, journalFolder, options);
     const { data, routes, unrouted } = options;
-    const addressing = await Addressing.recall({ disk: host.disk, folder: data, routes, unrouted });
+    const memory = new RoutesFile(host.disk, data);
+    const addressing = await Addressing.recall({ memory, routes, unrouted });
     const engine = new Engine({ ...parts, store }, folder, journal, addressing);
     await engine.begin(journalFolder, parts.signal);
     return engine;

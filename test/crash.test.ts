@@ -38,6 +38,7 @@ test("the history that triggers keep tells what was written twice, and a positio
   const database = new DatabaseSync(file);
   try {
     database.exec(ownTables);
+    database.exec("INSERT INTO write_behind_position (id, generation, heartbeat_at) VALUES (1, 0, 0)");
     const [looked, written] = [new SqliteDatabase(file), new Written()];
     const look = async (): Promise<void> => written.look(await looked.written());
     await looked.begin();

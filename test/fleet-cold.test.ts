@@ -21,7 +21,7 @@ async function read(row: RecordValue | null, overlay: Overlay): Promise<RecordVa
     freshMs: () => 1000,
     absentMs: 1000,
   });
-  const partition = { partition: 0, sequence: 1, thrown: 0, reached: null };
+  const partition = { partition: 0, sequence: 1, thrown: 0, reached: null, broken: null };
   const known = { state: "unknown", parked: null, overlay, lost: false } as const;
   return (await world.over(cold.load([{ record, known, partition, lease: "l" }]))).get(record) ?? null;
 }

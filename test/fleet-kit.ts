@@ -7,7 +7,7 @@ import { partitionOf } from "../src/redis/partition.js";
 import { FleetWorker } from "../src/redis/worker/worker.js";
 import type { WorkerOptions } from "../src/redis/worker/report.js";
 import { memoryStore, type MemoryStore } from "../src/store/memory/memory-store.js";
-import type { Batch, Store } from "../src/store/store.js";
+import { StoreError, type Batch, type Store } from "../src/store/store.js";
 import { EventLoop, processClock } from "../simulator/host/clock.js";
 import { Dice } from "../simulator/host/random.js";
 import { MemoryKeeperState } from "../simulator/redis/keeper-state.js";
@@ -38,11 +38,12 @@ export class Gate {
   waiting = 0;
 
   shut(): void {
-    this.#opened = new Promise((resolve) => (this.#open = resolve));
+    if (this.#open === null) this.#opened = new Promise((resolve) => (this.#open = resolve));
   }
 
   open(): void {
     this.#open?.();
+    this.#open = null;
   }
 
   async pass(): Promise<void> {
@@ -59,11 +60,17 @@ export interface TestWorker {
   readonly toKeeper: Gate;
   /** What goes through there; null: everything. */
   gated: ReadonlySet<KeeperVerb> | null;
+  /** Asked before each verb is done and after: throws where it is not done, or its answer is lost. */
+  fault: (verb: KeeperVerb, when: "before" | "after") => void;
   /** Between it and the database. */
   readonly toStore: Gate;
   /** Every verb that it has asked of the keeper, and was answered. */
   readonly verbs: KeeperVerb[];
+  /** How often it has opened the database. */
+  opens: number;
   readonly warnings: string[];
+  /** Whether it is alive and not stopped. */
+  readonly living: () => boolean;
   /** It is dead: nothing of it happens any more. */
   kill(): void;
 }
@@ -81,6 +88,10 @@ export class FleetWorld {
   readonly batches: Batch[] = [];
   /** Asked before each commit; throws where the database does not take it. */
   refuse: (batch: Batch) => void = () => {};
+  /** Called after each commit; throws where its answer is lost. */
+  answers: (batch: Batch) => void = () => {};
+  /** The database cannot be reached. */
+  down = false;
 
   constructor(partitions = 8, seed = 1) {
     this.dice = new Dice(seed);
@@ -121,19 +132,23 @@ export class FleetWorld {
     const owner = { alive: true };
     const verbs: KeeperVerb[] = [];
     const warnings: string[] = [];
-    const made: { gated: ReadonlySet<KeeperVerb> | null } = { gated: null };
+    const made: Pick<TestWorker, "gated" | "fault" | "opens"> = { gated: null, fault: () => {}, opens: 0 };
     const never = new Promise<never>(() => {});
     const keeper = await this.keeper({
       before: async (verb) => {
         if (made.gated === null || made.gated.has(verb)) await toKeeper.pass();
         if (!owner.alive) await never;
+        made.fault(verb, "before");
       },
-      after: (verb) => void verbs.push(verb),
+      after: (verb) => {
+        verbs.push(verb);
+        made.fault(verb, "after");
+      },
     });
     const worker = new FleetWorker({
       keeper,
       fleet: this.fleet,
-      store: this.#store(toStore, owner),
+      store: this.#store(toStore, owner, () => made.opens++),
       host: { clock: processClock(this.loop, owner), random: this.dice },
       options: { ...workerOptions, ...options },
       identity: { version: "0", pid: 1, host: "here" },
@@ -146,7 +161,7 @@ export class FleetWorld {
       owner.alive = false;
       deafen();
     };
-    return Object.assign(made, { worker, toKeeper, toStore, verbs, warnings, kill });
+    return Object.assign(made, { worker, toKeeper, toStore, verbs, warnings, living: () => owner.alive, kill });
   }
 
   async states(): Promise<readonly PartitionState[]> {
@@ -202,11 +217,12 @@ export class FleetWorld {
     return promise;
   }
 
-  #store(gate: Gate, owner: { readonly alive: boolean }): Store {
+  #store(gate: Gate, owner: { readonly alive: boolean }, opens: () => void): Store {
     const connection = this.database.connect();
     const pass = async (): Promise<void> => {
       await gate.pass();
       await this.loop.arrive(1, "database", owner, () => undefined);
+      if (this.down) throw new StoreError("retryable", "connection refused");
     };
     return {
       kind: "memory",
@@ -214,6 +230,7 @@ export class FleetWorld {
       limits: connection.limits,
       open: async (claim) => {
         await pass();
+        opens();
         return connection.open(claim);
       },
       commit: async (batch) => {
@@ -221,6 +238,7 @@ export class FleetWorld {
         this.refuse(batch);
         await connection.commit(batch);
         this.batches.push(batch);
+        this.answers(batch);
       },
       read: (...args) => connection.read(...args),
       scan: (...args) => connection.scan(...args),

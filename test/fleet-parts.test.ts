@@ -1,4 +1,5 @@
 /** The small parts of a fleet's worker: what is retained and remembered, turns. */
+import { DatabaseSync } from "@photostructure/sqlite";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Bytes } from "../src/bytes.js";
@@ -7,6 +8,8 @@ import { bytesOfParked, parkedOfBytes } from "../src/redis/parked-change.js";
 import { Remembered } from "../src/redis/worker/remembered.js";
 import { Retained } from "../src/redis/worker/retained.js";
 import { Turns } from "../src/redis/worker/turns.js";
+import { storeErrorOf } from "../src/store/sqlite/sqlite-errors.js";
+import { missesRow, storeErrorKind } from "../src/store/store.js";
 import { change as anyChange } from "./arbitraries.js";
 
 test("a parked change comes back as it was", () => {
@@ -56,7 +59,7 @@ test("frames are remembered without a gap, however often they are read, or not a
   const reads = fc.array(fc.record({ from: fc.nat(20), count: fc.integer({ min: 1, max: 9 }) }));
   fc.assert(
     fc.property(reads, fc.nat(20), fc.nat(20), fc.nat(9), (all, forgotten, from, count) => {
-      const remembered = new Remembered();
+      const remembered = new Remembered(() => false);
       for (const read of all) remembered.add(Array.from({ length: read.count }, (_, at) => frame(read.from + at)));
       remembered.forgetUpTo(forgotten);
       const found = remembered.between(from, from + count);
@@ -65,7 +68,7 @@ test("frames are remembered without a gap, however often they are read, or not a
       if (found !== null) expect(found).toHaveLength(count);
     }),
   );
-  const remembered = new Remembered();
+  const remembered = new Remembered(() => false);
   remembered.add([frame(1), frame(2), frame(3)]);
   remembered.add([frame(2), frame(3), frame(4)]);
   remembered.forgetUpTo(1);
@@ -89,4 +92,21 @@ test("turns come in order, one at a time, also after one that fails", async () =
   const all = await Promise.allSettled([0, 1, 2, 3].map((each) => turns.take(work(each))));
   expect(done).toEqual([0, 1, 2, 3]);
   expect(all.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled", "fulfilled"]);
+});
+
+test("SQLite says which refusal is for a row that is not there", () => {
+  const database = new DatabaseSync(":memory:");
+  database.exec("CREATE TABLE a (id INTEGER PRIMARY KEY); CREATE TABLE b (a INTEGER NOT NULL REFERENCES a)");
+  const refusal = (sql: string): unknown => {
+    try {
+      database.exec(sql);
+    } catch (error) {
+      return storeErrorOf(error, "file");
+    }
+    throw new Error("it is not refused");
+  };
+  expect(missesRow(refusal("INSERT INTO b VALUES (1)"))).toBe(true);
+  const notNull = refusal("INSERT INTO b VALUES (NULL)");
+  expect([storeErrorKind(notNull), missesRow(notNull)]).toEqual(["refused", false]);
+  database.close();
 });

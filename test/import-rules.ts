@@ -26,6 +26,7 @@ const concrete = [
  * names the stores), the lesson (it makes a store fail), and what a thread runs first.
  */
 const puttingTogether = [
+  "^src/redis/open-fleet\\.ts$",
   "^src/write-behind\\.ts$",
   "^src/cli/",
   "^src/(index|library/open)\\.ts$",

@@ -12,10 +12,20 @@ const eventually = { timeout: 20_000, interval: 5 };
 const key = bytesOfText("user:1:name");
 const alice = replace(bytesOfText("Alice"));
 
-/** Half of it is waited before a session is ended. */
-const quick = "?lock_timeout=400";
+/** How long a store waits, in milliseconds: for a lock, and before a session is ended. */
+interface Waits {
+  readonly lockMs: number;
+  readonly takeoverMs: number;
+}
+
 /** So long that a test fails before it is over. */
-const patient = "?lock_timeout=600000";
+const forever = 600_000;
+/** Ends who stands still. */
+const ending: Waits = { lockMs: forever, takeoverMs: 100 };
+/** Waits. */
+const patient: Waits = { lockMs: forever, takeoverMs: forever };
+/** Tries to end who stands still, and then gives up. */
+const hasty: Waits = { lockMs: 1000, takeoverMs: 100 };
 
 describePostgres("taking over from who stands still", postgresVersions(), (server) => {
   let open: { close(): unknown }[] = [];
@@ -34,9 +44,9 @@ describePostgres("taking over from who stands still", postgresVersions(), (serve
 
   const sql = (text: string): Promise<string[]> => server().sql(text, database);
 
-  function storeOn(query = quick, user = "postgres"): PostgresStore {
-    const url = server().url(database).replace("postgres@", `${user}@`);
-    const store = new PostgresStore(placeOf({ url: `${url}${query}` }));
+  function storeOn(waits = ending, user = "postgres"): PostgresStore {
+    const place = placeOf({ url: server().url(database).replace("postgres@", `${user}@`) });
+    const store = new PostgresStore({ ...place, timeouts: { ...place.timeouts, ...waits } });
     open.push(store);
     return store;
   }
@@ -105,7 +115,7 @@ describePostgres("taking over from who stands still", postgresVersions(), (serve
     await WriterLike.on(storeOn(), { logId: logA });
     const person = await session();
     await person.query("BEGIN; UPDATE write_behind_position SET tag = 7");
-    await expect(storeOn().open({ logId: logA })).rejects.toMatchObject({
+    await expect(storeOn(hasty).open({ logId: logA })).rejects.toMatchObject({
       kind: "retryable",
       message: expect.stringContaining("has locks on rows") as string,
     });
@@ -118,19 +128,19 @@ describePostgres("taking over from who stands still", postgresVersions(), (serve
     await sql(`CREATE ROLE ${role} LOGIN; GRANT ALL ON DATABASE ${database} TO ${role};
       GRANT ALL ON SCHEMA public TO ${role};
       REVOKE EXECUTE ON FUNCTION pg_terminate_backend FROM PUBLIC`);
-    await WriterLike.on(storeOn(quick, role), { logId: logA });
+    await WriterLike.on(storeOn(ending, role), { logId: logA });
     const silent = await standingStill(role);
-    await expect(storeOn(quick, role).open({ logId: logA })).rejects.toMatchObject({
+    await expect(storeOn(hasty, role).open({ logId: logA })).rejects.toMatchObject({
       kind: "retryable",
       message: expect.stringMatching(
         /could not be ended \(permission denied for function pg_terminate_backend\)/,
       ) as string,
     });
     // Another user's session is not even asked to end.
-    await expect(storeOn().open({ logId: logA })).rejects.toMatchObject({
+    await expect(storeOn(hasty).open({ logId: logA })).rejects.toMatchObject({
       message: expect.stringContaining("has locks on rows") as string,
     });
     await silent.query("ROLLBACK");
-    await storeOn(quick, role).open({ logId: logA });
+    await storeOn(ending, role).open({ logId: logA });
   });
 });

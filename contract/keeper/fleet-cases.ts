@@ -126,6 +126,8 @@ export const fleetCases: readonly KeeperCaseBody[] = [
       await rejectsWith("QUEUE_MISMATCH", shop.keeper.write(0, [frame([["a", replace(b("2"), 5)]])], wide));
       assert.equal((await shop.state()).broken, "the log forked");
       assert.equal((await shop.known("a")).state, "value");
+      const asked = [{ partition: 0, record: b("a") }];
+      assert.equal((await shop.keeper.read(asked, null)).partitions[0]?.broken, "the log forked");
       assert.equal((await shop.frames()).length, 1);
       await (await Shop.open(world, 1)).write(["c", replace(b("1"))]);
       await shop.keeper.break(0, null);

@@ -56,6 +56,24 @@ export const overlayCases: readonly KeeperCaseBody[] = [
       await shop.is("d", value(fields({ y: "1" })));
       await world.lose(b("a"));
       await shop.is("a", { ...nothingKnown, lost: true });
+      await shop.store(await shop.claim(), ["a", "c", "d"], 0);
+      for (const record of ["a", "c", "d"]) await shop.write([record, merge({ z: "1" })]);
+      for (const record of ["a", "c", "d"]) await shop.is(record, overlaid({ z: "1" }));
+    },
+  },
+  {
+    name: "a record that a fill has made whole is settled as any other",
+    run: async (world) => {
+      const shop = await Shop.open(world);
+      await shop.write(["a", merge({ x: "1" })]);
+      await shop.known("a", "mine");
+      assert.equal(await fills(shop, "mine", "a", row), true);
+      await shop.store(await shop.claim(), ["a"]);
+      await shop.is("a", { state: "value", value: row });
+      assert.notEqual(await world.forgetsIn(b("a")), null);
+      await world.lose(b("a"));
+      await shop.write(["a", merge({ y: "1" })]);
+      await shop.is("a", overlaid({ y: "1" }));
     },
   },
   {

@@ -84,7 +84,7 @@ export function overlaid(
   unset: readonly string[] = [],
   expiresAt?: number | null,
 ): Known {
-  return { ...nothingKnown, overlay: { set: fields(set), unset: new Set(unset.map(b)), expiresAt } } as Known;
+  return { ...nothingKnown, overlay: { set: fields(set), unset: new Set(unset.map(b)), expiresAt } };
 }
 
 /** A frame. */

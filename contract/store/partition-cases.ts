@@ -190,6 +190,24 @@ const claims: readonly StoreCaseBody[] = [
     },
   },
   {
+    name: "of two queues that come at the same moment with different partitions one is let in",
+    run: async (world) => {
+      const stores = [world.connect(), world.connect()] as const;
+      // Once alone: the tables are there then.
+      await stores[0].open({ logId: logA });
+      await stores[0].close();
+      for (let round = 0; round < 10; round++) {
+        const opened = await Promise.allSettled([
+          stores[0].open({ logId: fleetLog(3), partition: 3 }),
+          stores[1].open({ logId: logA }),
+        ]);
+        const inTime = opened.filter(({ status }) => status === "fulfilled");
+        assert.equal(inTime.length, 1);
+        await Promise.all(stores.map((store) => store.close()));
+      }
+    },
+  },
+  {
     name: "claims of another queue that went stale are taken from all partitions: what their owners still send is `moved`",
     run: async (world) => {
       const [silent, other] = [world.connect(), world.connect()];

@@ -5,6 +5,7 @@ import { basename, join } from "node:path";
 import { Client } from "pg";
 import { nodeHost } from "../../src/host/node-host.js";
 import type { Lesson } from "../../src/lesson/lesson.js";
+import type { CacheDescriptor } from "../../src/shared-cache.js";
 import { runLesson } from "../../src/lesson/run-lesson.js";
 import { postgres } from "../../src/store/postgres/index.js";
 import { openReader } from "../../src/store/thread-reader.js";
@@ -17,8 +18,14 @@ export interface LessonOnPostgres {
   readonly rows: readonly Readonly<Record<string, unknown>>[];
 }
 
-/** Runs the lesson in schemas of its own, which are gone afterwards. Nothing else in the database is touched. */
-export async function lessonOn(url: string): Promise<LessonOnPostgres> {
+/**
+ * Runs the lesson in schemas of its own, which are gone afterwards. Nothing else in the database is touched. `cacheOf`:
+ * where cache and queue of the n-th run are, from 0; they are in this process without it.
+ */
+export async function lessonOn(
+  url: string,
+  cacheOf: ((run: number) => CacheDescriptor) | null = null,
+): Promise<LessonOnPostgres> {
   const root = await mkdtemp(join(tmpdir(), "write-behind-lesson-"));
   const client = new Client({ connectionString: url });
   const schemas: string[] = [];
@@ -39,6 +46,7 @@ export async function lessonOn(url: string): Promise<LessonOnPostgres> {
         return join(root, schema);
       },
       storeIn,
+      ...(cacheOf === null ? {} : { cacheIn: () => cacheOf(schemas.length - 1) }),
       readerIn: (folder) => openReader(storeIn(folder), host),
     });
     const query = `SELECT key, type, value FROM ${schemas[0]}.write_behind_kv_text`;

@@ -129,7 +129,11 @@ export function settleRecord(
   absentMs: number,
 ): void {
   const mark = data.pending.get(record);
-  if (mark === undefined || mark.sequence > upTo) return;
+  if (mark === undefined) return;
+  if (mark.sequence > upTo) {
+    if (freshMs <= 0) data.doubts.add(record);
+    return;
+  }
   data.pending.delete(record);
   if (mark.kind === "overlay") {
     data.overlays.delete(record);
@@ -137,7 +141,8 @@ export function settleRecord(
   } else if (mark.kind === "absent") rememberAbsence(state, data, record, absentMs);
   else {
     const key = state.key(record);
-    if (key !== null) keepClean(state, record, key, state.now(), freshMs);
+    const lasts = data.doubts.delete(record) ? 0 : freshMs;
+    if (key !== null) keepClean(state, record, key, state.now(), lasts);
   }
 }
 
@@ -159,4 +164,17 @@ export function throwAwayRecord(state: MemoryKeeperState, data: PartitionData, r
   data.leases.delete(record);
   data.absent.delete(record);
   state.putKey(record, null);
+}
+
+/** What is known of a record is forgotten, but for later changes. Somebody else's key stays. */
+export function forgetRecord(state: MemoryKeeperState, data: PartitionData, record: Bytes, upTo: number): void {
+  const mark = data.pending.get(record);
+  if (mark !== undefined && mark.sequence > upTo) return;
+  const key = state.key(record);
+  data.doubts.delete(record);
+  if (mark !== undefined) {
+    data.pending.delete(record);
+    data.overlays.delete(record);
+    if (key !== null && key.content !== null) state.putKey(record, null);
+  } else if (key !== null && key.forgottenAt !== null) state.putKey(record, null);
 }

@@ -7,7 +7,7 @@
 import type { Bytes } from "../../src/bytes.js";
 import type { Content } from "../../src/change.js";
 import type { Clock } from "../../src/host/host.js";
-import type { FrameOnDisk } from "../../src/queue/queue.js";
+import type { FrameOnDisk, Position } from "../../src/queue/queue.js";
 import type { Fleet, News, Order, Overlay } from "../../src/redis/keeper.js";
 
 /** A key under a record's own name. */
@@ -40,6 +40,16 @@ export interface Owner {
   readonly until: number;
 }
 
+/** What the head of a log has made of each record, encoded. */
+export interface BaseData {
+  readonly from: Position;
+  to: Position;
+  at: number;
+  readonly oldestAt: number;
+  bytes: number;
+  readonly changes: Map<Bytes, Bytes>;
+}
+
 /** One partition. */
 export interface PartitionData {
   readonly logId: string;
@@ -61,10 +71,15 @@ export interface PartitionData {
   letters: number;
   waitingBehind: number;
   log: LogEntry[];
+  base: BaseData | null;
+  /** Positions that the database may have reached, by sequence. */
+  readonly aims: Map<number, Position>;
   readonly pending: Map<Bytes, PendingMark>;
   /** Absences that are remembered, and until when. */
   readonly absent: Map<Bytes, number>;
   readonly leases: Map<Bytes, string>;
+  /** Pending records that are not to stay once they are clean. */
+  readonly doubts: Set<Bytes>;
   readonly overlays: Map<Bytes, Overlay>;
   readonly parked: Map<Bytes, Bytes>;
   readonly parkedFrames: Map<number, string>;
@@ -156,6 +171,11 @@ export class MemoryKeeperState {
     else this.#all.keys.set(record, entry);
   }
 
+  /** Everything that lies there under a record's name. */
+  records(): readonly Bytes[] {
+    return [...this.#all.keys.keys()].filter((record) => this.key(record) !== null);
+  }
+
   /** Another nonce for each call. */
   nextNonce(): Bytes {
     this.#calls++;
@@ -224,9 +244,12 @@ function copyOf(all: Everything): Everything {
     partitions: all.partitions.map((data) => ({
       ...data,
       log: [...data.log],
+      base: data.base === null ? null : { ...data.base, changes: new Map(data.base.changes) },
+      aims: new Map(data.aims),
       pending: new Map(data.pending),
       absent: new Map(data.absent),
       leases: new Map(data.leases),
+      doubts: new Set(data.doubts),
       overlays: new Map(data.overlays),
       parked: new Map(data.parked),
       parkedFrames: new Map(data.parkedFrames),
@@ -257,9 +280,12 @@ export function newPartition(logId: string): PartitionData {
     letters: 0,
     waitingBehind: 0,
     log: [],
+    base: null,
+    aims: new Map(),
     pending: new Map(),
     absent: new Map(),
     leases: new Map(),
+    doubts: new Set(),
     overlays: new Map(),
     parked: new Map(),
     parkedFrames: new Map(),

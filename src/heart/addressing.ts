@@ -7,20 +7,17 @@ import { keyIsRecord, type Resolve } from "../address.js";
 import type { Bytes } from "../bytes.js";
 import type { Change } from "../change.js";
 import { WriteBehindError } from "../errors.js";
-import type { Disk } from "../host/host.js";
 import { planOf } from "../routes/check.js";
 import type { Plan } from "../routes/plan.js";
 import { fingerprintOf, type RouteSpec, type Unrouted } from "../routes/route.js";
 import { mayDiffer } from "../routes/row-door.js";
 import type { TableSchema } from "../routes/table.js";
 import type { Store, StoreDescriptor } from "../store/store.js";
-import { RoutesFile, type Found } from "./routes-file.js";
+import type { Found, RoutesMemory } from "./routes-file.js";
 
 /** Where an instance finds what it remembers, and its routes. */
 export interface AddressingParts {
-  readonly disk: Disk;
-  /** The data folder. */
-  readonly folder: string;
+  readonly memory: RoutesMemory;
   readonly routes: readonly RouteSpec[];
   readonly unrouted: Unrouted;
 }
@@ -32,7 +29,6 @@ export class Addressing {
   /** How long a record may be answered from memory, in ms. */
   freshMs: (record: Bytes) => number = () => Number.POSITIVE_INFINITY;
   readonly #parts: AddressingParts;
-  readonly #file: RoutesFile;
   readonly #fingerprint: string;
   /** Of the routes under which changes were queued before; null: nobody knows. */
   readonly #before: string | null;
@@ -45,20 +41,18 @@ export class Addressing {
   #begun = false;
   #writing: Promise<void> = Promise.resolve();
 
-  private constructor(parts: AddressingParts, file: RoutesFile, found: Found) {
+  private constructor(parts: AddressingParts, found: Found) {
     const { routes, unrouted } = parts;
     this.#parts = parts;
-    this.#file = file;
     this.#fingerprint = fingerprintOf(routes, unrouted);
     this.#before = fingerprintBefore(found, this.#fingerprint);
     this.#tables = typeof found === "string" ? [] : found.tables;
     if (this.#hasRules && !this.mapsTables) this.#replan([]);
   }
 
-  /** With what the folder remembers of the time before. Throws JOURNAL_VERSION, a DiskError. */
+  /** With what is remembered of the time before. Throws JOURNAL_VERSION, a DiskError. */
   static async recall(parts: AddressingParts): Promise<Addressing> {
-    const file = new RoutesFile(parts.disk, parts.folder);
-    return new Addressing(parts, file, await file.read());
+    return new Addressing(parts, await parts.memory.read());
   }
 
   /** Null without routes: a key is its own record then. */
@@ -70,6 +64,11 @@ export class Addressing {
   mayDiffer(record: Bytes, change: Change): boolean {
     const table = this.#plan?.rowOf(record)?.table ?? null;
     return table !== null && mayDiffer(table, change);
+  }
+
+  /** Of the routes. */
+  get fingerprint(): string {
+    return this.#fingerprint;
   }
 
   /** Whether any route maps a table. */
@@ -90,12 +89,12 @@ export class Addressing {
     const isSame = this.#before === this.#fingerprint;
     if (!isSame && pending + parked > 0)
       throw this.#before === null
-        ? routesAreForgotten(this.#file.path, pending, parked)
+        ? routesAreForgotten(this.#parts.memory.path, pending, parked)
         : routesHaveChanged(pending, parked, storeHasTold);
     if (this.#misfit !== null) throw this.#misfit;
     if (this.mapsTables && !this.#told) {
       if (storeHasTold) throw takesNoRoutes();
-      if (this.#tables.length === 0) throw tablesAreUnknown(this.#file.path);
+      if (this.#tables.length === 0) throw tablesAreUnknown(this.#parts.memory.path);
       this.#replan(this.#tables);
     }
     this.#begun = true;
@@ -125,7 +124,8 @@ export class Addressing {
   remember(): Promise<void> {
     if (!this.#begun) return Promise.resolve();
     // One after the other: the tables may be looked at again meanwhile.
-    const write = (): Promise<void> => this.#file.replace({ fingerprint: this.#fingerprint, tables: this.#tables });
+    const write = (): Promise<void> =>
+      this.#parts.memory.replace({ fingerprint: this.#fingerprint, tables: this.#tables });
     const written = this.#writing.then(write);
     this.#writing = written.catch(() => {});
     return written;

@@ -10,8 +10,8 @@ import type { TableSchema } from "../routes/table.js";
 const fileName = "routes.json";
 const version = 1;
 
-/** What it says. */
-interface Remembered {
+/** What is remembered. */
+export interface Remembered {
   /** Of the routes under which changes were queued last (`fingerprintOf`). */
   readonly fingerprint: string;
   /** As the store has found them last. */
@@ -24,13 +24,22 @@ interface Remembered {
  */
 export type Found = Remembered | "missing" | "damaged" | "trusted";
 
+/** Where routes and tables are remembered: a file in the data folder, or a note of a fleet. */
+export interface RoutesMemory {
+  /** For people. */
+  readonly path: string;
+  /** Throws JOURNAL_VERSION for what a newer version has written. */
+  read(): Promise<Found>;
+  replace(remembered: Remembered): Promise<void>;
+}
+
 // What is in a table is looked at no further: it was written by this code, and is what a plan is made of at the most.
 const table = z.custom<TableSchema>((value) => typeof value === "object" && value !== null && "columns" in value);
 const shape = z.object({ version: z.literal(version), fingerprint: z.string(), tables: z.array(table) });
 const empty = z.strictObject({});
 
 /** The file in a data folder. */
-export class RoutesFile {
+export class RoutesFile implements RoutesMemory {
   readonly #disk: Disk;
   readonly #folder: string;
 
@@ -45,13 +54,7 @@ export class RoutesFile {
 
   /** Throws JOURNAL_VERSION for one of a newer version, and a DiskError. */
   async read(): Promise<Found> {
-    const text = await this.#text();
-    if (text === null) return "missing";
-    const said = parsed(text);
-    const newer = z.object({ version: z.number().gt(version) }).safeParse(said);
-    if (newer.success) throw newerVersion(this.path, newer.data.version);
-    if (empty.safeParse(said).success) return "trusted";
-    return shape.safeParse(said).data ?? "damaged";
+    return foundIn(await this.#text(), this.path);
   }
 
   /** All of the new content, or all of the old, whenever the machine stops. Throws a DiskError. */
@@ -60,7 +63,7 @@ export class RoutesFile {
     await this.#disk.remove(fresh).catch(() => {});
     const file = await this.#disk.open(fresh, { write: true, create: true, dsync: false });
     try {
-      const bytes = Buffer.from(`${JSON.stringify({ version, fingerprint, tables })}\n`, "utf8");
+      const bytes = Buffer.from(`${textOf({ fingerprint, tables })}\n`, "utf8");
       await file.write(bytes, 0, bytes.length, 0);
       await file.sync();
     } finally {
@@ -85,6 +88,21 @@ export class RoutesFile {
       throw error;
     }
   }
+}
+
+/** What a text says. Throws JOURNAL_VERSION for one of a newer version. */
+export function foundIn(text: string | null, path: string): Found {
+  if (text === null) return "missing";
+  const said = parsed(text);
+  const newer = z.object({ version: z.number().gt(version) }).safeParse(said);
+  if (newer.success) throw newerVersion(path, newer.data.version);
+  if (empty.safeParse(said).success) return "trusted";
+  return shape.safeParse(said).data ?? "damaged";
+}
+
+/** The text that says it. */
+export function textOf({ fingerprint, tables }: Remembered): string {
+  return JSON.stringify({ version, fingerprint, tables });
 }
 
 function parsed(text: string): unknown {

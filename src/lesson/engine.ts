@@ -5,6 +5,7 @@ import type { Heart, Reached } from "../heart.js";
 import { jsonOfValue } from "../heart/json.js";
 import type { Host } from "../host/host.js";
 import { resolveEngineOptions } from "../options-resolve.js";
+import type { CacheDescriptor } from "../shared-cache.js";
 import { loadStore } from "../store/load-store.js";
 import type { Batch, Store, StoreClaim, StoreDescriptor, StoreReader } from "../store/store.js";
 import { openHeart } from "../write-behind.js";
@@ -17,6 +18,8 @@ export interface LessonParts {
   newFolder(): Promise<string>;
   /** The database in this folder: what the engine writes to. */
   storeIn(folder: string): Store | StoreDescriptor;
+  /** Where cache and queue are, if not in this process: empty for each folder. */
+  cacheIn?(folder: string): CacheDescriptor;
   /** How long a run waits for what a broken engine may never do, in milliseconds. Then it shows what there is. */
   readonly patienceMs: number;
   /** The same database, read through a connection that the engine knows nothing of. */
@@ -54,7 +57,7 @@ export async function withEngine<T>(
   const given = parts.storeIn(folder);
   const store = beforeCommit === null ? given : new HinderedStore(await plainStore(given), beforeCommit);
   const options = resolveEngineOptions({ ...lessonOptions, data: `${folder}/data` });
-  const heart = await openHeart({ host: parts.host, store, options });
+  const heart = await openHeart({ host: parts.host, store, options, cache: parts.cacheIn?.(folder) });
   const reader = parts.readerIn(folder);
   try {
     if (beforeCommit === null) await heart.pause();

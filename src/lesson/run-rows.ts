@@ -31,9 +31,11 @@ export async function runRows(engine: LessonEngine, actions: readonly LessonActi
       await add({ kind: "step", action: await stepWriter(heart) });
       continue;
     }
+    await heart.refresh?.();
     const before = { accepted: heart.accepted, misses: heart.status().cache.misses };
     const output: JsonReply = await engine.run(action.args);
     const wrote = heart.accepted > before.accepted;
+    await heart.refresh?.();
     const misses = heart.status().cache.misses - before.misses;
     await add({ kind: "command", action: `Client issues ${action.text}`, output, wrote, misses });
     if (!wrote) continue;

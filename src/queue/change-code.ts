@@ -1,6 +1,6 @@
 /**
- * A change as bytes: how every log of ours holds it, on disk and in Redis. Pure. A count or length is a LEB128 number (7
- * bits a byte, low bits first, the high bit says that more follow), a string is its length and its bytes:
+ * A change as bytes: how every log of ours holds it, on disk and in Redis. Pure. A count or length is a LEB128 number
+ * (7 bits a byte, low bits first, the high bit says that more follow), a string is its length and its bytes:
  *
  *     u8       what: 1 replace by a string, 2 replace by a hash, 3 merge of fields, 4 merge of the expiry, 5 remove
  *              + 16 replace after a remove    + 32 an expiry follows    + 64 (merge) the expiry is cleared

@@ -27,8 +27,8 @@ export type Known =
   /** There is no such record. */
   | { readonly state: "absent" }
   /**
-   * Only the database knows the rest of it: a value is the row, `parked` laid over it, `overlay` laid over that. `lost`:
-   * it is pending, and its value is not there although it should be; the log has its changes.
+   * Only the database knows the rest of it: a value is the row, `parked` laid over it, `overlay` laid over that.
+   * `lost`: it is pending, and its value is not there although it should be; the log has its changes.
    */
   | {
       readonly state: "unknown";
@@ -60,6 +60,8 @@ export interface PartitionSeen extends Mark {
   readonly partition: number;
   /** What the database has reached, for cold reads; null before the first commit. */
   readonly reached: { readonly position: Position; readonly generation: number } | null;
+  /** As in `PartitionState`: what is read then may be older than what the database has. */
+  readonly broken: string | null;
 }
 
 /** What a read saw, all at one moment. */
@@ -77,7 +79,9 @@ export interface Asked {
   readonly record: Bytes;
 }
 
-/** A frame to be written: changes of distinct records of one partition, if nothing has changed what it was made from. */
+/**
+ * A frame to be written: changes of distinct records of one partition, if nothing has changed what it was made from.
+ */
 export interface FrameToWrite {
   readonly changes: readonly RecordChange[];
   /** Records that it was made from, and where the partition was when each was read. */
@@ -118,6 +122,34 @@ export interface Claim {
   readonly number: number;
 }
 
+/**
+ * A stretch at the log's head that stands no more as frames, but as one change for each record (base-entry.ts). The frame
+ * at `from` is in the log still.
+ */
+export interface BaseSeen {
+  readonly from: Position;
+  readonly to: Position;
+  /** Log time of the frame at `to`. */
+  readonly at: number;
+  readonly records: number;
+  readonly bytes: number;
+}
+
+/** Frames that become part of the base. */
+export interface Compaction {
+  /** Where the base ends; where there is none, where it begins: the database may not be beyond. */
+  readonly after: Position;
+  readonly to: Position;
+  /** Log time of the first frame after `after`. */
+  readonly oldestAt: number;
+  /** Log time of the frame at `to`. */
+  readonly at: number;
+  /** The records of these frames: what the base has of each from now on. */
+  readonly changes: ReadonlyMap<Bytes, Bytes>;
+  /** Bytes of log that these frames took. */
+  readonly bytes: number;
+}
+
 /** How a partition is, for its writer, operators and status. */
 export interface PartitionState {
   readonly partition: number;
@@ -125,6 +157,9 @@ export interface PartitionState {
   readonly head: Position;
   /** What a worker has said to be committed. */
   readonly stored: Position;
+  /** How far the database may be: `stored`, or what a commit was to reach that has not been told as stored. */
+  readonly aimed: Position;
+  readonly base: BaseSeen | null;
   /** Log time of the frame that was committed last; `now` where nothing is pending. */
   readonly storedAt: number;
   readonly pendingRecords: number;
@@ -150,6 +185,12 @@ export interface ParkedChange {
   readonly throwAway: readonly Bytes[];
   /** All of it is new: what was there before goes first. */
   readonly anew: boolean;
+}
+
+/** Records of a base, encoded. `next` is null after the last ones. */
+export interface BasePage {
+  readonly changes: ReadonlyMap<Bytes, Bytes>;
+  readonly next: string | null;
 }
 
 /** A living worker. */
@@ -181,7 +222,23 @@ export interface Stored {
   readonly bytes: number;
 }
 
-/** What processes of a fleet tell each other at once. Whoever is cut off misses it: it only hastens what is looked at anyway. */
+/** Where a partition goes on after a person has decided. */
+export interface Mended {
+  /** What the database has been set to: a frame that the log has, or the base before its first frame. */
+  readonly position: Position;
+  /** Log time of the frame there. */
+  readonly at: number;
+  readonly generation: number;
+  /** The last frame that the log has: what comes later is of a new epoch. */
+  readonly head: number;
+  /** Bytes of log after the position. */
+  readonly bytes: number;
+}
+
+/**
+ * What processes of a fleet tell each other at once. Whoever is cut off misses it: it only hastens what is looked at
+ * anyway.
+ */
 export type News =
   /** The database has reached a sequence. */
   | { readonly kind: "stored"; readonly partition: number; readonly sequence: number }
@@ -199,8 +256,9 @@ export interface Order {
 }
 
 /**
- * The verbs. All of them reject CACHE_DOWN where the keeper cannot be reached (nothing was done), UNKNOWN where an answer
- * was lost, QUEUE_MISMATCH where the keeper is not the one that it was (emptied, exchanged) or a partition is broken.
+ * The verbs. All of them reject CACHE_DOWN where the keeper cannot be reached (nothing was done), UNKNOWN where an
+ * answer was lost, QUEUE_MISMATCH where the keeper is not the one that it was (emptied, exchanged) or a partition is
+ * broken.
  */
 export interface Keeper {
   /** For people: where it is, without user and password. */
@@ -213,22 +271,27 @@ export interface Keeper {
   unchanged(partition: number, from: ReadonlyMap<Bytes, Mark>): Promise<boolean>;
   /** Writes frames in order: value and log in one step, each frame whole or not at all. */
   write(partition: number, frames: readonly FrameToWrite[], room: Room): Promise<readonly Outcome[]>;
-  /** Keeps what was loaded for a lease, of records that nobody has written since. Says for each whether it was taken. */
+  /**
+   * Keeps what was loaded for a lease, of records that nobody has written since. Says for each whether it was taken.
+   */
   fill(partition: number, lease: string, fills: readonly Fill[]): Promise<readonly boolean[]>;
 
   /** How partitions are. */
   states(partitions: readonly number[]): Promise<{ readonly now: number; readonly states: readonly PartitionState[] }>;
   /** The frames after a sequence, at most so many bytes of log or one entry; whole frames, in order. */
   frames(partition: number, after: number, bytesMax: number): Promise<readonly FrameOnDisk[]>;
-  /** The position of a frame that the log has; null where it has it no more, or not yet. */
+  /** The position of a frame that the log has, or that was aimed at; null where it is not known, or not there yet. */
   positionAt(partition: number, sequence: number): Promise<Position | null>;
 
   /** A worker says that it lives; whoever has not for `leaseMs` is forgotten, and what it owned is free. */
   beat(worker: string, leaseMs: number, report: string): Promise<FleetSeen>;
   /** The fleet as it is, seen by who is no worker. */
   look(leaseMs: number): Promise<FleetSeen>;
-  /** Takes a free partition, or null where it is owned. */
-  claim(worker: string, partition: number, leaseMs: number): Promise<Claim | null>;
+  /**
+   * Takes a free partition, or null where it is owned. `fromAnybody`: an owner loses it, and learns of that as of any
+   * other loss.
+   */
+  claim(worker: string, partition: number, leaseMs: number, fromAnybody?: boolean): Promise<Claim | null>;
   /** Whether a claim still holds; prolongs it. */
   holds(claim: Claim, leaseMs: number): Promise<boolean>;
   /** Gives partitions back at once. */
@@ -236,9 +299,28 @@ export interface Keeper {
   /** A worker leaves the fleet. */
   leave(worker: string): Promise<void>;
 
+  /**
+   * A commit is to bring the database to this position. Told before it, whatever becomes of it: so the database is never
+   * at a position of which nobody knows, and no frame up to there becomes part of a base that begins before it.
+   */
+  aim(claim: Claim, position: Position): Promise<void>;
+  /** Puts frames into the base, and takes them out of the log. False: the base or the aims are others than was seen. */
+  compact(claim: Claim, compaction: Compaction): Promise<boolean>;
+  /** What the base has of these records, at one moment: of the first ones, up to so many bytes and one more. */
+  baseOf(
+    partition: number,
+    records: readonly Bytes[],
+    bytesMax: number,
+  ): Promise<{ readonly base: BaseSeen | null; readonly changes: readonly (Bytes | null)[] }>;
+  /**
+   * About so many records of the base, after a cursor (null: from the first). While nothing is compacted every record
+   * comes once at least.
+   */
+  baseRecords(partition: number, cursor: string | null, limit: number): Promise<BasePage>;
+
   /** These records were in a committed run: clean ones may be forgotten after `freshMs`. */
   settle(claim: Claim, upTo: number, records: readonly Bytes[], freshMs: number): Promise<void>;
-  /** The database has reached a position: told after `settle` of all records up to it. */
+  /** The database has reached a position: told after `settle` of all records up to it. A base that ends there goes. */
   stored(claim: Claim, stored: Stored): Promise<void>;
   /** What is parked has changed; told before `stored` of the commit that did it. */
   parked(claim: Claim, change: ParkedChange): Promise<void>;
@@ -246,6 +328,21 @@ export interface Keeper {
   parkedBetween(partition: number, first: number, last: number): Promise<ReadonlyMap<number, string>>;
   /** The partition stops until a person has acted; null mends it. */
   break(partition: number, why: string | null): Promise<void>;
+  /**
+   * Some of the records that lie there, of whichever partition; `next` is null after the last ones. A record may
+   * come twice.
+   */
+  records(after: string | null): Promise<{ readonly records: readonly Bytes[]; readonly next: string | null }>;
+  /**
+   * What is known of these records is forgotten, but for changes after `upTo`: what is clean, or not pending any
+   * more.
+   */
+  forget(claim: Claim, upTo: number, records: readonly Bytes[]): Promise<void>;
+  /**
+   * The partition goes on at a position, broken no more, and nothing that was read before is written upon. False, and
+   * nothing was done, where the log has grown since. Told after `forget` of all that is clean.
+   */
+  mend(claim: Claim, mended: Mended): Promise<boolean>;
 
   /** Tells all processes. */
   tell(news: News): Promise<void>;
@@ -261,7 +358,10 @@ export interface Keeper {
   answer(id: string, text: string): Promise<void>;
   /** Takes the answer to an order; null while there is none. */
   answerOf(id: string): Promise<string | null>;
-  /** A small text kept beside the fleet, and its replacement if it is still the one that was read. Null: there is none. */
+  /**
+   * A small text kept beside the fleet, and its replacement if it is still the one that was read. Null: there is
+   * none.
+   */
   note(name: string): Promise<string | null>;
   putNote(name: string, was: string | null, text: string): Promise<boolean>;
 }

@@ -1,6 +1,6 @@
 /**
- * What an operator asks of the owner of a partition, and how it is answered: as JSON through the keeper, so that it works
- * from any place that reaches it. front/fleet-desk.ts asks, the worker answers.
+ * What an operator asks of the owner of a partition, and how it is answered: as JSON through the keeper, so that it
+ * works from any place that reaches it. front/fleet-desk.ts asks, the worker answers.
  */
 import type { PlainError } from "../errors.js";
 import type { BatchReport } from "../events.js";

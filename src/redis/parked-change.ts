@@ -1,6 +1,6 @@
 /**
- * What is parked of a record as bytes, as the keeper holds it for readers: the id of its letter, a blank, and the change
- * as change-code.ts has it, without a record. Pure.
+ * What is parked of a record as bytes, as the keeper holds it for readers: the id of its letter, a blank, and the
+ * change as change-code.ts has it, without a record. Pure.
  */
 import { bufferOfBytes, type Bytes } from "../bytes.js";
 import type { Change } from "../change.js";

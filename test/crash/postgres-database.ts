@@ -100,7 +100,8 @@ interface Row {
   readonly expires_at: string | null;
 }
 
-async function sightOf(client: Client): Promise<StoredSight> {
+/** Everything in a database at one moment; the position is that of its first partition. */
+export async function sightOf(client: Client): Promise<StoredSight> {
   const readFrom = Date.now();
   await client.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
   const fields = new Map<string, Map<string, string>>();

@@ -1,7 +1,7 @@
 /**
- * Does work on records that other processes change too: runs it in one synchronous step on what was read, and writes its
- * changes as one frame if nothing that it read has changed since; else it reads again and begins anew. Work that reads
- * nothing is written at once. It is the counterpart of heart/execution.ts, where one process has all to itself.
+ * Does work on records that other processes change too: runs it in one synchronous step on what was read, and writes
+ * its changes as one frame if nothing that it read has changed since; else it reads again and begins anew. Work that
+ * reads nothing is written at once. It is the counterpart of heart/execution.ts, where one process has all to itself.
  */
 import type { Address } from "../../address.js";
 import type { Bytes } from "../../bytes.js";
@@ -14,6 +14,7 @@ import type { Clock } from "../../host/host.js";
 import { checkRows } from "../../routes/row-door.js";
 import type { StoreLimits } from "../../store/store.js";
 import { Workspace, type Written } from "../../workspace.js";
+import { brokenPartition } from "../keeper-errors.js";
 import { ownPrefix } from "../keys.js";
 import type { FrameToWrite, Keeper, Mark, Outcome } from "../keeper.js";
 import { partitionOf } from "../partition.js";
@@ -98,7 +99,7 @@ export class FleetExecution {
     try {
       tried = this.#try(task);
     } catch (error) {
-      return Promise.reject(error as Error);
+      return Promise.reject(error);
     }
     // The road of a plain write: one promise, and nothing is read.
     if ("value" in tried && tried.changes.length > 0 && expected.size === 0) {
@@ -243,7 +244,9 @@ export class FleetExecution {
     }
   }
 
-  /** Reads what is missing and, anew, what was read before: at one moment but for what the database must be asked for. */
+  /**
+   * Reads what is missing and, anew, what was read before: at one moment but for what the database must be asked for.
+   */
   async #read<T>(task: Task<T>, missing: readonly Bytes[]): Promise<void> {
     const { reads, cold, partitions, time } = this.#parts;
     const wanted = task.records === null ? missing : [...task.records.keys(), ...missing];
@@ -255,6 +258,7 @@ export class FleetExecution {
     const toLoad: ToLoad[] = [];
     for (const record of wanted) {
       const { known, partition } = found.get(record) as SeenRecord;
+      if (partition.broken !== null) throw brokenPartition(partition.broken);
       if (known.state === "foreign") throw foreignType(record);
       if (known.state === "unknown") toLoad.push({ record, known, partition, lease });
       else read.set(record, { value: known.state === "value" ? known.value : null, mark: partition });

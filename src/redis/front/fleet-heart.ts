@@ -1,7 +1,7 @@
 /**
- * The heart of a process that shares cache and queue with others: the same verbs as write-behind.ts, where cache and queue
- * are a keeper's. Read `execution.ts` first: it is the road of a write. What is pending is written by the fleet's workers;
- * one of them may live in this process.
+ * The heart of a process that shares cache and queue with others: the same verbs as write-behind.ts, where cache and
+ * queue are a keeper's. Read `execution.ts` first: it is the road of a write. What is pending is written by the
+ * fleet's workers; one of them may live in this process.
  */
 import type { Bytes } from "../../bytes.js";
 import type { WriteBehindError } from "../../errors.js";
@@ -17,7 +17,6 @@ import type {
   Reached,
   Status,
   StepReport,
-  WaitOptions,
   Watch,
   WorkOptions,
 } from "../../heart.js";
@@ -34,6 +33,7 @@ import { Cold } from "./cold.js";
 import { FleetExecution } from "./execution.js";
 import type { FleetAddressing } from "./fleet-addressing.js";
 import { FleetDesk } from "./fleet-desk.js";
+import { FleetFlushes, type FlushOptions } from "./fleet-flush.js";
 import { FleetInspector } from "./fleet-inspector.js";
 import { describeFleet } from "./fleet-status.js";
 import { FleetTime } from "./fleet-time.js";
@@ -82,7 +82,10 @@ export class FleetHeart implements Heart {
   readonly #execution: FleetExecution;
   readonly #desk: FleetDesk;
   readonly #inspector: FleetInspector;
+  readonly #flushes: FleetFlushes;
   #status: Status;
+  /** Why this process takes no more work. */
+  #wrong: WriteBehindError | null = null;
   #seen: { readonly states: readonly PartitionState[]; readonly fleet: FleetSeen } | null = null;
   #timer: Timer | null = null;
   #closing: Promise<CloseReport> | null = null;
@@ -113,6 +116,20 @@ export class FleetHeart implements Heart {
       partitions,
       resolve: (key) => addressing.resolve(key),
       plan: () => addressing.plan,
+    });
+    this.#flushes = new FleetFlushes({
+      keeper,
+      clock,
+      leaseMs: options.leaseMs,
+      partitionOf: (key) => partitionOf(addressing.resolve(key).record, partitions),
+      desk: this.#desk,
+      inspector: this.#inspector,
+      stored: this.#stored,
+      refresh: async () => {
+        await this.refresh();
+        return this.#status;
+      },
+      assertOpen: () => this.#assertOpen(),
     });
     this.deadLetters = {
       list: (limit, after) => this.#desk.list(limit, after),
@@ -208,61 +225,9 @@ export class FleetHeart implements Heart {
     // There is no journal here that could fail: a keeper that cannot be reached is waited for.
   }
 
-  async flush(options: WaitOptions & { readonly keys?: readonly Bytes[] | undefined } = {}): Promise<FlushReport> {
+  flush(options: FlushOptions = {}): Promise<FlushReport> {
     this.#assertOpen();
-    const before = this.stored;
-    const last = this.accepted;
-    await this.refresh();
-    if (last > this.stored) {
-      if (this.#seen?.fleet.paused === true) throw paused();
-      await this.#until(last, options.signal);
-    }
-    await this.#flushOthers(options);
-    await this.refresh();
-    const parked = await this.#lettersOf(options.keys, before + 1, last);
-    return { stored: this.#status.queue.stored, parked };
-  }
-
-  /** What other processes have written, too: a flush is of what is pending now. */
-  async #flushOthers({ keys, signal }: WaitOptions & { readonly keys?: readonly Bytes[] | undefined }): Promise<void> {
-    const { fleet, addressing, keeper, host } = this.#parts;
-    const named = keys?.map((key) => partitionOf(addressing.resolve(key).record, fleet.partitions));
-    const { states } = await this.#desk.states();
-    const goals = states.filter(({ partition }) => named === undefined || named.includes(partition));
-    const behind = (now: readonly PartitionState[]): PartitionState[] =>
-      goals.filter(({ partition, head }) => (now[partition]?.stored.sequence ?? 0) < head.sequence);
-    for (let left = behind(states); left.length > 0;) {
-      signal?.throwIfAborted();
-      this.#assertOpen();
-      if ((await keeper.look(this.#parts.options.leaseMs)).paused) throw paused();
-      for (const { partition, head } of left) {
-        await keeper.tell({ kind: "hurry", partition, sequence: head.sequence });
-      }
-      await new Promise<void>((resolve) => host.clock.after(flushLookMs, resolve, true));
-      left = behind((await this.#desk.states()).states);
-    }
-  }
-
-  async #lettersOf(keys: readonly Bytes[] | undefined, first: number, last: number): Promise<readonly string[]> {
-    if (keys === undefined) return this.#stored.lettersIn(first, last);
-    const inspections = await Promise.all(keys.map((key) => this.#inspector.inspect(key)));
-    return [...new Set(inspections.flatMap(({ deadLetters }) => deadLetters))];
-  }
-
-  #until(number: number, signal: AbortSignal | undefined): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const aborted = (): void => {
-        cancel();
-        reject(signal?.reason as Error);
-      };
-      const cancel = this.whenStored(number, (error) => {
-        signal?.removeEventListener("abort", aborted);
-        if (error === null) resolve();
-        else reject(error);
-      });
-      if (signal?.aborted === true) aborted();
-      else signal?.addEventListener("abort", aborted, { once: true });
-    });
+    return this.#flushes.flush(options);
   }
 
   async pause(): Promise<void> {
@@ -296,10 +261,11 @@ export class FleetHeart implements Heart {
         this.#parts.keeper.look(this.#parts.options.leaseMs),
       ]);
       this.#time.saw(now);
+      this.#wrong = await this.#parts.addressing.lookAgain();
       this.#seen = { states, fleet };
       this.#stored.saw(states);
       const before = this.#status;
-      this.#status = this.#describe(null);
+      this.#status = this.#describe(this.#wrong?.message ?? null);
       this.#tell(before, this.#status);
     } catch (error) {
       this.#status = this.#describe((error as Error).message);
@@ -401,11 +367,9 @@ export class FleetHeart implements Heart {
 
   #assertOpen(): void {
     if (this.#closing !== null) throw closed();
+    if (this.#wrong !== null) throw this.#wrong;
   }
 }
-
-/** While a flush waits for what others have written, it looks so often, in milliseconds. */
-const flushLookMs = 20;
 
 /** Stopping may take so long, at the least, where a commit is in hand. */
 const stopMsMin = 1000;

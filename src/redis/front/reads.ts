@@ -1,6 +1,6 @@
 /**
- * Records on their way from the keeper: what is asked in one turn is read by one call, and so at one moment. Records that
- * are not known are loaded from the database by whoever asked (cold.ts); the call has taken a lease for that.
+ * Records on their way from the keeper: what is asked in one turn is read by one call, and so at one moment. Records
+ * that are not known are loaded from the database by whoever asked (cold.ts); the call has taken a lease for that.
  */
 import type { Bytes } from "../../bytes.js";
 import type { Clock, Random } from "../../host/host.js";

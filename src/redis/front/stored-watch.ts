@@ -1,6 +1,6 @@
 /**
- * How far the database has come, as one process of a fleet knows it, and who waits for that. It hears of it at once when
- * the news come through, and asks from time to time while somebody waits.
+ * How far the database has come, as one process of a fleet knows it, and who waits for that. It hears of it at once
+ * when the news come through, and asks from time to time while somebody waits.
  */
 import { WriteBehindError } from "../../errors.js";
 import type { Reached } from "../../heart.js";
@@ -84,7 +84,15 @@ export class StoredWatch {
     this.#ended ??= error;
     this.#timer?.cancel();
     this.#waits.fail(error);
-    this.#listening?.then((stop) => stop()).catch(() => {});
+    void this.#deafen();
+  }
+
+  async #deafen(): Promise<void> {
+    try {
+      (await this.#listening)?.();
+    } catch {
+      // It never heard anything.
+    }
   }
 
   /** Everybody who waits is told why in vain; whoever comes later may wait again. */
@@ -93,14 +101,25 @@ export class StoredWatch {
   }
 
   #begin(number: number): void {
-    this.#listening ??= this.#keeper.listen((news) => this.#hear(news));
-    this.#listening.catch(() => (this.#listening = null));
-    const hurry = this.frames.farOf(number);
-    for (const [partition, sequence] of hurry.entries()) {
-      if (sequence > (this.#stored[partition] ?? 0))
-        this.#keeper.tell({ kind: "hurry", partition, sequence }).catch(() => {});
+    void this.#listen();
+    void this.#hurry(number);
+    if (this.#timer === null) void this.#ask();
+  }
+
+  async #listen(): Promise<void> {
+    try {
+      await (this.#listening ??= this.#keeper.listen((news) => this.#hear(news)));
+    } catch {
+      // What it does not hear it asks for.
+      this.#listening = null;
     }
-    if (this.#timer === null) this.#ask();
+  }
+
+  async #hurry(number: number): Promise<void> {
+    for (const [partition, sequence] of this.frames.farOf(number).entries()) {
+      if (sequence <= (this.#stored[partition] ?? 0)) continue;
+      await this.#keeper.tell({ kind: "hurry", partition, sequence }).catch(() => {});
+    }
   }
 
   #hear(news: News | null): void {
@@ -109,19 +128,18 @@ export class StoredWatch {
     void this.#look();
   }
 
-  #ask(): void {
-    this.#timer = this.#clock.after(askEveryMs, () => void 0);
-    const all = this.#stored.map((_, partition) => partition);
-    this.#keeper
-      .states(all)
-      .then(({ states }) => this.saw(states))
-      .catch(() => {})
-      .finally(() => {
-        this.#timer?.cancel();
-        this.#timer = null;
-        if (this.#waits.size === 0 || this.#ended !== null) return;
-        this.#timer = this.#clock.after(askEveryMs, () => this.#ask(), true);
-      });
+  /** Again and again while somebody waits. */
+  async #ask(): Promise<void> {
+    this.#timer = this.#clock.after(askEveryMs, () => void this.#ask(), true);
+    try {
+      const { states } = await this.#keeper.states(this.#stored.map((_, partition) => partition));
+      this.saw(states);
+    } catch {
+      // It is asked again.
+    }
+    if (this.#waits.size > 0 && this.#ended === null) return;
+    this.#timer?.cancel();
+    this.#timer = null;
   }
 
   #moved(partition: number, sequence: number): void {

@@ -1,6 +1,6 @@
 /**
- * Work of one process that changes what it has read takes turns by record: without that, callers who count in one record
- * would meet each other at every compare-and-set. Other processes are met there all the same.
+ * Work of one process that changes what it has read takes turns by record: without that, callers who count in one
+ * record would meet each other at every compare-and-set. Other processes are met there all the same.
  */
 import type { Bytes } from "../../bytes.js";
 
@@ -13,7 +13,7 @@ export class Turns {
     let end = (): void => {};
     const ended = new Promise<void>((resolve) => (end = resolve));
     // All places are taken in one step: so nobody waits for somebody who waits for him.
-    const before = records.map((record) => this.#last.get(record));
+    const before = records.map((record) => this.#last.get(record) ?? Promise.resolve());
     for (const record of records) this.#last.set(record, ended);
     void ended.then(() => {
       for (const record of records) if (this.#last.get(record) === ended) this.#last.delete(record);

@@ -1,9 +1,9 @@
 /**
- * The workers of a fleet: who lives, and who owns which partition. A lease here only says who should write; what a worker
- * without one still sends is stopped by the compare-and-set in the database (promise 5), and by `claim` here.
+ * The workers of a fleet: who lives, and who owns which partition. A lease here only says who should write; what a
+ * worker without one still sends is stopped by the compare-and-set in the database (promise 5), and by `claim` here.
  */
 import type { Script } from "../redis-link.js";
-import { prelude } from "./prelude.js";
+import { owning, prelude } from "./prelude.js";
 
 const owners = `
 local function ownerOf(all, partition, time)
@@ -16,12 +16,12 @@ end
 `;
 
 /**
- * A worker lives. KEYS: prefix of all keys. ARGV: worker ("" only looks), lease (ms), report, partitions, fleet. Answers
- * {'ok', time, paused or "", owners, workers as id, seen, report}.
+ * A worker lives. KEYS: prefix of all keys. ARGV: worker ("" only looks), lease (ms), report, partitions, fleet.
+ * Answers {'ok', time, paused or "", owners, workers as id, seen, report}.
  */
 export const beatScript: Script = {
   name: "beat",
-  text: `${prelude}${owners}
+  text: `${prelude}${owning}${owners}
 local all = KEYS[1]
 if redis.call('HGET', all .. 'fleet', 'id') ~= ARGV[5] then return {'gone'} end
 evenWhenFull(all .. 'reports')
@@ -48,17 +48,17 @@ return {'ok', time, redis.call('HGET', all .. 'fleet', 'paused') or '', owned, w
 };
 
 /**
- * Takes a free partition. KEYS: prefix of all keys. ARGV: worker, partition, log, lease (ms). Answers the claim's number,
- * or 0 where somebody owns it.
+ * Takes a free partition. KEYS: prefix of all keys. ARGV: worker, partition, log, lease (ms), 1 to take it from its
+ * owner. Answers the claim's number, or 0 where somebody owns it.
  */
 export const claimScript: Script = {
   name: "claim",
-  text: `${prelude}${owners}
+  text: `${prelude}${owning}${owners}
 local all = KEYS[1]
 local p = all .. ARGV[2] .. ':'
 if not isHere(p, ARGV[3]) then return {'gone'} end
 local time = now()
-if ownerOf(all, ARGV[2], time) then return {'ok', 0} end
+if ARGV[5] ~= '1' and ownerOf(all, ARGV[2], time) then return {'ok', 0} end
 evenWhenFull(p .. 'meta')
 local claim = redis.call('HINCRBY', p .. 'meta', 'claim', 1)
 redis.call('HSET', all .. 'owners', ARGV[2], ARGV[1] .. ' ' .. claim .. ' ' .. digits(time + tonumber(ARGV[4])))
@@ -67,12 +67,12 @@ return {'ok', claim}
 };
 
 /**
- * Prolongs a claim. KEYS: prefix of all keys. ARGV: worker, partition, log, claim, lease (ms). 1, or 0 where it is lost. A
- * lease that is over holds as long as nobody else has taken the partition; one that was given back does not.
+ * Prolongs a claim. KEYS: prefix of all keys. ARGV: worker, partition, log, claim, lease (ms). 1, or 0 where it is
+ * lost. A lease that is over holds as long as nobody else has taken the partition; one that was given back does not.
  */
 export const holdsScript: Script = {
   name: "holds",
-  text: `${prelude}
+  text: `${prelude}${owning}
 local all = KEYS[1]
 local p = all .. ARGV[2] .. ':'
 if not isHere(p, ARGV[3]) then return {'gone'} end
@@ -88,7 +88,7 @@ return {'ok', 1}
 /** Gives a partition back. KEYS: prefix of all keys. ARGV: worker, partition, log, claim. */
 export const releaseScript: Script = {
   name: "release",
-  text: `${prelude}
+  text: `${prelude}${owning}
 local all = KEYS[1]
 local no = refused(all .. ARGV[2] .. ':', ARGV[3], ARGV[4])
 if no and no[1] == 'gone' then return no end

@@ -1,4 +1,6 @@
-/** What every script begins with: small functions in Lua. */
+/**
+ * What scripts begin with: small functions in Lua. Each costs a moment in every call, so a script takes what it needs.
+ */
 
 /**
  * `p` is the prefix of the partition's keys. `idOf`: the id of the entry in which a frame is or would be; a partition's
@@ -23,6 +25,14 @@ end
 local function isHere(p, log)
   return redis.call('HGET', p .. 'meta', 'log') == log
 end
+-- What lies beside a record goes: it has been written.
+local function touched(p)
+  return redis.call('EXISTS', p .. 'ends', p .. 'absent', p .. 'leases', p .. 'overs') > 0
+end
+`;
+
+/** For what the writers say. */
+export const owning = `
 -- Why the caller may do nothing to the partition; nil where it is its newest owner.
 local function refused(p, log, claim)
   local m = redis.call('HMGET', p .. 'meta', 'log', 'claim')
@@ -34,6 +44,10 @@ end
 local function evenWhenFull(key)
   redis.call('HDEL', key, '')
 end
+`;
+
+/** For what is kept beside records until its time is over. */
+export const keeping = `
 -- Some absences whose time is over go.
 local function sweepAbsent(p, time)
   local over = redis.call('ZRANGEBYSCORE', p .. 'absent', '-inf', digits(time), 'LIMIT', 0, 200)
@@ -51,9 +65,5 @@ local function sweepEnds(p, put)
   for _, r in ipairs(redis.call('ZRANDMEMBER', p .. 'ends', 2 * put + 4)) do
     if redis.call('EXISTS', r) == 0 then redis.call('ZREM', p .. 'ends', r) end
   end
-end
--- What lies beside a record goes: it has been written.
-local function touched(p)
-  return redis.call('EXISTS', p .. 'ends', p .. 'absent', p .. 'leases', p .. 'overs') > 0
 end
 `;

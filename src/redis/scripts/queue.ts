@@ -1,6 +1,7 @@
 /** The writers' side of a partition: how it is, its frames, and what the database has reached. */
 import type { Script } from "../redis-link.js";
-import { prelude } from "./prelude.js";
+import { baseOfMeta } from "./base.js";
+import { keeping, owning, prelude } from "./prelude.js";
 
 /**
  * The fleet. KEYS: prefix of all keys. ARGV: id and number of partitions of the fleet that may be made, or nothing.
@@ -19,8 +20,9 @@ for p = 0, tonumber(ARGV[2]) - 1 do
 end
 for p = 0, tonumber(ARGV[2]) - 1 do
   local log = ARGV[1] .. string.format('%08x', p)
-  redis.call('HSET', KEYS[1] .. p .. ':meta', 'log', log, 'epoch', '1', 'epochs', '1:0', 'seq', '0', 'tag', '0', 'at', '0',
-    'stored', '0', 'storedTag', '0', 'storedAt', '0', 'settled', '0', 'bytes', '0', 'thrown', '0', 'claim', '0')
+  redis.call('HSET', KEYS[1] .. p .. ':meta', 'log', log, 'epoch', '1', 'epochs', '1:0', 'seq', '0', 'tag', '0',
+    'at', '0', 'stored', '0', 'storedTag', '0', 'storedAt', '0', 'settled', '0', 'bytes', '0', 'thrown', '0',
+    'claim', '0')
 end
 redis.call('HSET', key, 'id', ARGV[1], 'partitions', ARGV[2], 'version', '1')
 return {ARGV[1], ARGV[2], '1'}
@@ -29,11 +31,11 @@ return {ARGV[1], ARGV[2], '1'}
 
 /**
  * How partitions are. KEYS: prefix of all keys. ARGV: partition and log of each. Answers {time, a list for each}: the
- * fields of meta below and the number of pending records; {"gone"} where it is not there.
+ * fields of meta below, the number of pending records, the owner, the last aim, the base; {"gone"} where it is not there.
  */
 export const statesScript: Script = {
   name: "states",
-  text: `${prelude}
+  text: `${prelude}${baseOfMeta}
 local seen = {now()}
 for i = 1, #ARGV, 2 do
   local p = KEYS[1] .. ARGV[i] .. ':'
@@ -44,6 +46,8 @@ for i = 1, #ARGV, 2 do
     for k = 1, 11 do m[k] = m[k] or '' end
     m[12] = redis.call('HLEN', p .. 'pending')
     m[13] = redis.call('HGET', KEYS[1] .. 'owners', ARGV[i]) or ''
+    m[14] = lastAim(p)
+    m[15] = seenBase(p, baseOf(p))
     seen[#seen + 1] = m
   end
 end
@@ -52,7 +56,8 @@ return seen
 };
 
 /**
- * Entries after a frame. KEYS: prefix. ARGV: log, sequence, bytes at the most. Answers {'ok', {id, {name, value, …}}, …}.
+ * Entries after a frame. KEYS: prefix. ARGV: log, sequence, bytes at the most. Answers {'ok', {id, {name, value, …}},
+ * …}.
  */
 export const framesScript: Script = {
   name: "frames",
@@ -79,11 +84,11 @@ end
 /**
  * Records of a committed run are settled: clean ones may be forgotten. KEYS: prefix. ARGV: log, claim, up to which
  * sequence, how long a clean record and an absence stay (ms), absences kept at the most, the records. A record with a
- * later change stays pending.
+ * later change stays pending; where it was not to stay at all, it goes as soon as it is clean (`doubts`).
  */
 export const settleScript: Script = {
   name: "settle",
-  text: `${prelude}
+  text: `${prelude}${owning}${keeping}
 local p = KEYS[1]
 local no = refused(p, ARGV[1], ARGV[2])
 if no then return no end
@@ -94,6 +99,7 @@ local settled = tonumber(redis.call('HGET', p .. 'meta', 'settled'))
 if upTo > settled then redis.call('HSET', p .. 'meta', 'settled', ARGV[3]) end
 local hasEnds = redis.call('EXISTS', p .. 'ends') == 1
 local most, withEnds = tonumber(ARGV[6]), 0
+local doubts = redis.call('EXISTS', p .. 'doubts') == 1
 sweepAbsent(p, time)
 local done = {}
 for i = 7, #ARGV do
@@ -110,6 +116,7 @@ for i = 7, #ARGV do
       remember(p, r, time, absent, most)
     else
       local lives = fresh
+      if doubts and redis.call('SREM', p .. 'doubts', r) == 1 then lives = 0 end
       if hasEnds then
         local ends = redis.call('ZSCORE', p .. 'ends', r)
         if ends then
@@ -120,7 +127,7 @@ for i = 7, #ARGV do
       if lives > 0 then redis.call('PEXPIRE', r, digits(math.ceil(lives))) else redis.call('DEL', r) end
     end
     if #done == 2000 then redis.call('HDEL', p .. 'pending', unpack(done)) done = {} end
-  end
+  elseif mark and fresh <= 0 then redis.call('SADD', p .. 'doubts', r) end
 end
 if #done > 0 then redis.call('HDEL', p .. 'pending', unpack(done)) end
 sweepEnds(p, withEnds)
@@ -134,7 +141,7 @@ return {'ok'}
  */
 export const storedScript: Script = {
   name: "stored",
-  text: `${prelude}
+  text: `${prelude}${owning}${baseOfMeta}
 local p = KEYS[1]
 local no = refused(p, ARGV[1], ARGV[2])
 if no then return no end
@@ -142,6 +149,13 @@ evenWhenFull(p .. 'meta')
 local sequence = tonumber(ARGV[3])
 local m = redis.call('HMGET', p .. 'meta', 'seq', 'bytes', 'furthest')
 local bytes = tonumber(m[2]) - tonumber(ARGV[8])
+local b = baseOf(p)
+if b and tonumber(b.to) <= sequence then
+  bytes = bytes - tonumber(b.bytes)
+  redis.call('UNLINK', p .. 'base')
+  redis.call('HDEL', p .. 'meta', 'base')
+  b = nil
+end
 if sequence == tonumber(m[1]) or bytes < 0 then bytes = 0 end
 redis.call('HSET', p .. 'meta', 'stored', ARGV[3], 'storedTag', ARGV[4], 'storedAt', ARGV[5], 'generation', ARGV[6],
   'bytes', digits(bytes))
@@ -149,8 +163,12 @@ if not m[3] or tonumber(m[3]) <= sequence then
   redis.call('HSET', p .. 'meta', 'furthest', ARGV[3], 'furthestTag', ARGV[4])
 end
 local next = redis.call('XRANGE', p .. 'log', idOf(p, sequence + 1), '+', 'COUNT', 1)
-if next[1] then redis.call('HSET', p .. 'meta', 'oldest', next[1][2][2]) else redis.call('HDEL', p .. 'meta', 'oldest') end
+redis.call('HDEL', p .. 'meta', 'oldest')
+local oldest = next[1] and next[1][2][2]
+if b and tonumber(b.from) <= sequence then oldest = b.oldest end
+if oldest then redis.call('HSET', p .. 'meta', 'oldest', oldest) end
 redis.call('XTRIM', p .. 'log', 'MINID', idOf(p, tonumber(ARGV[7])))
+redis.call('ZREMRANGEBYSCORE', p .. 'aims', '-inf', '(' .. ARGV[3])
 redis.call('ZREMRANGEBYSCORE', p .. 'parkedFrames', '-inf', '(' .. ARGV[7])
 redis.call('PUBLISH', KEYS[2] .. 'news', 'stored ' .. ARGV[9] .. ' ' .. ARGV[3])
 return {'ok'}
@@ -159,12 +177,12 @@ return {'ok'}
 
 /**
  * What is parked has changed. The value of a record that is thrown away goes also where the record is pending: it was
- * made of what is given up. The log has its changes. KEYS: prefix. ARGV: log, claim, letters, waiting behind, 1 where all of it is new, then
- * n {record, change}, n {record}, n {sequence, letter}, n {record to be thrown away}.
+ * made of what is given up. The log has its changes. KEYS: prefix. ARGV: log, claim, letters, waiting behind, 1 where
+ * all of it is new, then n {record, change}, n {record}, n {sequence, letter}, n {record to be thrown away}.
  */
 export const parkedScript: Script = {
   name: "parked",
-  text: `${prelude}
+  text: `${prelude}${owning}
 local p = KEYS[1]
 local no = refused(p, ARGV[1], ARGV[2])
 if no then return no end
@@ -223,7 +241,7 @@ return {'ok'}
 /** Takes the orders left for a partition. KEYS: prefix. ARGV: log, claim. Answers {'ok', {id, text, …}}. */
 export const ordersScript: Script = {
   name: "orders",
-  text: `${prelude}
+  text: `${owning}
 local p = KEYS[1]
 local no = refused(p, ARGV[1], ARGV[2])
 if no then return no end
@@ -233,7 +251,9 @@ return {'ok', found}
 `,
 };
 
-/** Replaces a note. KEYS: prefix of all keys. ARGV: name, text before (or ""), text. 1, or 0 where it was another one. */
+/**
+ * Replaces a note. KEYS: prefix of all keys. ARGV: name, text before (or ""), text. 1, or 0 where it was another one.
+ */
 export const noteScript: Script = {
   name: "note",
   text: `

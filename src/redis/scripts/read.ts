@@ -1,12 +1,12 @@
 /** Reading records, and keeping what was loaded of those that were not known. */
 import type { Script } from "../redis-link.js";
-import { prelude } from "./prelude.js";
+import { keeping, prelude } from "./prelude.js";
 
 /**
- * Reads records at one moment. KEYS: prefix of all keys. ARGV: lease or "", then for each partition: its number, its log,
- * how many records, the records. Answers {time, one list for each partition, then one for each record}. A partition:
- * {sequence, thrown, stored sequence, stored tag, generation, broken or ""}, or {"gone"}. A record: its string, or
- * {"s", string, deadline}, {"h", deadline or "", {field, value, …}}, {"a"} absent, {"x"} of a foreign type,
+ * Reads records at one moment. KEYS: prefix of all keys. ARGV: lease or "", then for each partition: its number, its
+ * log, how many records, the records. Answers {time, one list for each partition, then one for each record}. A
+ * partition: {sequence, thrown, stored sequence, stored tag, generation, broken or ""}, or {"gone"}. A record: its
+ * string, or {"s", string, deadline}, {"h", deadline or "", {field, value, …}}, {"a"} absent, {"x"} of a foreign type,
  * {"u", parked or "", {overlay name, overlay value, …}} not known, {"l", …} likewise and lost.
  */
 export const readScript: Script = {
@@ -73,18 +73,20 @@ return {time, seen, values}
 };
 
 /**
- * Keeps what was loaded. KEYS: prefix. ARGV: log, lease, absences kept at the most, then for each: record, kind, how long
- * it may be answered (ms), deadline or "", and the string (kind s), n {field value} (kind h), or nothing (kind a).
+ * Keeps what was loaded. KEYS: prefix. ARGV: log, lease, absences kept at the most, then for each: record, kind, how
+ * long it may be answered (ms), deadline or "", and the string (kind s), n {field value} (kind h), or nothing (kind a).
  * Answers {'ok', {1 or 0 for each}}.
  */
 export const fillScript: Script = {
   name: "fill",
-  text: `${prelude}
+  text: `${prelude}${keeping}
 local p = KEYS[1]
 if not isHere(p, ARGV[1]) then return {'gone'} end
 local time = now()
 local taken, i, withEnds = {}, 4, 0
-sweepAbsent(p, time)
+-- A Redis that has no memory left, or takes no writes, keeps nothing of it. This command does nothing but be refused.
+local isFull = type(redis.pcall('SETRANGE', p .. 'room', 0, '')) == 'table'
+if not isFull then sweepAbsent(p, time) end
 local function put(r, kind, from, count)
   if kind == 's' then redis.call('SET', r, ARGV[from]) return end
   redis.call('DEL', r)
@@ -104,7 +106,7 @@ while i <= #ARGV do
   else i = from end
   local mark = redis.call('HGET', p .. 'pending', r)
   local flag = mark and string.sub(mark, -1)
-  local holds = redis.call('HGET', p .. 'leases', r) == ARGV[2]
+  local holds = not isFull and redis.call('HGET', p .. 'leases', r) == ARGV[2]
   if holds then redis.call('HDEL', p .. 'leases', r) end
   if not holds or (mark and flag == 'a') or (mark and kind == 'a') then taken[#taken + 1] = 0
   else

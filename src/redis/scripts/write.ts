@@ -1,7 +1,7 @@
 /**
- * Writing: the value under the record's own key and the change in the partition's log, in one step. All is checked first,
- * the log comes next and the values last, because Redis takes nothing back of a script that fails half way (promise 1:
- * a change that is in the log reaches the database, whatever became of its value).
+ * Writing: the value under the record's own key and the change in the partition's log, in one step. All is checked
+ * first, the log comes next and the values last, because Redis takes nothing back of a script that fails half way
+ * (promise 1: a change that is in the log reaches the database, whatever became of its value).
  */
 import type { Script } from "../redis-link.js";
 import { prelude } from "./prelude.js";
@@ -24,7 +24,8 @@ elseif ageMax > 0 and m[6] and time - tonumber(m[6]) >= ageMax then full = 'age'
 local function append(fields, count, bytes, tag)
   local last = sequence + count
   redis.call('XADD', p .. 'log', m[8] .. '-' .. digits(last), unpack(fields))
-  redis.call('HSET', p .. 'meta', 'seq', digits(last), 'tag', tag, 'at', digits(time), 'bytes', digits(pendingBytes + bytes))
+  redis.call('HSET', p .. 'meta', 'seq', digits(last), 'tag', tag, 'at', digits(time),
+    'bytes', digits(pendingBytes + bytes))
   if not m[6] then redis.call('HSET', p .. 'meta', 'oldest', digits(time)) end
 end
 `;
@@ -49,14 +50,12 @@ end
 if full then return {'full', full} end
 append({'1', digits(time), '@', ARGV[7], unpack(ARGV, first, last)}, count, tonumber(ARGV[5]), ARGV[6])
 redis.call('MSET', unpack(ARGV, first, last))
-local marks, records = {}, {}
-for i = 0, count - 1 do
-  local record = ARGV[first + 2 * i]
-  marks[2 * i + 1], marks[2 * i + 2] = record, digits(sequence + i + 1)
-  records[i + 1] = record
-end
-redis.call('HSET', p .. 'pending', unpack(marks))
+-- The strings are written: their sequences take their places. As a number each is cheaper than by digits().
+for i = 1, count do ARGV[first + 2 * i - 1] = sequence + i end
+redis.call('HSET', p .. 'pending', unpack(ARGV, first, last))
 if touched(p) then
+  local records = {}
+  for i = 1, count do records[i] = ARGV[first + 2 * i - 2] end
   redis.call('ZREM', p .. 'ends', unpack(records))
   redis.call('ZREM', p .. 'absent', unpack(records))
   redis.call('HDEL', p .. 'leases', unpack(records))
@@ -69,8 +68,8 @@ return {'ok', sequence + 1}
 };
 
 /**
- * What a change does to what is known of its record. `over`: a merge of a hash whose row is not known is kept beside it,
- * "=field" set, "-field" taken out, "!" the expiry ("" cleared).
+ * What a change does to what is known of its record. `over`: a merge of a hash whose row is not known is kept beside
+ * it, "=field" set, "-field" taken out, "!" the expiry ("" cleared).
  */
 const apply = `
 local emptyHash = 'write-behind:no fields'
@@ -101,8 +100,8 @@ local function dropFields(key, from, step, count, prefix)
   end
   if #gone > 0 then redis.call('HDEL', key, unpack(gone)) end
 end
--- What a record that is merged into is: 'hash', 'other', 'absent' (its removal is pending), 'over' (not known), or 'lost'
--- (pending, and only the log has it: then there is nothing to merge into, and a reader is told so).
+-- What a record that is merged into is: 'hash', 'other', 'absent' (its removal is pending), 'over' (not known), or
+-- 'lost' (pending, and only the log has it: then there is nothing to merge into, and a reader is told so).
 local function baseOf(r)
   local kind = redis.call('TYPE', r).ok
   if kind ~= 'none' then
@@ -211,8 +210,8 @@ end
 `;
 
 /**
- * Any frames. KEYS: prefix. ARGV: log, bytesMax, recordsMax, ageMax, number of frames, then for each: name, head, bytes,
- * tag, number of records it was made from, {record, sequence, thrown}, number of changes, and each of these:
+ * Any frames. KEYS: prefix. ARGV: log, bytesMax, recordsMax, ageMax, number of frames, then for each: name, head,
+ * bytes, tag, number of records it was made from, {record, sequence, thrown}, number of changes, and each of these:
  *
  *     S record payload                          replace by the string that is the payload
  *     X record payload string expiry            replace by a string; expiry "" for none
@@ -243,7 +242,8 @@ local bytes, tag, i, taken = 0, nil, 6, 0
 -- A change takes three arguments at least: so where this is not so, every record has room.
 local near = pending + #ARGV / 3 > recordsMax
 for f = 1, tonumber(ARGV[5]) do
-  local name, head, size, frameTag, from = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]), ARGV[i + 3], tonumber(ARGV[i + 4])
+  local name, head, size, frameTag = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]), ARGV[i + 3]
+  local from = tonumber(ARGV[i + 4])
   i = i + 5
   local holds = true
   for k = 1, from do

@@ -9,7 +9,9 @@ import { WriteBehindError } from "../../errors.js";
 import type { Clock, Random, Timer } from "../../host/host.js";
 import type { FrameOnDisk, Position } from "../../queue/queue.js";
 import { retryDelayMs, type RetryLimits } from "../../writer/retry.js";
-import type { Claim, Keeper, ParkedChange } from "../keeper.js";
+import { baseOfBytes, recordsOfBytes } from "../base-entry.js";
+import type { BaseSeen, Claim, Keeper, ParkedChange, PartitionState } from "../keeper.js";
+import type { Freshness } from "./freshness.js";
 import { noteOf, Remembered, type FrameNote } from "./remembered.js";
 import { Retained, type RetainLimits } from "./retained.js";
 
@@ -18,14 +20,13 @@ const pieceBytes = 512 * 1024;
 
 /** What it is made with. */
 export interface AcknowledgedParts {
-  readonly keeper: Pick<Keeper, "states" | "frames" | "settle" | "stored" | "parked">;
+  readonly keeper: Pick<Keeper, "states" | "frames" | "baseRecords" | "settle" | "stored" | "parked">;
   readonly claim: Claim;
   readonly clock: Clock;
   readonly random: Random;
   readonly retry: RetryLimits;
   readonly retain: RetainLimits;
-  /** How long a clean record stays in the keeper, in milliseconds. */
-  readonly cacheTtlMs: number;
+  readonly freshness: Freshness;
   /** The store's generation. */
   readonly generation: () => number;
   /** The partition is another worker's. */
@@ -42,7 +43,7 @@ type Item =
 /** What is told of one partition. */
 export class Acknowledged {
   readonly #parts: AcknowledgedParts;
-  readonly #remembered = new Remembered();
+  readonly #remembered: Remembered;
   readonly #retained: Retained;
   readonly #items: Item[] = [];
   readonly #idle: (() => void)[] = [];
@@ -56,6 +57,7 @@ export class Acknowledged {
 
   constructor(parts: AcknowledgedParts) {
     this.#parts = parts;
+    this.#remembered = new Remembered((change) => parts.freshness.mayDiffer(change));
     this.#retained = new Retained(parts.retain);
   }
 
@@ -101,6 +103,11 @@ export class Acknowledged {
   /** What was kept long enough goes, also where nothing is committed. */
   trim(): void {
     if (!this.#working && this.#told !== null) this.#add({ what: "trim" });
+  }
+
+  /** Whether everything has been told. */
+  get idle(): boolean {
+    return !this.#working;
   }
 
   /** Resolves when everything has been told. */
@@ -209,15 +216,14 @@ export class Acknowledged {
   }
 
   async #tellReached(position: Position, again: boolean): Promise<void> {
-    const { keeper, claim, cacheTtlMs } = this.#parts;
+    const { keeper, claim } = this.#parts;
     const told = this.#told;
     if (told === null) throw new Error("broken invariant: a commit before the store was opened");
     let at = told.at;
     let bytes = 0;
     for await (const notes of this.#notes(told.position.sequence, position.sequence)) {
-      const records = new Set<Bytes>();
-      for (const note of notes) for (const record of note.records) records.add(record);
-      await keeper.settle(claim, (notes.at(-1) as FrameNote).sequence, [...records], cacheTtlMs);
+      const upTo = (notes.at(-1) as FrameNote).sequence;
+      for (const [freshMs, records] of this.#byFreshness(notes)) await keeper.settle(claim, upTo, records, freshMs);
       bytes += bytesOf(notes);
       at = (notes.at(-1) as FrameNote).at;
     }
@@ -230,24 +236,49 @@ export class Acknowledged {
     this.#untold = { at, bytes: Math.max(0, this.#untold.bytes - bytes) };
   }
 
+  /** The records of frames, by how long they may stay. */
+  #byFreshness(notes: readonly FrameNote[]): ReadonlyMap<number, Bytes[]> {
+    const { freshness } = this.#parts;
+    const stays = new Map<Bytes, number>();
+    for (const { records } of notes) for (const record of records) stays.set(record, freshness.ofRecord(record));
+    for (const { doubtful } of notes) for (const record of doubtful) stays.set(record, 0);
+    const groups = new Map<number, Bytes[]>();
+    for (const [record, freshMs] of stays) {
+      const group = groups.get(freshMs);
+      if (group === undefined) groups.set(freshMs, [record]);
+      else group.push(record);
+    }
+    return groups;
+  }
+
   #stored(position: Position, at: number, bytes: number): Promise<void> {
     const { keeper, claim, generation } = this.#parts;
     const trimTo = Math.min(this.#retained.trimTo(this.#now()), position.sequence);
     return keeper.stored(claim, { position, at, generation: generation(), trimTo, bytes });
   }
 
-  /** The frames after one up to another: as they are remembered, else as the log has them. */
+  /** The frames after one up to another: as they are remembered, else as the log has them; a base is one of them. */
   async *#notes(from: number, to: number): AsyncIterable<readonly FrameNote[]> {
     const remembered = this.#remembered.between(from, to);
     if (remembered !== null) {
       if (remembered.length > 0) yield remembered;
       return;
     }
+    const { base } = await this.#state();
+    if (base === null) return yield* this.#read(from, to);
+    yield* this.#read(from, Math.min(to, base.from.sequence));
+    if (from < base.to.sequence && base.to.sequence <= to) yield* this.#baseNotes(base);
+    return yield* this.#read(Math.max(from, base.to.sequence), to);
+  }
+
+  async *#read(from: number, to: number): AsyncIterable<readonly FrameNote[]> {
     const { keeper, claim } = this.#parts;
     let after = from;
     while (after < to) {
       const frames = await keeper.frames(claim.partition, after, pieceBytes);
-      const notes = frames.map(noteOf).filter(({ sequence }) => sequence <= to);
+      const notes = frames
+        .map((frame) => noteOf(frame, (change) => this.#parts.freshness.mayDiffer(change)))
+        .filter(({ sequence }) => sequence <= to);
       const last = notes.at(-1);
       if (last === undefined) return;
       yield notes;
@@ -255,12 +286,26 @@ export class Acknowledged {
     }
   }
 
+  /** The keeper itself knows the base's bytes. */
+  async *#baseNotes(base: BaseSeen): AsyncIterable<readonly FrameNote[]> {
+    const { keeper, claim, freshness } = this.#parts;
+    const { to, at } = base;
+    let cursor: string | null = null;
+    do {
+      const { changes, next } = await keeper.baseRecords(claim.partition, cursor, recordsOfBytes(base, pieceBytes));
+      const composed = [...changes].map(([record, entry]) => ({ record, change: baseOfBytes(entry).change }));
+      const doubtful = composed.filter((change) => freshness.mayDiffer(change)).map(({ record }) => record);
+      yield [{ sequence: to.sequence, at, bytes: 0, records: [...changes.keys()], doubtful }];
+      cursor = next;
+    } while (cursor !== null);
+  }
+
   async #logTimeOf(sequence: number): Promise<number> {
     const [first] = await this.#parts.keeper.frames(this.#parts.claim.partition, sequence - 1, 1);
     return first?.frame.at ?? 0;
   }
 
-  async #state(): Promise<{ readonly stored: Position }> {
+  async #state(): Promise<PartitionState> {
     const { states } = await this.#parts.keeper.states([this.#parts.claim.partition]);
     const [state] = states;
     if (state === undefined) throw new Error("broken invariant: the keeper says nothing of a partition");

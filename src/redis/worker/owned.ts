@@ -1,20 +1,28 @@
 /**
- * One partition that this worker owns: its queue, its part of the store, the writer between them, and what the keeper is
- * told. Made with a claim; it ends when it is given back or lost.
+ * One partition that this worker owns: its queue, its part of the store, the writer between them, and what the keeper
+ * is told. Made with a claim; it ends when it is given back or lost.
  */
-import type { PlainError } from "../../errors.js";
-import type { Clock, Host } from "../../host/host.js";
+import { WriteBehindError, type PlainError } from "../../errors.js";
+import type { Host } from "../../host/host.js";
 import { Writer } from "../../writer/writer.js";
 import type { WriterReport } from "../../writer/messages.js";
 import type { Claim, Keeper } from "../keeper.js";
 import { logIdOf } from "../partition.js";
 import { Acknowledged } from "./acknowledged.js";
 import { answerTo } from "./answers.js";
+import { BaseGuard } from "./base-guard.js";
+import { Compaction } from "./compaction.js";
+import { Freshness, type Routing } from "./freshness.js";
 import { KeeperQueue } from "./keeper-queue.js";
 import { changeOfOverlay, changeOfReport, changeOfUnparked } from "./parked-reports.js";
 import type { PartitionReport, WorkerOptions } from "./report.js";
 import { PartitionStore, type SharedStore } from "./shared-store.js";
 import type { StatesPoll } from "./states-poll.js";
+import { within } from "./within.js";
+
+/** A store that has taken nothing for so long is taken to be down for a while; one that says nothing: for so long. */
+const stuckMs = 1000;
+const silentMs = 10_000;
 
 /** What it is made with. */
 export interface OwnedParts {
@@ -28,6 +36,11 @@ export interface OwnedParts {
   readonly paused: boolean;
   /** As in WriterParts. */
   readonly others: () => Promise<void>;
+  readonly routing: Routing;
+  /** How its store is may be another than it was. */
+  readonly changed: () => void;
+  /** Tells the keeper what the worker says of itself now. */
+  readonly tell: () => Promise<unknown>;
   /** The partition is another worker's. */
   readonly lost: () => void;
   /** A fault of the program has ended its writer. */
@@ -47,8 +60,11 @@ export interface Trouble {
 export class OwnedPartition {
   readonly #parts: OwnedParts;
   readonly #store: PartitionStore;
+  readonly #freshness: Freshness;
   readonly #acknowledged: Acknowledged;
   readonly #queue: KeeperQueue;
+  readonly #guard = new BaseGuard();
+  readonly #compaction: Compaction;
   readonly #writer: Writer;
   #paused: boolean;
   #isOpen = false;
@@ -64,7 +80,9 @@ export class OwnedPartition {
     this.#parts = parts;
     this.#paused = paused;
     const lost = (): void => this.#lost();
-    this.#store = new PartitionStore({ shared, keeper, claim, leaseMs: options.leaseMs, lost });
+    const aimed = (): void => this.#guard.readDone();
+    this.#store = new PartitionStore({ shared, keeper, clock, claim, leaseMs: options.leaseMs, lost, aimed });
+    this.#freshness = new Freshness(parts.routing, options.cacheTtlMs);
     this.#acknowledged = new Acknowledged({
       keeper,
       claim,
@@ -72,14 +90,16 @@ export class OwnedPartition {
       random,
       retry: options,
       retain: { bytes: options.retainBytes / fleet.partitions, ms: options.retainMs },
-      cacheTtlMs: options.cacheTtlMs,
+      freshness: this.#freshness,
       generation: () => this.#generation,
       lost,
     });
     const { partition } = claim;
     const logId = logIdOf(fleet.id, partition);
-    this.#queue = new KeeperQueue({ keeper, partition, logId, poll, acknowledged: this.#acknowledged });
-    const queue = this.#queue;
+    const [acknowledged, guard] = [this.#acknowledged, this.#guard];
+    const queue = new KeeperQueue({ keeper, partition, logId, poll, acknowledged, guard });
+    this.#queue = queue;
+    this.#compaction = new Compaction({ keeper, claim, clock, guard, wanted: () => this.#isStuck() });
     const report = (each: WriterReport): void => this.#hear(each);
     const { others } = parts;
     this.#writer = new Writer({ store: this.#store, queue, logId, clock, random, options, paused, others, report });
@@ -115,13 +135,16 @@ export class OwnedPartition {
   async obey(): Promise<void> {
     try {
       for (const { id, text } of await this.#parts.keeper.orders(this.#parts.claim)) void this.#answer(id, text);
-    } catch {
-      // They are asked for again with the next beat.
+    } catch (error) {
+      // They are asked for again with the next beat. What Redis says to a script of ours is a fault, and is told.
+      if (!(error instanceof WriteBehindError)) this.#parts.warn(`orders cannot be taken: ${String(error)}`);
     }
   }
 
   async #answer(id: string, text: string): Promise<void> {
     const answer = await answerTo(this.#writer, text);
+    // Who has asked may look at status next.
+    await this.#parts.tell().catch(() => {});
     await this.#parts.keeper.answer(id, JSON.stringify(answer)).catch(() => {});
   }
 
@@ -162,6 +185,7 @@ export class OwnedPartition {
 
   #end(): void {
     this.#ended = true;
+    this.#compaction.close();
     this.#store.giveUp();
     this.#acknowledged.close();
     this.#parts.poll.forget(this.#queue);
@@ -181,6 +205,7 @@ export class OwnedPartition {
       case "opened":
         this.#isOpen = true;
         this.#acknowledged.opened(report.position, changeOfOverlay(report.parked));
+        this.#parts.changed();
         return;
       case "generation":
         this.#generation = report.generation;
@@ -204,14 +229,24 @@ export class OwnedPartition {
         return;
       case "warning":
         warn(`partition ${claim.partition}: ${report.text}`);
-        return;
+        break;
       case "tables":
-        return;
+        this.#freshness.found(report.tables);
     }
   }
 
+  /** Whether the store takes nothing, and not only for a moment. */
+  #isStuck(): boolean {
+    if (this.#ended || !this.#acknowledged.idle) return false;
+    const trouble = this.storeTrouble;
+    return (trouble !== null && this.#now() - trouble.since >= stuckMs) || this.#store.silentMs >= silentMs;
+  }
+
   #inTrouble(state: Trouble["state"], error: PlainError, nextTryAt: number): void {
+    this.#guard.readDone();
+    const isNew = this.#trouble?.state !== state;
     this.#trouble = { state, error, since: this.#trouble?.since ?? this.#now(), nextTryAt };
+    if (isNew) this.#parts.changed();
   }
 
   #count(changes: number, rows: number, lastCommitMs: number): void {
@@ -233,16 +268,4 @@ export class OwnedPartition {
 /** Whether an error is not of the queue. */
 function isOfStore({ code }: PlainError): boolean {
   return code !== "CACHE_DOWN" && code !== "QUEUE_MISMATCH" && code !== "UNKNOWN";
-}
-
-/** Waits for something, however it ends, but not longer than this. */
-async function within(clock: Clock, ms: number, done: Promise<unknown>): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const timer = clock.after(ms, resolve, true);
-    const end = (): void => {
-      timer.cancel();
-      resolve();
-    };
-    done.then(end, end);
-  });
 }

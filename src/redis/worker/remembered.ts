@@ -3,6 +3,7 @@
  * without reading the log twice. It may forget: what is missing is read from the log again. Pure.
  */
 import type { Bytes } from "../../bytes.js";
+import type { RecordChange } from "../../change.js";
 import type { FrameOnDisk } from "../../queue/queue.js";
 
 /** What is known of one frame. */
@@ -12,18 +13,28 @@ export interface FrameNote {
   readonly at: number;
   readonly bytes: number;
   readonly records: readonly Bytes[];
+  /** Those whose row may hold more than they were given. */
+  readonly doubtful: readonly Bytes[];
 }
 
 /** What is to be remembered of a frame. */
-export function noteOf({ frame, bytes }: FrameOnDisk): FrameNote {
+export function noteOf({ frame, bytes }: FrameOnDisk, isDoubtful: (change: RecordChange) => boolean): FrameNote {
   const { position, at, body } = frame;
-  const records = body.kind === "clear" ? [] : body.changes.map(({ record }) => record);
-  return { sequence: position.sequence, at, bytes, records };
+  const changes = body.kind === "clear" ? [] : body.changes;
+  const records = changes.map(({ record }) => record);
+  const doubtful = changes.filter(isDoubtful).map(({ record }) => record);
+  return { sequence: position.sequence, at, bytes, records, doubtful };
 }
 
 /** The notes, of frames without a gap between them. */
 export class Remembered {
+  readonly #isDoubtful: (change: RecordChange) => boolean;
   #notes: FrameNote[] = [];
+
+  /** `isDoubtful`: whether the row may hold more than a change says. */
+  constructor(isDoubtful: (change: RecordChange) => boolean) {
+    this.#isDoubtful = isDoubtful;
+  }
 
   /** Takes notes of frames that follow one another. Those that it has already it keeps. */
   add(frames: readonly FrameOnDisk[]): void {
@@ -31,7 +42,7 @@ export class Remembered {
       const { sequence } = frame.frame.position;
       const [first, last] = [this.#notes[0]?.sequence ?? sequence, this.#notes.at(-1)?.sequence ?? sequence - 1];
       if (sequence > last + 1 || sequence < first) this.#notes = [];
-      if (sequence > last || this.#notes.length === 0) this.#notes.push(noteOf(frame));
+      if (sequence > last || this.#notes.length === 0) this.#notes.push(noteOf(frame, this.#isDoubtful));
     }
   }
 

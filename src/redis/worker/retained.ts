@@ -1,6 +1,6 @@
 /**
- * How much of a partition's committed log is kept, to heal a database that goes back: so many bytes or so long, whichever
- * is less. The oldest goes first. Pure; moments are passed in.
+ * How much of a partition's committed log is kept, to heal a database that goes back: so many bytes or so long,
+ * whichever is less. The oldest goes first. Pure; moments are passed in.
  */
 
 /** The limits of one partition. */

@@ -1,16 +1,18 @@
 /** What a worker and whoever holds it say to each other, on one thread or across two. Plain values. */
 import type { PlainError } from "../../errors.js";
 import type { StoreDescriptor } from "../../store/store.js";
+import type { Routing } from "./freshness.js";
 import type { WorkerIdentity, WorkerOptions, WorkerReport } from "./report.js";
 
 /** What a worker is started with, apart from its store. */
 export interface WorkerSetup {
   /** URL of the Redis. */
   readonly cache: string;
-  /** Partitions of the fleet, where it is not born yet. */
-  readonly partitions: number;
+  /** Id of the fleet that it works for: in no other one's name does it write, and it makes none. */
+  readonly fleet: string;
   readonly options: WorkerOptions;
   readonly identity: WorkerIdentity;
+  readonly routing?: Routing | undefined;
 }
 
 /** What a worker's thread is started with. */
@@ -41,8 +43,8 @@ export interface WorkerHandle {
   /** What it said last of itself; null before its first beat. */
   readonly report: WorkerReport | null;
   /**
-   * Finishes the runs in hand, gives every partition back and leaves. What has not ended by then is given up: the position
-   * in the database tells the next owner what became of it. Resolves with false where its thread does not end.
+   * Finishes the runs in hand, gives every partition back and leaves. What has not ended by then is given up: the
+   * position in the database tells the next owner what became of it. Resolves with false where its thread does not end.
    */
   stop(deadlineMs: number): Promise<boolean>;
 }

@@ -9,8 +9,8 @@ import type { FromWorker, ToWorker, WorkerThreadData } from "./worker-messages.j
 /** The thread's entry. `data` is a WorkerThreadData. */
 export function main(channel: Channel<unknown, unknown>, data: unknown): void {
   const { store, ...setup } = data as WorkerThreadData;
-  const { post, receive } = channel as Channel<FromWorker, ToWorker>;
+  const holder = channel as Channel<FromWorker, ToWorker>;
   const lazy = new LazyStore(store.module, () => loadStore(store));
-  const worker = new WorkerHere(nodeHost(), setup, lazy, post);
-  receive(({ deadlineMs }) => void worker.stop(deadlineMs).then(() => post({ type: "stopped" })));
+  const worker = new WorkerHere(nodeHost(), setup, lazy, (told) => holder.post(told));
+  holder.receive(({ deadlineMs }) => void worker.stop(deadlineMs).then(() => holder.post({ type: "stopped" })));
 }

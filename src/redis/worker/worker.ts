@@ -9,13 +9,15 @@ import type { Store } from "../../store/store.js";
 import { clockSlackMs } from "../../writer/beat.js";
 import { Wake } from "../../writer/wake.js";
 import type { Fleet, FleetSeen, Keeper, News } from "../keeper.js";
-import { othersHaveStored } from "./others.js";
+import { Others } from "./others.js";
+import type { Routing } from "./freshness.js";
 import { OwnedPartition } from "./owned.js";
 import type { WorkerIdentity, WorkerOptions, WorkerReport } from "./report.js";
 import { share } from "./share.js";
 import { SharedStore } from "./shared-store.js";
 import { pollEveryMs, StatesPoll } from "./states-poll.js";
 import { storeHealthOf } from "./store-health.js";
+import { within } from "./within.js";
 
 /** How long a partition that is given back to others may take to finish its run, in milliseconds. */
 const giveBackMs = 10_000;
@@ -31,6 +33,8 @@ export interface FleetWorkerParts {
   readonly host: Pick<Host, "clock" | "random">;
   readonly options: WorkerOptions;
   readonly identity: WorkerIdentity;
+  /** The routes of the store; without it there are none. */
+  readonly routing?: Routing | undefined;
   /** Something that an operator must know and that stops no write. */
   readonly warn: (text: string) => void;
   /** Called after each beat. */
@@ -46,6 +50,8 @@ export class FleetWorker {
   readonly #wake: Wake;
   readonly #owned = new Map<number, OwnedPartition>();
   readonly #givingBack = new Set<Promise<void>>();
+  /** Partitions that wait for others. */
+  readonly #waiting = new Set<number>();
   readonly #living: Promise<void>;
   /** Partitions whose writer a fault has ended, and until when they are not taken again, on the monotonic clock. */
   readonly #faulted = new Map<number, number>();
@@ -98,11 +104,13 @@ export class FleetWorker {
     await Promise.all(this.#givingBack);
     this.#ended = true;
     this.#wake.wake();
-    await this.#living;
+    // Nothing hangs (promise 8): a question may be without an answer, a commit stuck in the driver.
+    const { clock } = this.#parts.host;
+    await within(clock, deadlineMs, this.#living);
     this.#poll.close();
     // Who cannot be told hears it from the lease.
-    await this.#parts.keeper.leave(this.id).catch(() => {});
-    await this.#shared.close().catch(() => {});
+    await within(clock, deadlineMs, this.#parts.keeper.leave(this.id));
+    await within(clock, deadlineMs, this.#shared.close());
   }
 
   async #live(): Promise<void> {
@@ -162,6 +170,14 @@ export class FleetWorker {
     const claim = await keeper.claim(this.id, partition, options.leaseMs);
     if (claim === null) return;
     if (this.#stopping !== null) return keeper.release(claim);
+    const others = new Others({
+      keeper,
+      clock: host.clock,
+      partition,
+      partitions: fleet.partitions,
+      waiting: this.#waiting,
+      ended: () => owned.leaving || this.#owned.get(partition) !== owned,
+    });
     const owned: OwnedPartition = new OwnedPartition({
       keeper,
       host,
@@ -171,7 +187,10 @@ export class FleetWorker {
       poll: this.#poll,
       options,
       paused: this.#paused,
-      others: () => this.#othersThan(partition),
+      routing: this.#parts.routing ?? { routes: [], unrouted: "store" },
+      others: () => others.stored(),
+      changed: () => this.#parts.beaten?.(this.report()),
+      tell: () => keeper.beat(this.id, options.leaseMs, JSON.stringify(this.report())),
       lost: () => this.#forget(owned),
       faulted: (error) => {
         warn(`the writer of partition ${partition} has ended, and is started again: ${plainError(error).message}`);
@@ -209,13 +228,6 @@ export class FleetWorker {
     const bound = Math.min(...states.map(({ storedAt }) => storedAt)) - sweepLagMs;
     // A clock that has jumped ahead would sweep rows that are alive.
     this.#shared.sweepUpTo = bound > 0 && bound <= host.clock.now() + clockSlackMs ? bound : null;
-  }
-
-  #othersThan(partition: number): Promise<void> {
-    const { keeper, fleet, host } = this.#parts;
-    const partitions = [...Array(fleet.partitions).keys()].filter((each) => each !== partition);
-    const ended = (): boolean => this.#stopping !== null || this.#owned.get(partition)?.leaving !== false;
-    return othersHaveStored({ keeper, clock: host.clock, partitions, ended });
   }
 
   #keeperIsBack(): void {

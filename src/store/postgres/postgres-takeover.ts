@@ -27,12 +27,12 @@ export class Takeover {
     this.#pid = pid;
   }
 
-  /** Does steps; sessions of ours that hold them up for half of the time that a lock may take are ended. */
+  /** Does steps; sessions of ours that hold them up for longer than `takeoverMs` are ended. */
   async wait(steps: readonly Step[], run: Run): Promise<void> {
     let ending = Promise.resolve();
     const timer = setTimeout(() => {
       ending = this.#endBlockers();
-    }, this.#where.timeouts.lockMs / 2);
+    }, this.#where.timeouts.takeoverMs);
     try {
       await run(steps);
     } catch (error) {

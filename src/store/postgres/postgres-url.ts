@@ -33,6 +33,8 @@ export interface Timeouts {
   readonly connectMs: number;
   readonly statementMs: number;
   readonly lockMs: number;
+  /** How long an `open` waits for another process of ours that holds a lock before it ends that one's session. */
+  readonly takeoverMs: number;
   readonly idleInTransactionMs: number;
 }
 
@@ -72,10 +74,12 @@ export function placeOf(described: unknown): PostgresPlace {
   const isSchema = ownSchema === undefined || (typeof ownSchema === "string" && /^[^\0]{1,63}$/.test(ownSchema));
   if (!isSchema) throw wrong("`ownSchema` is no name of a schema");
   if (typeof createTables !== "boolean") throw wrong("`createTables` is true or false");
+  const lockMs = timeoutOf(parsed, "lock_timeout");
   const timeouts = {
     connectMs: timeoutOf(parsed, "connect_timeout"),
     statementMs: timeoutOf(parsed, "statement_timeout"),
-    lockMs: timeoutOf(parsed, "lock_timeout"),
+    lockMs,
+    takeoverMs: Math.ceil(lockMs / 2),
     idleInTransactionMs: timeoutOf(parsed, "idle_in_transaction_session_timeout"),
   };
   const prepare = flagOf(parsed, "prepare");

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 
 /** From package.json, which ships beside dist/. */
 export function version(): string {
-  const json = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+  const json = JSON.parse(readFileSync(new URL("../../../package.json", import.meta.url), "utf8")) as {
     version: string;
   };
   return json.version;
