@@ -416,3 +416,17 @@ test("a worker whose lease was over for a moment goes on, and takes nothing that
   await world.until(() => world.stored && world.owns([one, 1]));
   expect(one.worker.report().partitions[0]?.retries).toBe(0);
 });
+
+test("a Redis that loses what is being committed is found, and its log does not grow into a fork", async () => {
+  const world = new FleetWorld(1);
+  const one = await world.start();
+  await world.until(() => world.owns([one, 1]));
+  const older = world.state.snapshot();
+  one.fault = (verb, when) => {
+    if (verb === "aim" && when === "before") world.state.restore(older);
+  };
+  await world.write(put("a", "1"));
+  await world.until(() => one.worker.report().partitions[0]?.state === "broken");
+  expect(world.value("a")).toBe("1");
+  expect(world.state.partitions[0]?.broken).toContain("older than the database");
+});

@@ -158,6 +158,17 @@ export const baseCases: readonly KeeperCaseBody[] = [
     },
   },
   {
+    name: "an aim at a frame that the log does not have is no place of the log",
+    run: async (world) => {
+      const shop = await Shop.open(world);
+      await shop.write(["a", replace(b("1"))]);
+      const [frame] = await shop.frames();
+      const claim = await shop.claim();
+      await shop.keeper.aim(claim, { ...(frame?.position as Position), sequence: 2, tag: 7 });
+      assert.equal(await shop.keeper.positionAt(0, 2), null);
+    },
+  },
+  {
     name: "an aim inside a base is known by its tag, until the database is beyond",
     run: async (world) => {
       const shop = await Shop.open(world);

@@ -133,7 +133,9 @@ export class MemoryKeeper implements Keeper {
   positionAt(partition: number, sequence: number): Promise<Position | null> {
     return this.#step("positionAt", () => {
       const data = this.#data(partition);
-      return frameAt(data, sequence)?.frame.position ?? data.aims.get(sequence) ?? null;
+      // An aim beyond the log is of a frame that was lost.
+      const aim = sequence > data.sequence ? undefined : data.aims.get(sequence);
+      return frameAt(data, sequence)?.frame.position ?? aim ?? null;
     });
   }
 

@@ -39,11 +39,15 @@ return {'ok'}
 `,
 };
 
-/** The tag of an aim. KEYS: prefix. ARGV: log, sequence. Answers {'ok', "sequence tag" or ""}. */
+/**
+ * The tag of an aim. KEYS: prefix. ARGV: log, sequence. Answers {'ok', "sequence tag" or ""}. One beyond the log is of a
+ * frame that was lost: it is no place of this log.
+ */
 export const aimAtScript: Script = {
   name: "aimAt",
   text: `${prelude}
 if not isHere(KEYS[1], ARGV[1]) then return {'gone'} end
+if tonumber(ARGV[2]) > tonumber(redis.call('HGET', KEYS[1] .. 'meta', 'seq')) then return {'ok', ''} end
 return {'ok', redis.call('ZRANGEBYSCORE', KEYS[1] .. 'aims', ARGV[2], ARGV[2])[1] or ''}
 `,
 };
