@@ -383,3 +383,17 @@ test("a worker that is cut off from everything stops all the same", async () => 
   const two = await world.start();
   await world.until(() => world.owns([two, 2]) && world.stored);
 });
+
+test("a Redis that went back behind the database under a living worker is found before anybody writes", async () => {
+  const world = new FleetWorld(1);
+  const one = await world.start();
+  await world.write(put("a", "1"));
+  await world.until(() => world.stored);
+  const older = world.state.snapshot();
+  await world.write(put("a", "2"));
+  await world.until(() => world.stored);
+  world.state.restore(older);
+  await world.until(() => one.worker.report().partitions[0]?.state === "broken");
+  expect(world.state.partitions[0]?.broken).toContain("older than the database");
+  expect(world.value("a")).toBe("2");
+});

@@ -50,6 +50,7 @@ function fullOf(data: PartitionData, room: Room, at: number): "bytes" | "age" | 
 
 function append(state: MemoryKeeperState, data: PartitionData, taken: readonly FrameToWrite[], at: number): void {
   const packed = packedSizes(state, taken);
+  state.onAppend();
   const frames = taken.map(({ changes }, index): FrameOnDisk => {
     const { tag, bytes } = packed[index] as Packed;
     const position = { logId: data.logId, sequence: data.sequence + index + 1, tag };

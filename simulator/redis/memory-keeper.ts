@@ -40,7 +40,7 @@ export type KeeperVerb = Exclude<keyof Keeper, "place">;
 export interface KeeperHooks {
   /** Before a verb's step: may wait, and throws where it is not to be done (CACHE_DOWN). */
   before?(verb: KeeperVerb): Promise<void> | void;
-  /** After it was done: may wait, and throws where its answer is lost (UNKNOWN). */
+  /** After it was done, or refused: may wait, and throws where its answer is lost (UNKNOWN). */
   after?(verb: KeeperVerb): Promise<void> | void;
 }
 
@@ -342,9 +342,15 @@ export class MemoryKeeper implements Keeper {
 
   async #step<T>(verb: KeeperVerb, step: () => T): Promise<T> {
     await this.#hooks.before?.(verb);
-    const answer = step();
+    let answer: { readonly is: T } | { readonly error: unknown };
+    try {
+      answer = { is: step() };
+    } catch (error) {
+      answer = { error };
+    }
     await this.#hooks.after?.(verb);
-    return answer;
+    if ("error" in answer) throw answer.error;
+    return answer.is;
   }
 
   /** The fleet that this process knows, if it is the one that is there. */

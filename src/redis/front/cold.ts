@@ -128,7 +128,9 @@ export class Cold {
     const base = withParked(known, row);
     if (overlay === null) return base;
     const { set, unset, expiresAt } = overlay;
-    return apply(base, { kind: "merge", fields: { set, unset }, expiresAt });
+    // Only an end was given blindly: the record may be a string.
+    const fields = set.size + unset.size === 0 ? null : { set, unset };
+    return apply(base, { kind: "merge", fields, expiresAt });
   }
 
   /**

@@ -51,11 +51,13 @@ export class KeeperQueue implements WriteQueue {
    */
   async waiting(sequence: number): Promise<Waiting> {
     const { poll, partition, acknowledged } = this.#parts;
-    let { state, now } = await poll.after(partition, sequence);
-    while (state.head.sequence < sequence) {
-      // The keeper went back. Whoever writes there now is answered, and what he writes must not grow into a fork unseen.
+    // A Redis that has lost the frame there is looked at now, and not when it has grown again: who writes there meanwhile
+    // is answered, and what he writes must not become a fork unseen.
+    const place = { partition, sequence, tag: this.#at?.sequence === sequence ? this.#at.tag : null };
+    let { state, now } = await poll.after(this, place);
+    while (state.head.sequence <= sequence) {
       if (this.#at !== null) await this.check(this.#at);
-      ({ state, now } = await poll.after(partition, sequence));
+      ({ state, now } = await poll.after(this, place));
     }
     const untold = acknowledged.untold;
     const oldestAt = Math.max(state.oldestAt ?? now, untold.at);

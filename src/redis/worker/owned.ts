@@ -64,6 +64,7 @@ export class OwnedPartition {
   readonly #acknowledged: Acknowledged;
   readonly #guard = new BaseGuard();
   readonly #compaction: Compaction;
+  readonly #queue: KeeperQueue;
   readonly #writer: Writer;
   #paused: boolean;
   #isOpen = false;
@@ -96,7 +97,8 @@ export class OwnedPartition {
     const { partition } = claim;
     const logId = logIdOf(fleet.id, partition);
     const [acknowledged, guard] = [this.#acknowledged, this.#guard];
-    const queue = new KeeperQueue({ keeper, partition, logId, poll, acknowledged, guard });
+    this.#queue = new KeeperQueue({ keeper, partition, logId, poll, acknowledged, guard });
+    const queue = this.#queue;
     this.#compaction = new Compaction({ keeper, claim, clock, guard, wanted: () => this.#isStuck() });
     const report = (each: WriterReport): void => this.#hear(each);
     const { others } = parts;
@@ -186,7 +188,7 @@ export class OwnedPartition {
     this.#compaction.close();
     this.#store.giveUp();
     this.#acknowledged.close();
-    this.#parts.poll.forget(this.#parts.claim.partition);
+    this.#parts.poll.forget(this.#queue);
   }
 
   #state(): PartitionReport["state"] {
