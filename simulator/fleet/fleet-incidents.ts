@@ -1,19 +1,12 @@
 /** What befalls a fleet, drawn one after the other until the faults end. */
 import { WriteBehindError } from "../../src/errors.js";
-import type { KeeperSnapshot, MemoryKeeperState } from "../redis/keeper-state.js";
+import type { MemoryKeeperState } from "../redis/keeper-state.js";
 import type { SimulatedDatabase } from "../database.js";
 import type { Dice } from "../host/random.js";
 import type { Machine } from "../machine.js";
-import type { FleetFrame } from "./fleet-model.js";
 import type { FleetOptions, FleetWeights } from "./fleet-swarm.js";
 import type { Member } from "./member.js";
-import type { KeeperPlace } from "./simulated-keeper.js";
-
-/** What a keeper was at a moment, and what the model was. */
-export interface Saved {
-  readonly snapshot: KeeperSnapshot;
-  readonly heads: readonly (FleetFrame | null)[];
-}
+import type { WatchedPlace } from "./watched-place.js";
 
 /** The world as incidents see it. */
 export interface FleetFate {
@@ -21,18 +14,13 @@ export interface FleetFate {
   readonly options: FleetOptions;
   readonly machine: Machine;
   readonly database: SimulatedDatabase;
-  readonly place: KeeperPlace;
+  readonly place: WatchedPlace;
   readonly state: MemoryKeeperState;
   readonly members: readonly Member[];
-  readonly saved: Saved[];
   readonly isCalm: boolean;
   kill(member: Member): void;
   start(): void;
   leave(member: Member): void;
-  save(): void;
-  goBack(saved: Saved): void;
-  wipe(): void;
-  restartKeeper(): void;
   flush(member: Member): void;
   later(delayMs: number, call: () => void): void;
   tell(words: () => string): void;
@@ -100,13 +88,13 @@ const keeperDown: Incident = (world) => {
   world.tell(() => "the keeper is down");
   world.later(aWhile(world), () => {
     world.place.down = false;
-    world.restartKeeper();
+    world.place.restart();
   });
 };
 
 const keeperGoesBack: Incident = (world) => {
-  const { saved, dice } = world;
-  if (saved.length > 0) world.goBack(dice.pick(saved));
+  const { place, dice } = world;
+  if (place.saved.length > 0) place.goBack(dice.pick(place.saved));
 };
 
 const keeperFull: Incident = (world) => {
@@ -166,9 +154,9 @@ export const fleetIncidents: Record<keyof FleetWeights, Incident> = {
   databaseGoesBack: (world) =>
     void world.database.goBack(world.dice.between(1, 5)).catch((error: unknown) => world.fail(error)),
   keeperDown,
-  keeperSaves: (world) => world.save(),
+  keeperSaves: (world) => world.place.save(),
   keeperGoesBack,
-  keeperWiped: (world) => world.wipe(),
+  keeperWiped: (world) => world.place.wipe(),
   keeperFull,
   evict,
   lose,

@@ -3,10 +3,8 @@
  * First faults, then calm (fleet-course.ts), in which everything must converge. The same seed gives the same world,
  * event by event.
  */
-import type { Bytes } from "../../src/bytes.js";
 import type { RecordChange } from "../../src/change.js";
-import { partitionOf } from "../../src/redis/partition.js";
-import { recordsOf } from "../operation.js";
+
 import { WriteBehindError } from "../../src/errors.js";
 import { Violation, type Invocation } from "../checkers/checker.js";
 import { fleetCheckers } from "../checkers/fleet/all.js";
@@ -15,16 +13,15 @@ import { Client, type Town } from "../client.js";
 import { SimulatedDatabase, type Commit } from "../database.js";
 import { Dice } from "../host/random.js";
 import { Machine, type Process } from "../machine.js";
-import { MemoryKeeperState } from "../redis/keeper-state.js";
-import type { KeeperVerb } from "../redis/memory-keeper.js";
+import type { MemoryKeeperState } from "../redis/keeper-state.js";
 import { Trace } from "../trace.js";
 import type { Result } from "../world.js";
 import { beCalm, type FleetStage } from "./fleet-course.js";
-import { fleetIncidents, type FleetFate, type Saved } from "./fleet-incidents.js";
+import { fleetIncidents, type FleetFate } from "./fleet-incidents.js";
 import { FleetModel } from "./fleet-model.js";
 import { fleetSwarm, type FleetOptions } from "./fleet-swarm.js";
 import { Member, type FleetSurroundings } from "./member.js";
-import { taggedKey, type KeeperPlace } from "./simulated-keeper.js";
+import { WatchedPlace } from "./watched-place.js";
 
 /** How a fleet's world ended. */
 export type FleetResult = Omit<Result, "options"> & { readonly options: FleetOptions };
@@ -43,32 +40,20 @@ const membersMax = 8;
 /** More events than any honest world needs. */
 const eventsMax = 3_000_000;
 
-class FleetWorld implements FleetSurroundings, Town, FleetFate, FleetStage, KeeperPlace {
+class FleetWorld implements FleetSurroundings, Town, FleetFate, FleetStage {
   readonly dice: Dice;
   readonly options: FleetOptions;
   readonly machine: Machine;
   readonly database: SimulatedDatabase;
-  readonly state: MemoryKeeperState;
+  readonly place: WatchedPlace;
   readonly model = new FleetModel();
   readonly makers = new WeakMap<RecordChange, Invocation>();
-  readonly temper: KeeperPlace["temper"];
-  readonly saved: Saved[] = [];
   members: Member[] = [];
   isCalm = false;
-  down = false;
-  life = 0;
-  faults = 0;
-  mayMismatch = false;
-  /** The keeper has been emptied: the fleet that was is no more. */
-  wiped = false;
   readonly #trace: Trace;
   readonly #seed: number;
   readonly #checkers: readonly FleetChecker[];
-  readonly #outside: ReturnType<typeof fleetCheckers>["outside"];
   readonly #clients: Client[];
-  /** What is asked and not answered. */
-  readonly #open = new Set<Invocation>();
-  #looks: PartitionLook[] = [];
   #idle: (() => void)[] = [];
   #left: number;
   #done = false;
@@ -81,10 +66,8 @@ class FleetWorld implements FleetSurroundings, Town, FleetFate, FleetStage, Keep
     this.#trace = new Trace(telling);
     this.options = fleetSwarm(this.dice);
     this.machine = new Machine(this.dice, this.#trace);
-    const { loop, crashes } = this.machine;
-    this.state = new MemoryKeeperState({ now: () => loop.wallMs });
+    const { crashes } = this.machine;
     this.database = new SimulatedDatabase(this.machine);
-    this.temper = { ...this.options.keeper };
     Object.assign(this.database.temper, this.options.database);
     Object.assign(crashes.temper, { atStep: this.options.crashes, whileOpening: this.options.crashes });
     crashes.mayCrash = () => !this.isCalm;
@@ -92,7 +75,7 @@ class FleetWorld implements FleetSurroundings, Town, FleetFate, FleetStage, Keep
     const { model, options, database } = this;
     const { checkers, outside } = fleetCheckers({ model, options, database });
     this.#checkers = checkers;
-    this.#outside = outside;
+    this.place = new WatchedPlace(this, outside);
     this.database.onCommit = (commit) => this.#committed(commit);
     this.database.onOpen = (process, { partition = 0 }) => this.observe((each) => each.opened?.(process, partition));
     this.database.onWentBack = () => this.observe((each) => each.databaseWentBack?.());
@@ -100,20 +83,24 @@ class FleetWorld implements FleetSurroundings, Town, FleetFate, FleetStage, Keep
     this.#clients = Array.from({ length: options.clients }, (_, index) => new Client(`c${index}`, this));
   }
 
+  get state(): MemoryKeeperState {
+    return this.place.state;
+  }
+
+  get mayMismatch(): boolean {
+    return this.place.mayMismatch;
+  }
+
+  get wiped(): boolean {
+    return this.place.wiped;
+  }
+
   get nowMs(): number {
     return this.machine.loop.nowMs;
   }
 
-  get absentMs(): number {
-    return this.options.engine.absentMs;
-  }
-
   get isBroken(): boolean {
     return this.#failure !== null;
-  }
-
-  get place(): KeeperPlace {
-    return this;
   }
 
   async run(): Promise<FleetResult> {
@@ -130,7 +117,12 @@ class FleetWorld implements FleetSurroundings, Town, FleetFate, FleetStage, Keep
       this.fail(error);
     }
     const { kills, crashes } = this.machine;
-    const reached = { kills, powerLosses: 0, faults: this.faults + this.database.faults, points: crashes.reached };
+    const reached = {
+      kills,
+      powerLosses: 0,
+      faults: this.place.faults + this.database.faults,
+      points: crashes.reached,
+    };
     return {
       seed: this.#seed,
       reached,
@@ -159,18 +151,18 @@ class FleetWorld implements FleetSurroundings, Town, FleetFate, FleetStage, Keep
     this.#left = 0;
     this.tell(() => "calm");
     // A lease that is shorter than the way to the keeper holds nothing.
-    const latencyMs = Math.min(this.temper.latencyMs, this.options.engine.leaseMs / 100);
-    Object.assign(this.temper, { failsBefore: 0, failsAfter: 0, latencyMs });
+    const latencyMs = Math.min(this.place.temper.latencyMs, this.options.engine.leaseMs / 100);
+    Object.assign(this.place.temper, { failsBefore: 0, failsAfter: 0, latencyMs });
     const calm = { readFails: 0, readSlow: 0, failsBefore: 0, failsAfter: 0, comesLate: 0, down: false };
     Object.assign(this.database.temper, calm);
     this.database.cutOff.clear();
-    this.state.onAppend = () => {};
-    this.down = false;
+    this.place.state.onAppend = () => {};
+    this.place.down = false;
     for (const { process, road } of this.members) {
       Object.assign(road, { cut: false, slowness: 1 });
       this.machine.goOn(process);
     }
-    this.state.paused = false;
+    this.place.state.paused = false;
     this.#complete();
   }
 
@@ -229,7 +221,7 @@ class FleetWorld implements FleetSurroundings, Town, FleetFate, FleetStage, Keep
 
   flush(member: Member): void {
     const { heart } = member;
-    if (heart === null || member.leaving || this.wiped || member.process.stopped != null) return;
+    if (heart === null || member.leaving || this.place.wiped || (member.process.stopped ?? null) !== null) return;
     const heads = [...this.model.heads];
     heart.flush().then(
       () => this.observe((checker) => checker.toldStored?.(heads)),
@@ -239,110 +231,10 @@ class FleetWorld implements FleetSurroundings, Town, FleetFate, FleetStage, Keep
     );
   }
 
-  // The keeper.
-
-  save(): void {
-    if (this.wiped || this.state.fleet === null) return;
-    this.saved.push({ snapshot: this.state.snapshot(), heads: [...this.model.heads] });
-    if (this.saved.length > 3) this.saved.shift();
-  }
-
-  /** It is started anew from an older file. */
-  goBack({ snapshot, heads }: Saved): void {
-    if (this.wiped) return;
-    this.tell(() => `the keeper goes back to ${heads.map((head) => head?.position.sequence ?? 0).join(" ")}`);
-    this.state.restore(snapshot);
-    this.model.heads = [...heads];
-    this.#lost();
-  }
-
-  wipe(): void {
-    if (this.wiped || this.state.fleet === null) return;
-    this.tell(() => "the keeper is emptied");
-    this.wiped = true;
-    this.state.wipe();
-    this.model.heads = [];
-    this.#lost();
-  }
-
-  restartKeeper(): void {
-    this.life++;
-    this.state.publish({ kind: "fleet" });
-  }
-
-  #lost(): void {
-    this.mayMismatch = true;
-    this.restartKeeper();
-    this.#looks = this.state.partitions.map(lookAt);
-    this.observe((checker) => checker.keeperWentBack?.());
-    // What was answered may be lost: what comes after it is another history.
-    this.#outside.opened(0, "rot");
-    for (const invocation of this.#open) {
-      invocation.inDoubt = true;
-      // It may have read what is lost, and write it yet.
-      if (invocation.frame === 0) this.#outside.givenUp(recordsOf(invocation.operation));
-    }
-    for (const partition of this.state.partitions.keys()) this.#lookApart(partition);
-  }
-
-  stepped(process: Process, verb: KeeperVerb): void {
-    for (const [partition, data] of this.state.partitions.entries()) {
-      const before = this.#looks[partition] ?? nothingYet;
-      const after = lookAt(data);
-      const frames = this.#frames(partition);
-      this.#looks[partition] = after;
-      if (verb === "release" && before.owner !== null && after.owner === null)
-        this.observe((checker) => checker.released?.(process, partition));
-      this.observe((checker) => checker.stepped?.(partition, before, after, frames));
-    }
-  }
-
-  holds(process: Process, partition: number): void {
-    this.observe((checker) => checker.holds?.(process, partition));
-  }
-
-  /** Takes the frames into the model that a step has written. Says how many. */
-  #frames(partition: number): number {
-    const data = this.state.partitions[partition] as MemoryKeeperState["partitions"][number];
-    const last = this.model.heads[partition]?.position ?? { sequence: 0, tag: 0 };
-    if (data.sequence === last.sequence && data.tag === last.tag) return 0;
-    const fresh = data.log.flatMap(({ frames }) => frames).slice(-(data.sequence - last.sequence));
-    let next = last.sequence;
-    for (const { frame } of fresh) {
-      const { position, at, body } = frame;
-      if (position.sequence !== ++next)
-        this.fail(
-          new Violation(
-            "3 order per record",
-            `frame ${position.sequence} of partition ${partition} is after ${next - 1}`,
-          ),
-        );
-      if (body.kind === "clear" || this.isBroken) break;
-      const accepted = this.model.accept(partition, position, at, body.changes);
-      const maker = this.makers.get(body.changes[0] as RecordChange);
-      this.tell(() => `frame ${position.sequence} of partition ${partition}, of ${maker?.client}`);
-      this.#trace.number(position.sequence);
-      if (maker === undefined) this.fail(new Error(`frame ${position.sequence} is nobody's`));
-      else {
-        this.observe((checker) => checker.framed?.(accepted, maker));
-        maker.frame = position.sequence;
-      }
-    }
-    return fresh.length;
-  }
-
   #committed(commit: Commit): void {
     const { partition = 0 } = commit.batch;
     this.observe((checker) => checker.committed?.(commit, partition));
-    this.#lookApart(partition);
-  }
-
-  /** Where the database has what the keeper has lost, readers see some of it until that is found out. */
-  #lookApart(partition: number): void {
-    const { keys, tags, partitions } = this.options;
-    if (!this.mayMismatch || this.model.isPresent(partition, this.database.position(partition))) return;
-    const records = Array.from({ length: keys }, (_, key) => taggedKey(`k${key}` as Bytes, tags));
-    this.#outside.givenUp(records.filter((record) => partitionOf(record, partitions) === partition));
+    this.place.lookApart(partition);
   }
 
   // What members and clients ask of their world.
@@ -381,12 +273,12 @@ class FleetWorld implements FleetSurroundings, Town, FleetFate, FleetStage, Keep
   }
 
   asked(invocation: Invocation): void {
-    this.#open.add(invocation);
+    this.place.open.add(invocation);
     this.observe((checker) => checker.asked?.(invocation));
   }
 
   closed(invocation: Invocation): void {
-    this.#open.delete(invocation);
+    this.place.open.delete(invocation);
   }
 
   tell(words: () => string): void {
@@ -396,8 +288,8 @@ class FleetWorld implements FleetSurroundings, Town, FleetFate, FleetStage, Keep
   fail(error: unknown): void {
     if (this.#failure !== null) return;
     const promise = error instanceof Violation ? error.promise : "the engine works";
-    const isOwn = error instanceof Violation || !(error instanceof Error);
-    const message = isOwn ? String((error as Error).message ?? error) : (error.stack ?? error.message);
+    const isFault = error instanceof Error && !(error instanceof Violation);
+    const message = isFault ? (error.stack ?? error.message) : error instanceof Error ? error.message : String(error);
     this.#failure = { promise, message };
     this.tell(() => `BROKEN: ${promise}: ${message}`);
   }
@@ -410,7 +302,7 @@ class FleetWorld implements FleetSurroundings, Town, FleetFate, FleetStage, Keep
   }
 
   looks(): readonly PartitionLook[] {
-    return this.state.partitions.map(lookAt);
+    return this.place.looks();
   }
 
   async #wait(condition: () => boolean): Promise<void> {
@@ -427,11 +319,4 @@ class FleetWorld implements FleetSurroundings, Town, FleetFate, FleetStage, Keep
     if (this.machine.loop.count > eventsMax) this.fail(new Violation("nothing hangs", "the world has no end"));
     return this.#done || this.isBroken;
   }
-}
-
-const nothingYet: PartitionLook = { stored: 0, settled: 0, bytes: 0, pendingRecords: 0, owner: null };
-
-function lookAt(data: MemoryKeeperState["partitions"][number]): PartitionLook {
-  const { stored, settled, bytes, pending, owner } = data;
-  return { stored, settled, bytes, pendingRecords: pending.size, owner: owner?.worker ?? null };
 }

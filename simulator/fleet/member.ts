@@ -4,7 +4,7 @@ import type { RecordChange } from "../../src/change.js";
 import { WriteBehindError } from "../../src/errors.js";
 import { Emitter } from "../../src/events.js";
 import type { Executed } from "../../src/heart.js";
-import { workerOptions } from "../../src/redis/open-fleet.js";
+import type { FleetAddressing } from "../../src/redis/front/fleet-addressing.js";
 import { FleetHeart } from "../../src/redis/front/fleet-heart.js";
 import type { Fleet } from "../../src/redis/keeper.js";
 import { FleetWorker } from "../../src/redis/worker/worker.js";
@@ -43,6 +43,14 @@ export interface FleetSurroundings {
 
 /** Nothing was written, and it is said. */
 const nothingWritten: ReadonlySet<string> = new Set(["CACHE_DOWN", "QUEUE_FULL", "STORE_DOWN", "CLOSED"]);
+
+/** Without routes a key is its own record. */
+const addressing: FleetAddressing = {
+  plan: null,
+  resolve: keyIsRecord,
+  freshMs: () => Number.POSITIVE_INFINITY,
+  lookAgain: () => Promise.resolve(null),
+};
 
 const identity = { version: "simulated", pid: 0, host: "simulated" };
 
@@ -86,7 +94,7 @@ export class Member implements Server {
       fleet,
       store: this.#store(),
       host: this.process.host,
-      options: workerOptions(options.engine),
+      options: options.engine,
       identity,
       warn: (text) => this.#world.tell(() => `${this.process.name} warns: ${text}`),
     });
@@ -118,7 +126,7 @@ export class Member implements Server {
       reader: this.#store(),
       storeKind: "memory",
       limits: null,
-      addressing: { plan: null, resolve: keyIsRecord, freshMs: () => Infinity, lookAgain: async () => null },
+      addressing,
       worker: this.worker === null ? null : { stop: (ms) => (this.worker as FleetWorker).stop(ms).then(() => true) },
       events: new Emitter(),
       end: () => Promise.resolve(),

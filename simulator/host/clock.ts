@@ -99,8 +99,9 @@ export class EventLoop {
       const event = this.#pop();
       if (event === null) return done();
       if (event.call === null || event.owner?.alive === false) continue;
-      if (event.owner?.stopped != null) {
-        event.owner.stopped.push(event);
+      const held = event.owner?.stopped ?? null;
+      if (held !== null) {
+        held.push(event);
         continue;
       }
       this.nowMs = event.at;

@@ -2,6 +2,8 @@
  * Promise 6: kept until it succeeds. Nobody says that something is in the database before it is there (what is said to
  * be there may be forgotten), and in calm all of it gets there.
  */
+import type { Bytes } from "../../../src/bytes.js";
+import type { RecordValue } from "../../../src/change.js";
 import { partitionOf } from "../../../src/redis/partition.js";
 import { isBefore, type FleetFrame } from "../../fleet/fleet-model.js";
 import { textOf } from "../../operation.js";
@@ -64,16 +66,17 @@ export class FleetKept extends FleetModelChecker {
       if (bytes > 0 && !this.#keeperWentBack)
         throw new Violation("10 it can be seen", `at rest ${bytes} bytes are pending`);
       for (const [record, value] of head?.state ?? []) {
-        const is = database.rows.get(record) ?? null;
-        const ended = value?.expiresAt != null || (value === null && is?.expiresAt != null);
-        if (partitionOf(record, options.partitions) !== partition || textOf(is) === textOf(value)) continue;
-        if (is === null && ended) continue;
-        if (value === null && ended) continue;
-        throw new Violation(
-          promise,
-          `at rest the database holds ${textOf(is)} for ${record}, and not ${textOf(value)}`,
-        );
+        if (partitionOf(record, options.partitions) === partition)
+          compare(record, value, database.rows.get(record) ?? null);
       }
     }
   }
+}
+
+function compare(record: Bytes, value: RecordValue | null, is: RecordValue | null): void {
+  if (textOf(is) === textOf(value)) return;
+  // What has ended may be there or not.
+  if (is === null && (value?.expiresAt ?? null) !== null) return;
+  if (value === null && (is?.expiresAt ?? null) !== null) return;
+  throw new Violation(promise, `at rest the database holds ${textOf(is)} for ${record}, and not ${textOf(value)}`);
 }

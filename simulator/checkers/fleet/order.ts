@@ -21,7 +21,8 @@ export class FleetOrder extends FleetModelChecker {
       const states = [null, ...history.map(({ state }) => state.get(record) ?? null)];
       const at = states.findIndex(
         (value, sequence) =>
-          sequence >= from && (textOf(value) === textOf(holds) || (holds === null && value?.expiresAt != null)),
+          sequence >= from &&
+          (textOf(value) === textOf(holds) || (holds === null && (value?.expiresAt ?? null) !== null)),
       );
       if (at === -1) {
         const what = `an older value than that of frame ${from}, or one that nobody wrote`;

@@ -16,7 +16,7 @@ import type { BaseSeen, Keeper, PartitionState } from "../keeper.js";
 import type { Acknowledged } from "./acknowledged.js";
 import type { BaseGuard } from "./base-guard.js";
 import { composed, emptied, forked, older, trimmed } from "./queue-errors.js";
-import type { StatesPoll } from "./states-poll.js";
+import type { KnownPlace, StatesPoll } from "./states-poll.js";
 
 /** So much log travels at once. */
 const pieceBytes = 512 * 1024;
@@ -50,14 +50,12 @@ export class KeeperQueue implements WriteQueue {
    * waits is younger, so it never waits too long.
    */
   async waiting(sequence: number): Promise<Waiting> {
-    const { poll, partition, acknowledged } = this.#parts;
-    // A Redis that has lost the frame there is looked at now, and not when it has grown again: who writes there meanwhile
-    // is answered, and what he writes must not become a fork unseen.
-    const place = { partition, sequence, tag: this.#at?.sequence === sequence ? this.#at.tag : null };
-    let { state, now } = await poll.after(this, place);
+    const { poll, acknowledged } = this.#parts;
+    let { state, now } = await poll.after(this, this.#placeAt(sequence));
     while (state.head.sequence <= sequence) {
+      // The keeper went back. Whoever writes there now is answered, and what he writes must not grow into a fork unseen.
       if (this.#at !== null) await this.check(this.#at);
-      ({ state, now } = await poll.after(this, place));
+      ({ state, now } = await poll.after(this, this.#placeAt(sequence)));
     }
     const untold = acknowledged.untold;
     const oldestAt = Math.max(state.oldestAt ?? now, untold.at);
@@ -65,6 +63,11 @@ export class KeeperQueue implements WriteQueue {
   }
 
   /** Frames are there up to a base, or behind it. */
+  #placeAt(sequence: number): KnownPlace {
+    const tag = this.#at?.sequence === sequence ? this.#at.tag : null;
+    return { partition: this.#parts.partition, sequence, tag };
+  }
+
   async durableMark(): Promise<number> {
     const { guard } = this.#parts;
     if (this.#mark === null) await guard.read();

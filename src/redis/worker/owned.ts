@@ -62,9 +62,9 @@ export class OwnedPartition {
   readonly #store: PartitionStore;
   readonly #freshness: Freshness;
   readonly #acknowledged: Acknowledged;
+  readonly #queue: KeeperQueue;
   readonly #guard = new BaseGuard();
   readonly #compaction: Compaction;
-  readonly #queue: KeeperQueue;
   readonly #writer: Writer;
   #paused: boolean;
   #isOpen = false;
@@ -97,8 +97,8 @@ export class OwnedPartition {
     const { partition } = claim;
     const logId = logIdOf(fleet.id, partition);
     const [acknowledged, guard] = [this.#acknowledged, this.#guard];
-    this.#queue = new KeeperQueue({ keeper, partition, logId, poll, acknowledged, guard });
-    const queue = this.#queue;
+    const queue = new KeeperQueue({ keeper, partition, logId, poll, acknowledged, guard });
+    this.#queue = queue;
     this.#compaction = new Compaction({ keeper, claim, clock, guard, wanted: () => this.#isStuck() });
     const report = (each: WriterReport): void => this.#hear(each);
     const { others } = parts;
