@@ -19,7 +19,7 @@ const lookEveryMs = 200;
 const chunkBytesMax = 1024 * 1024;
 
 /** Of less log it is not worth it. */
-const worthBytes = 128 * 1024;
+const worthBytes = 64 * 1024;
 
 /** What the base has of a chunk's records, at the most; where it has more, the chunk is made smaller. */
 const valueBytesMax = 4 * 1024 * 1024;
