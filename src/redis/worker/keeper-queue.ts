@@ -38,7 +38,7 @@ export class KeeperQueue implements WriteQueue {
     const { poll, partition, acknowledged } = this.#parts;
     let { state, now } = await poll.after(partition, sequence);
     while (state.head.sequence < sequence) {
-      // The keeper went back. Whoever writes there now is answered, and what he writes must not grow into a fork unseen.
+      // The keeper went back. Who writes there now is answered: that must not grow into a fork unseen.
       if (this.#at !== null) await this.check(this.#at);
       ({ state, now } = await poll.after(partition, sequence));
     }
