@@ -18,9 +18,16 @@ export interface OptionSource {
 const prefix = "WRITE_BEHIND_";
 const hint = "docs/reference/options.md and `write-behind serve --help` list every option with its unit and limits";
 
-/** The name of the flag: delayMs is --delay-ms. */
+/** The name of the flag: delayMs is --delay-ms. What is true unless it is said is said by its opposite: --no-worker. */
 export function flagOf(name: OptionName): string {
-  return `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+  const words = name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  return `--${isTrueUnlessSaid(name) ? "no-" : ""}${words}`;
+}
+
+/** Whether an option is a flag that is true by default. */
+export function isTrueUnlessSaid(name: OptionName): boolean {
+  const spec: OptionSpec = optionTable[name];
+  return spec.type === "flag" && spec.default;
 }
 
 /** The name of the variable: delayMs is WRITE_BEHIND_DELAY_MS. */
@@ -169,6 +176,11 @@ function crossChecks(options: Options, spelled: (name: OptionName) => string, sc
     );
   }
   if (scope === "engine") return problems;
+  if (options.cache !== null && options.store === null) {
+    problems.push(
+      `${spelled("cache")} names a Redis that many processes share: such a fleet needs a database that all of them reach; set ${flagOf("store")} postgres://… or ${variableOf("store")}`,
+    );
+  }
   if (options.port !== 0 && options.port === options.adminPort)
     problems.push(`${spelled("port")} and ${spelled("adminPort")} are both ${options.port}`);
   if (!isLoopback(options.host) && options.password === null) {

@@ -145,6 +145,8 @@ describe("texts for people", () => {
       port: 7000,
       adminUrl: "http://127.0.0.1:8380",
       data: "/d",
+      fleet: null,
+      worker: true,
       store: namedStore(null, "/d"),
       durability: "disk",
       delayMs: 100,

@@ -66,7 +66,7 @@ function start(
   const told: WorkerTold[] = [];
   const setup = {
     cache: `redis://127.0.0.1:${port}`,
-    partitions,
+    fleet: fleetId,
     options: { ...workerOptions, delayMs: 10, leaseMs: 1000, retryMinMs: 1, retryMaxMs: 100, ...options },
     identity: { version: "0", pid: 1, host: "here" },
   };
@@ -117,7 +117,7 @@ describeRedis("workers on a real Redis", (redis) => {
 
   test("a URL that is wrong is said", async () => {
     const told: WorkerTold[] = [];
-    const setup = { partitions, options: workerOptions, identity: { version: "0", pid: 1, host: "here" } };
+    const setup = { fleet: fleetId, options: workerOptions, identity: { version: "0", pid: 1, host: "here" } };
     const worker = startWorker(nodeHost(), { ...setup, cache: "http://x" }, memoryStore(), (each) => told.push(each));
     await expect.poll(() => told, eventually).toMatchObject([{ type: "failed", error: { code: "CONFIG" } }]);
     expect(await worker.stop(1000)).toBe(true);

@@ -188,7 +188,7 @@ export class KeeperModel {
   #madeOf(record: Bytes, known: Known): RecordValue | null {
     if (known.state === "value") return known.value;
     if (known.state === "absent") return null;
-    if (known.state !== "unknown") throw new Error(`${record}: ${known.state}`);
+    assert.equal(known.state, "unknown");
     const { parked, overlay, lost } = known;
     assert.deepEqual([parked, lost], [null, false]);
     const row = this.#rows.get(record) ?? null;

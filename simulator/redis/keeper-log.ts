@@ -4,7 +4,8 @@ import type { RecordChange } from "../../src/change.js";
 import type { FrameOnDisk } from "../../src/queue/queue.js";
 import { packFrame, packPlain } from "../../src/redis/entry.js";
 import { arePlain } from "../../src/redis/keep-arguments.js";
-import type { FrameToWrite, Mark, Outcome, Room } from "../../src/redis/keeper.js";
+import type { FrameToWrite, Mark, Mended, Outcome, Room } from "../../src/redis/keeper.js";
+import { baseStored, oldestInBase } from "./keeper-base.js";
 import { applyToRecord } from "./keeper-records.js";
 import type { LogEntry, MemoryKeeperState, PartitionData } from "./keeper-state.js";
 
@@ -49,6 +50,7 @@ function fullOf(data: PartitionData, room: Room, at: number): "bytes" | "age" | 
 
 function append(state: MemoryKeeperState, data: PartitionData, taken: readonly FrameToWrite[], at: number): void {
   const packed = packedSizes(state, taken);
+  state.onAppend();
   const frames = taken.map(({ changes }, index): FrameOnDisk => {
     const { tag, bytes } = packed[index] as Packed;
     const position = { logId: data.logId, sequence: data.sequence + index + 1, tag };
@@ -111,6 +113,27 @@ export function frameAt(data: PartitionData, sequence: number): FrameOnDisk | nu
 /** Trims entries whose frames are all before a sequence. */
 export function trimLog(data: PartitionData, trimTo: number): void {
   data.log = data.log.slice(firstWithFrame(data.log, trimTo));
+}
+
+/** A partition goes on where a person has decided: the twin of the script `mend`. */
+export function mendPartition(data: PartitionData, { position, at, generation, bytes }: Mended): void {
+  const { sequence, tag } = position;
+  const before = { sequence: data.stored, tag: data.storedTag };
+  data.reached = before.sequence > sequence ? before : { sequence, tag };
+  data.stored = sequence;
+  data.storedTag = tag;
+  data.storedAt = at;
+  data.generation = generation;
+  data.aims.clear();
+  baseStored(data, sequence);
+  data.bytes = bytes + (data.base?.bytes ?? 0);
+  data.settled = Math.max(data.settled, sequence);
+  data.broken = null;
+  data.thrown++;
+  data.absent.clear();
+  data.leases.clear();
+  for (const parked of data.parkedFrames.keys()) if (parked > sequence) data.parkedFrames.delete(parked);
+  data.oldestAt = oldestInBase(data, sequence) ?? framesAfter(data, sequence, 1)[0]?.frame.at ?? null;
 }
 
 /** Where the first entry is that ends at a sequence or behind it. */

@@ -165,3 +165,16 @@ export function throwAwayRecord(state: MemoryKeeperState, data: PartitionData, r
   data.absent.delete(record);
   state.putKey(record, null);
 }
+
+/** What is known of a record is forgotten, but for later changes. Somebody else's key stays. */
+export function forgetRecord(state: MemoryKeeperState, data: PartitionData, record: Bytes, upTo: number): void {
+  const mark = data.pending.get(record);
+  if (mark !== undefined && mark.sequence > upTo) return;
+  const key = state.key(record);
+  data.doubts.delete(record);
+  if (mark !== undefined) {
+    data.pending.delete(record);
+    data.overlays.delete(record);
+    if (key !== null && key.content !== null) state.putKey(record, null);
+  } else if (key !== null && key.forgottenAt !== null) state.putKey(record, null);
+}

@@ -1,11 +1,31 @@
-/** The admin API, from the other side: what the verbs that talk to a running server use. */
+/**
+ * What the verbs that ask use: the admin API of a running server, from the other side, or a fleet through its Redis,
+ * without any server (fleet-client.ts). Both give the same JSON.
+ */
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { someOptions, type Flags } from "./config.js";
-import { CliError, exitCodes } from "./exit.js";
+import { CliError, exitCodes, notDone } from "./exit.js";
 
-/** Asks the admin API and gives its JSON. Throws CliError: `noServer` where nobody listens, else `failed`. */
+/** Asks, and gives the JSON. Throws CliError: `noServer` where there is nobody to be asked, else `failed`. */
 export async function ask(flags: Flags, method: "GET" | "POST", path: string, body: unknown = {}): Promise<unknown> {
+  const cache = cacheToAsk(flags);
+  if (cache === null) return askAdmin(flags, method, path, body);
+  const { askFleet } = await import("./fleet-client.js");
+  return askFleet(cache, flags, method, path, body);
+}
+
+/**
+ * Where a Redis is to be asked; null: the admin API. What was said last counts: a flag more than a variable or a
+ * file.
+ */
+function cacheToAsk(flags: Flags): string | null {
+  if (flags["admin"] !== undefined) return null;
+  if (flags["cache"] === undefined && process.env["WRITE_BEHIND_ADMIN"] !== undefined) return null;
+  return someOptions(flags, ["cache"]).cache;
+}
+
+async function askAdmin(flags: Flags, method: "GET" | "POST", path: string, body: unknown): Promise<unknown> {
   const { adminPort, adminToken } = someOptions(flags, ["adminPort", "adminToken"]);
   const url = adminUrl(flags["admin"] ?? process.env["WRITE_BEHIND_ADMIN"] ?? `http://127.0.0.1:${adminPort}`, path);
   const headers = {
@@ -87,5 +107,5 @@ function failureOf(status: number, json: unknown, url: URL): CliError {
   const hint = typeof error?.hint === "string" ? error.hint : null;
   if (status === 401)
     return new CliError(exitCodes.failed, message, "give it with --admin-token or WRITE_BEHIND_ADMIN_TOKEN", code);
-  return new CliError(exitCodes.failed, message, hint === "resume" ? "npx write-behind resume" : hint, code);
+  return notDone(code, message, hint);
 }

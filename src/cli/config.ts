@@ -8,13 +8,14 @@ import {
   fileSource,
   flagOf,
   flagSource,
+  isTrueUnlessSaid,
   optionEntries,
   resolveNames,
   resolveOptions,
   variableSource,
   type OptionSource,
 } from "../options-resolve.js";
-import type { OptionName, Options } from "../options.js";
+import { optionTable, type OptionName, type Options } from "../options.js";
 import { CliError, cliError, exitCodes } from "./exit.js";
 
 /** What commander gives a verb: flags by their name in camel case. */
@@ -33,16 +34,20 @@ export function addCommonFlags(command: Command): Command {
     .option("--config <file>", "YAML file with options (or WRITE_BEHIND_CONFIG)");
 }
 
-/** Adds every flag of the table. */
-export function addOptionFlags(command: Command): Command {
+/** Adds the flags of these options; without a list every flag of the table. */
+export function addOptionFlags(command: Command, names: readonly OptionName[] | null = null): Command {
   for (const [name, spec] of optionEntries()) {
+    if (names?.includes(name) === false) continue;
     command.addOption(new Option(flagsOf(name, spec), description(spec)));
   }
   return command;
 }
 
+/** Some flags of the table, with what they mean to a verb. */
+export type SomeFlags = Partial<Record<OptionName, string>>;
+
 /** Adds some flags of the table, with what they mean to a verb that talks to a server. */
-export function addSomeFlags(command: Command, texts: Partial<Record<OptionName, string>>): Command {
+export function addSomeFlags(command: Command, texts: SomeFlags): Command {
   for (const [name, spec] of optionEntries()) {
     const text = texts[name];
     if (text !== undefined) command.addOption(new Option(flagsOf(name, spec), text));
@@ -86,11 +91,17 @@ export function someOptions<Name extends OptionName>(flags: Flags, names: readon
 /** `withRoutes`: the file that --routes or its variable names is read, too. */
 function sources(flags: Flags, withRoutes: boolean): OptionSource[] {
   const file = flags["config"] ?? process.env["WRITE_BEHIND_CONFIG"];
-  const own = Object.fromEntries(Object.entries(flags).filter(([name]) => !otherFlags.includes(name)));
+  const own = Object.fromEntries(Object.entries(flags).filter((flag) => isGiven(...flag)));
   const given = [flagSource(own), variableSource(process.env, otherVariables)].map((source) =>
     withRoutes ? routesRead(source) : source,
   );
   return typeof file === "string" ? [...given, fileSource(file, readYaml(file))] : given;
+}
+
+/** commander says `true` for --no-worker that was not given, which would overrule a variable and the file. */
+function isGiven(name: string, value: unknown): boolean {
+  if (otherFlags.includes(name)) return false;
+  return !(value === true && Object.hasOwn(optionTable, name) && isTrueUnlessSaid(name as OptionName));
 }
 
 function routesRead(source: OptionSource): OptionSource {

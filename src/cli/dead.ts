@@ -17,11 +17,14 @@ export async function listDead(flags: Flags): Promise<void> {
 
 /** Shows one with everything that is known of it. */
 export async function showDead(id: string, flags: Flags): Promise<void> {
-  if (!/^[1-9]\d{0,14}$/.test(id))
+  // A frame's number; that of a fleet has the partition before it.
+  const [, partition = "", sequence] = /^(\d{1,4}-)?([1-9]\d{0,14})$/.exec(id) ?? [];
+  if (sequence === undefined)
     throw new CliError(exitCodes.usage, `${JSON.stringify(id)} is no dead letter's id`, listHint);
-  // An id is a frame's number, so the page that begins before it begins with it.
-  const page = (await ask(flags, "GET", `/api/dead-letters?limit=1&after=${Number(id) - 1}`)) as DeadLetterPage;
-  const letter = page.items.find((each) => each.id === String(Number(id)));
+  // So the page that begins before it begins with it.
+  const before = `${partition}${Number(sequence) - 1}`;
+  const page = (await ask(flags, "GET", `/api/dead-letters?limit=1&after=${before}`)) as DeadLetterPage;
+  const letter = page.items.find((each) => each.id === `${partition}${sequence}`);
   if (letter === undefined) throw new CliError(exitCodes.failed, `there is no dead letter ${id}`, listHint);
   print(letter, flags["json"] === true, () => letterText(letter, Date.now()));
 }

@@ -41,6 +41,11 @@ export function cliError(exit: ExitCode, error: WriteBehindError): CliError {
   return new CliError(exit, error.message, error.hint, error.code);
 }
 
+/** What was asked could not be done. */
+export function notDone(code: string | undefined, message: string, hint: string | null): CliError {
+  return new CliError(exitCodes.failed, message, hint === "resume" ? "npx write-behind resume" : hint, code);
+}
+
 /** Prints an error, its message, then its hint, or as one line of JSON. Says how the process ends. */
 export function report(error: unknown, asJson: boolean): ExitCode {
   const { code, message, hint, stack } = described(error);

@@ -75,10 +75,10 @@ const ended = {
   discarded: "given up",
 };
 
-/** What was pending and paused when the server started; nothing where all is as usual. */
-export function logStart(heart: Heart, log: Log): void {
-  const { state, reason, queue, deadLetters } = heart.status();
-  if (queue.pendingChanges > 0)
+/** What was pending and paused when the server started; nothing where all is as usual. `worker`: it writes, too. */
+export function logStart(heart: Heart, log: Log, worker: boolean): void {
+  const { state, reason, queue, deadLetters, fleet } = heart.status();
+  if (queue.pendingChanges > 0 && fleet === undefined)
     log.info(
       { event: "recovered", pendingChanges: queue.pendingChanges },
       `${counted(queue.pendingChanges, "change")} of the last run still pending: to the database now`,
@@ -88,7 +88,9 @@ export function logStart(heart: Heart, log: Log): void {
       { event: "start", deadLetters: deadLetters.count },
       `${counted(deadLetters.count, "dead letter")}: changes that the database has refused (npx write-behind dead list)`,
     );
-  if (state !== "running")
+  // A worker of its own has not said yet that it lives.
+  const isComing = fleet !== undefined && state === "stalled" && worker;
+  if (state !== "running" && !isComing)
     log.warn(
       { event: "start", state },
       `the server starts ${state}: ${reason ?? ""}${state === "paused" ? " (npx write-behind resume)" : ""}`,

@@ -1,10 +1,20 @@
 /** The verbs, their arguments and flags. Each one's work is in a file of its own, loaded when it is asked for. */
 import { Command, CommanderError } from "commander";
-import { addCommonFlags, addOptionFlags, addSomeFlags, type Flags } from "./config.js";
+import { addCommonFlags, addOptionFlags, addSomeFlags, type Flags, type SomeFlags } from "./config.js";
 import { CliError, exitCodes, report, type ExitCode } from "./exit.js";
 import { version } from "../host/version.js";
+import { workOptions } from "./work-options.js";
 
-const clientFlags = { adminToken: "token that the admin API demands (or WRITE_BEHIND_ADMIN_TOKEN)" };
+const clientFlags = {
+  adminToken: "token that the admin API demands (or WRITE_BEHIND_ADMIN_TOKEN)",
+  cache: "ask the fleet in this Redis instead of a server, from any place that reaches it (or WRITE_BEHIND_CACHE)",
+};
+const lookFlags = {
+  ...clientFlags,
+  store: "with --cache: the database, to look into it, too",
+  routes: "with --cache: YAML file with the routes of the fleet, where it has any",
+};
+const keysFlags = { ...clientFlags, routes: lookFlags.routes };
 const sendFlags = {
   host: "address of the server (default 127.0.0.1)",
   port: "its port (default 6380)",
@@ -47,6 +57,7 @@ export function buildProgram(end: (code: ExitCode) => void): Command {
     .exitOverride()
     .showHelpAfterError("hint: write-behind --help lists the verbs; write-behind VERB --help its flags");
   addServe(program, end);
+  addWork(program, end);
   addClientVerbs(program);
   addDead(program, end);
   addSend(program, end);
@@ -68,18 +79,31 @@ function addServe(program: Command, end: (code: ExitCode) => void): void {
   });
 }
 
+function addWork(program: Command, end: (code: ExitCode) => void): void {
+  const description = "start a worker of a fleet: it writes what is queued in a Redis (--cache) to the database";
+  const command = addSomeFlags(verb(program, "work", description), {
+    cache: "the Redis or Valkey of the fleet: redis://…",
+    store: "the database of the fleet: postgres://…",
+  });
+  const others = workOptions.filter((name) => name !== "cache" && name !== "store");
+  addOptionFlags(command, others).action(async (flags: Flags) => {
+    const { work } = await import("./work.js");
+    end(await work(flags));
+  });
+}
+
 function addClientVerbs(program: Command): void {
-  const client = (name: string, description: string): Command =>
-    addSomeFlags(verb(program, name, description), clientFlags);
+  const client = (name: string, description: string, flags: SomeFlags = clientFlags): Command =>
+    addSomeFlags(verb(program, name, description), flags);
   client("status", "what the server does, what is pending, how the database is").action(async (flags: Flags) => {
     await (await import("./status.js")).status(flags);
   });
-  client("inspect <key>", "one record everywhere: cache, queue, database")
+  client("inspect <key>", "one record everywhere: cache, queue, database", lookFlags)
     .option("--base64", "the key is given in base64")
     .action(async (key: string, flags: Flags) => {
       await (await import("./inspect.js")).inspect(key, flags);
     });
-  client("flush [keys...]", "wait until what is pending now (of these keys) is in the database").action(
+  client("flush [keys...]", "wait until what is pending now (of these keys) is in the database", keysFlags).action(
     async (keys: string[], flags: Flags) => {
       await (await import("./flush.js")).flush(keys, flags);
     },
@@ -143,14 +167,19 @@ function addJournalVerbs(program: Command, end: (code: ExitCode) => void): void 
   const dataFlag = { data: "the folder (default ./write-behind-data)" };
   const storeFlag = { store: "the database: sqlite:FILE or postgres://… (default write-behind.db in the folder)" };
   const routesFlag = { routes: "YAML file with routes, to be held against the tables of the database" };
+  const cacheFlag = { cache: "the Redis of a fleet: redis://…" };
   const checked =
     "--data DIR: read a journal from end to end, beside its database, and say what is in it; " +
+    "--cache URL --store URL: hold a fleet's logs against the database, and say what is pending or lost; " +
     "--store URL --routes FILE without --data: hold the routes against the tables; changes nothing";
-  addSomeFlags(verb(program, "check", checked), { ...dataFlag, ...storeFlag, ...routesFlag }).action(
+  addSomeFlags(verb(program, "check", checked), { ...dataFlag, ...cacheFlag, ...storeFlag, ...routesFlag }).action(
     async (flags: Flags) => {
+      const { isAboutFleet } = await import("./cache-url.js");
+      if (isAboutFleet(flags)) return end(await (await import("./check-fleet.js")).checkFleet(flags));
       const isOfTables = flags["data"] === undefined && (flags["store"] ?? flags["routes"]) !== undefined;
       if (isOfTables) end(await (await import("./check-tables.js")).checkTables(flags));
       else end(await (await import("./check.js")).check(flags));
+      return undefined;
     },
   );
   addSomeFlags(verb(program, "sql", "print the statements that make the own tables; runs none of them"), {
@@ -158,12 +187,19 @@ function addJournalVerbs(program: Command, end: (code: ExitCode) => void): void 
   }).action(async (flags: Flags) => {
     await (await import("./sql.js")).sql(flags);
   });
-  const description = "start a folder anew at the database's position, and say what is given up";
-  addSomeFlags(verb(program, "adopt", description), { ...dataFlag, ...storeFlag })
-    .option("--accept-gap", "go on over a damaged or missing stretch")
+  const description =
+    "--data DIR: start a folder anew at the database's position; --cache URL --store URL: let partitions of a fleet go " +
+    "on that do not fit the database; says what is given up";
+  const partitionsFlag = {
+    partitions: "logs of a queue that is begun anew, where the database does not say (default 8)",
+  };
+  addSomeFlags(verb(program, "adopt", description), { ...dataFlag, ...cacheFlag, ...storeFlag, ...partitionsFlag })
+    .option("--accept-gap", "go on over a damaged or missing stretch, and without its dead letters")
     .action(async (flags: Flags) => {
+      const { isAboutFleet } = await import("./cache-url.js");
+      if (isAboutFleet(flags)) return (await import("./adopt-fleet.js")).adoptFleet(flags);
       const { adopt } = await import("./adopt.js");
-      await adopt(flags);
+      return adopt(flags);
     });
 }
 

@@ -1,5 +1,7 @@
-/** The five lines that `serve` starts with: where it listens, where the data is, what survives what, what to do next. */
+/** The lines that `serve` starts with: where it listens, where the data is, what survives what, what to do next. */
+import type { FleetStatus } from "../heart.js";
 import { optionTable, type Options } from "../options.js";
+import { counted } from "./output.js";
 import { storeJson, type NamedStore } from "./store-url.js";
 
 /** What the lines are about. */
@@ -9,6 +11,10 @@ export interface Started {
   readonly adminUrl: string;
   /** The data folder, absolute. */
   readonly data: string;
+  /** Where cache and queue are shared; null: they are this process's own. */
+  readonly fleet: FleetStatus | null;
+  /** Whether this process writes to the database, too. */
+  readonly worker: boolean;
   readonly store: NamedStore;
   readonly durability: Options["durability"];
   readonly delayMs: number;
@@ -24,7 +30,7 @@ const survives: Readonly<Record<Options["durability"], string>> = {
 
 /** The lines. */
 export function startLines(started: Started): string {
-  const { host, port, adminUrl, data, store, durability, delayMs, hasPassword } = started;
+  const { host, port, adminUrl, fleet, durability, hasPassword } = started;
   const send = ["npx write-behind send"];
   if (port !== optionTable.port.default) send.push(`--port ${port}`);
   if (hasPassword) send.push("--password …");
@@ -32,11 +38,27 @@ export function startLines(started: Started): string {
   const lines = [
     `Redis protocol  redis://${host.includes(":") ? `[${host}]` : host}:${port}`,
     `Admin API       ${adminUrl}  (npx write-behind status${status})`,
-    `Data            queue in ${data}, tables write_behind_kv and write_behind_field in ${placeShown(store, data)}, ${delayMs} ms behind`,
-    `Durability      ${durability}: ${survives[durability]}`,
+    ...(fleet === null ? ownLines(started) : fleetLines(started, fleet)),
+    `Durability      ${durability}: ${fleet === null ? survives[durability] : fleet.keeps}`,
     `Try             ${send.join(" ")} SET user:1:name Alice`,
   ];
   return lines.map((line) => `${line}\n`).join("");
+}
+
+function ownLines({ store, data, delayMs }: Started): string[] {
+  return [
+    `Data            queue in ${data}, tables write_behind_kv and write_behind_field in ${placeShown(store, data)}, ${delayMs} ms behind`,
+  ];
+}
+
+function fleetLines({ store, worker, delayMs, data }: Started, { place, partitions }: FleetStatus): string[] {
+  const who = worker
+    ? "this process writes, with the other workers of the fleet"
+    : "other processes write: this one has no worker";
+  return [
+    `Cache, queue    ${place}, ${counted(partitions.length, "partition")}, shared by all processes that name it`,
+    `Data            tables write_behind_kv and write_behind_field in ${placeShown(store, data)}, ${delayMs} ms behind; ${who}`,
+  ];
 }
 
 /** Where the database is; a file the short way where it is in the data folder. */
@@ -47,6 +69,11 @@ function placeShown({ kind, place }: NamedStore, data: string): string {
 
 /** The same as one line of JSON, for programs that start a server. */
 export function startJson(started: Started): string {
-  const { host, port, adminUrl, data, store, durability } = started;
-  return `${JSON.stringify({ redis: { host, port }, admin: adminUrl, data, store: storeJson(store), durability, pid: process.pid })}\n`;
+  const { host, port, adminUrl, data, fleet, worker, store, durability } = started;
+  const where = fleet === null ? { data, cache: null } : { data: null, cache: cacheJson(fleet, worker) };
+  return `${JSON.stringify({ redis: { host, port }, admin: adminUrl, ...where, store: storeJson(store), durability, pid: process.pid })}\n`;
+}
+
+function cacheJson({ place, partitions, keeps }: FleetStatus, worker: boolean): unknown {
+  return { kind: "redis", place, partitions: partitions.length, keeps, worker };
 }

@@ -10,19 +10,19 @@ import { nodeSockets } from "../host/sockets.js";
 import { resolveEngineOptions } from "../options-resolve.js";
 import type { EngineOptions, Options } from "../options.js";
 import { startServer, type RespServer } from "../server/server.js";
-import type { StoreDescriptor } from "../store/store.js";
 import { openHeart } from "../write-behind.js";
+import { namedCache, queueIn, type NamedCache } from "./cache-url.js";
+import { waitForRedis } from "./cache-wait.js";
 import { serveOptions, type Flags } from "./config.js";
 import { exitCodes, type ExitCode } from "./exit.js";
 import { logEvents, logStart, openLog, type Log } from "./log.js";
 import { counted, duration } from "./output.js";
 import { startJson, startLines, type Started } from "./serve-lines.js";
+import { killItself, Signals } from "./signals.js";
 import { startFailure } from "./start-failure.js";
 import { namedStore, type NamedStore } from "./store-url.js";
 import { version } from "../host/version.js";
 
-/** One key press may arrive twice: from the terminal, and once more through npm. */
-const samePressMs = 500;
 /** A start that takes longer than this waits for somebody, and says so. */
 const quietStartMs = 1000;
 /** How long closing may take beyond the time to drain. */
@@ -38,6 +38,18 @@ interface Running {
   readonly admin: Admin;
 }
 
+/** What it runs with, and where that is. */
+interface Setup {
+  readonly host: Host;
+  readonly options: Options;
+  readonly store: NamedStore;
+  /** Null: cache and queue are this process's own. */
+  readonly cache: NamedCache | null;
+  /** Where the queue is, for people. */
+  readonly queue: string;
+  readonly log: Log;
+}
+
 /** Why it stops. */
 type Stop = { readonly why: "signal" } | { readonly why: "failed"; readonly error: WriteBehindError };
 
@@ -45,38 +57,37 @@ type Stop = { readonly why: "signal" } | { readonly why: "failed"; readonly erro
 export async function serve(flags: Flags, host: Host = nodeHost()): Promise<ExitCode> {
   const options = serveOptions(flags);
   const store = namedStore(options.store, options.data);
+  const cache = namedCache(options.cache);
   const json = flags["json"] === true;
   const log = openLog(process.stderr.isTTY && !json);
   const signals = new Signals(host);
-  const running = await started(host, options, store, signals, log);
+  const setup: Setup = { host, options, store, cache, queue: queueIn(cache, options.data), log };
+  const running = await started(setup, signals);
   if (running === null) return exitCodes.left;
   const said: Started = {
     host: running.server.host,
     port: running.server.port,
     adminUrl: running.admin.url,
     data: resolve(options.data),
+    fleet: running.heart.status().fleet ?? null,
+    worker: options.worker,
     store,
     durability: options.durability,
     delayMs: options.delayMs,
     hasPassword: options.password !== null,
   };
   process.stdout.write(json ? startJson(said) : startLines(said));
-  logStart(running.heart, log);
+  logStart(running.heart, log, options.worker);
   const stop = await new Promise<Stop>((stopped) => {
     signals.onFirst(() => stopped({ why: "signal" }));
     running.heart.onFailed((error) => stopped({ why: "failed", error }));
   });
-  return stop.why === "signal" ? stopTruthfully(running, options, signals, log) : endFailed(running, stop.error, log);
+  return stop.why === "signal" ? stopTruthfully(running, setup, signals) : endFailed(running, stop.error, log);
 }
 
 /** Starts, or gives null where a signal came first. */
-async function started(
-  host: Host,
-  options: Options,
-  store: NamedStore,
-  signals: Signals,
-  log: Log,
-): Promise<Running | null> {
+async function started(setup: Setup, signals: Signals): Promise<Running | null> {
+  const { host, options, store, queue, log } = setup;
   const signalled = new AbortController();
   signals.onFirst(() => {
     signalled.abort();
@@ -88,11 +99,11 @@ async function started(
   const waiting = host.clock.after(quietStartMs, () =>
     log.info(
       { event: "starting" },
-      `still starting: ${options.data} or ${store.place} may be in use by another process, or out of reach`,
+      `still starting: ${queue} or ${store.place} may be in use by another process, or out of reach`,
     ),
   );
   try {
-    const running = await start(host, options, store.descriptor, log, signalled.signal);
+    const running = await start(setup, signalled.signal);
     if (!signalled.signal.aborted) return running;
     await Promise.allSettled([running.server.close(), running.admin.close(), running.heart.close({ deadlineMs: 0 })]);
   } catch (error) {
@@ -100,18 +111,13 @@ async function started(
   } finally {
     waiting.cancel();
   }
-  log.warn({ event: "stopped" }, `stopped while it started; the queue in ${options.data} is as it was`);
+  log.warn({ event: "stopped" }, `stopped while it started; the queue in ${queue} is as it was`);
   return null;
 }
 
-async function start(
-  host: Host,
-  options: Options,
-  store: StoreDescriptor,
-  log: Log,
-  signal: AbortSignal,
-): Promise<Running> {
-  const heart = await openHeart({ host, store, options: engineOptions(options), signal });
+async function start({ host, options, store, cache, log }: Setup, signal: AbortSignal): Promise<Running> {
+  const parts = { host, store: store.descriptor, cache: cache?.descriptor, options: engineOptions(options), signal };
+  const heart = await waitForRedis(() => openHeart(parts), host.clock, log, signal);
   logEvents(heart, log, host.clock);
   try {
     const server = await startServer({
@@ -147,22 +153,24 @@ function engineOptions(options: Options): EngineOptions {
 }
 
 /** Takes nothing new, drains within the deadline, says what is left and where it is safe. */
-async function stopTruthfully(running: Running, options: Options, signals: Signals, log: Log): Promise<ExitCode> {
+async function stopTruthfully(running: Running, setup: Setup, signals: Signals): Promise<ExitCode> {
   const { heart } = running;
-  const pending = heart.status().queue.pendingChanges;
+  const { options, cache, queue, log } = setup;
+  // What others of a fleet have written is theirs to wait for.
+  const left = (): number => (cache === null ? heart.status().queue.pendingChanges : heart.accepted - heart.stored);
+  const pending = left();
   const draining =
     pending === 0
       ? ""
       : `: ${counted(pending, "change")} to write to the database, for up to ${duration(options.closeMs)} (once more to stop at once)`;
   log.info({ event: "stopping", pendingChanges: pending }, `stopping${draining}`);
   const atOnce = (why: string): never => {
-    const left = heart.status().queue.pendingChanges;
     const safe =
-      options.durability === "memory"
+      cache === null && options.durability === "memory"
         ? "with durability memory they may be lost"
-        : `what was answered is in the queue in ${options.data}`;
-    const text = `${why}: ${counted(left, "change")} not in the database yet; ${safe}`;
-    log.warn({ event: "stopped", pendingChanges: left }, text);
+        : `what was answered is in the queue in ${queue}`;
+    const text = `${why}: ${counted(left(), "change")} not in the database yet; ${safe}`;
+    log.warn({ event: "stopped", pendingChanges: left() }, text);
     killItself();
   };
   signals.onSecond(() => {
@@ -177,25 +185,15 @@ async function stopTruthfully(running: Running, options: Options, signals: Signa
   const report = await heart.close({ deadlineMs: options.closeMs });
   if (report.hangs) atOnce("stopped at the deadline, without waiting for what hangs");
   await running.admin.close();
-  log.info({ event: "stopped", ...report }, stoppedText(report));
+  log.info({ event: "stopped", ...report }, stoppedText(report, cache !== null));
   return report.drained ? exitCodes.done : exitCodes.left;
 }
 
-/**
- * Node waits for every thread when it exits, and one that hangs inside the database's driver or the disk never ends. So
- * there is no exit code in this case; what is left was said.
- */
-function killItself(): never {
-  process.kill(process.pid, "SIGKILL");
-  // The first process of a container cannot kill itself that way.
-  process.abort();
-}
-
-function stoppedText({ drained, pendingChanges, leftIn, deadLetters }: CloseReport): string {
-  if (drained && deadLetters > 0)
-    return `stopped; everything is in the database, what it refuses (${counted(deadLetters, "dead letter")}) in its table write_behind_dead_letters`;
-  if (drained) return "stopped; everything is in the database";
-  return `stopped; ${leftIn ?? `${counted(pendingChanges, "change")} not in the database yet`}`;
+function stoppedText({ drained, pendingChanges, leftIn, deadLetters }: CloseReport, isOfFleet: boolean): string {
+  if (!drained) return `stopped; ${leftIn ?? `${counted(pendingChanges, "change")} not in the database yet`}`;
+  const what = isOfFleet ? "everything that was written through this process" : "everything";
+  if (deadLetters === 0) return `stopped; ${what} is in the database`;
+  return `stopped; ${what} is in the database, what it refuses (${counted(deadLetters, "dead letter")}) in its table write_behind_dead_letters`;
 }
 
 async function endFailed(
@@ -215,34 +213,4 @@ async function endFailed(
   ]);
   await Promise.race([closed, new Promise<void>((done) => clock.after(2 * failedCloseMs, done))]);
   return exitCodes.failed;
-}
-
-/** SIGTERM and SIGINT, the first and the second one. */
-class Signals {
-  readonly #host: Host;
-  #first: (() => void) | null = null;
-  #second: (() => void) | null = null;
-  #firstAt: number | null = null;
-
-  constructor(host: Host) {
-    this.#host = host;
-    for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => this.#came());
-  }
-
-  /** Called at the first signal; takes the place of the call before. */
-  onFirst(call: () => void): void {
-    this.#first = call;
-  }
-
-  onSecond(call: () => void): void {
-    this.#second = call;
-  }
-
-  #came(): void {
-    const now = this.#host.clock.monotonic();
-    if (this.#firstAt === null) {
-      this.#firstAt = now;
-      this.#first?.();
-    } else if (now - this.#firstAt > samePressMs) this.#second?.();
-  }
 }

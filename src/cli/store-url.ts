@@ -5,6 +5,7 @@ import { WriteBehindError } from "../errors.js";
 import { postgres } from "../store/postgres/index.js";
 import { lookAtPosition as lookAtPostgres } from "../store/postgres/postgres-look.js";
 import { shownUrl } from "../store/postgres/postgres-url.js";
+import { loadStoreModule } from "../store/load-store.js";
 import { sqlite } from "../store/sqlite/index.js";
 import { lookAtPosition as lookAtSqlite } from "../store/sqlite/sqlite-look.js";
 import { StoreError, type LookedPosition, type StoreDescriptor } from "../store/store.js";
@@ -68,6 +69,16 @@ export function isAbsent({ kind, place }: NamedStore): boolean {
 export async function lookAtStore(store: NamedStore): Promise<LookedPosition> {
   if (isAbsent(store)) throw new StoreError("broken", `there is no database ${store.place}`);
   return store.kind === "sqlite" ? lookAtSqlite(store.place) : lookAtPostgres(store.descriptor.options);
+}
+
+/**
+ * Where a database is with every partition of a queue; nothing is changed. Throws a StoreError where it cannot be
+ * read.
+ */
+export async function lookAtPositions({ place, descriptor }: NamedStore): Promise<readonly LookedPosition[]> {
+  const loaded = await loadStoreModule(descriptor.module);
+  if (loaded.lookAtPositions !== undefined) return loaded.lookAtPositions(descriptor.options);
+  throw new CliError(exitCodes.failed, `the store at ${place} cannot be looked at from outside`);
 }
 
 /** A named database as JSON. */

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { bytesOfBuffer, bytesOfJson, bytesOfText, type Bytes } from "../bytes.js";
 import { WriteBehindError } from "../errors.js";
-import type { Heart } from "../heart.js";
+import type { Heart, Status } from "../heart.js";
 
 /** What an endpoint gets. */
 export interface Call {
@@ -56,7 +56,7 @@ export const routes: readonly Route[] = [
     path: "/api/status",
     takes: "",
     doc: "state, cache, queue, writer and database, with counters",
-    answer: ({ heart }) => ok(heart.status()),
+    answer: async ({ heart }) => ok(await statusNow(heart)),
   },
   {
     method: "GET",
@@ -153,12 +153,18 @@ export const routes: readonly Route[] = [
   },
 ];
 
+/** What many processes share is asked for: what was seen last may be half a second old. */
+async function statusNow(heart: Heart): Promise<Status> {
+  await heart.refresh?.();
+  return heart.status();
+}
+
 /**
  * Ready: clients are served, and whoever asks need do nothing. A database that is down or broken is to be mended itself
  * (the queue keeps everything meanwhile), so it is only said. A writer that stands still may be helped by a restart.
  */
-function ready(heart: Heart): Answer {
-  const { state, reason, store } = heart.status();
+async function ready(heart: Heart): Promise<Answer> {
+  const { state, reason, store } = await statusNow(heart);
   const serves = state !== "draining" && state !== "stalled";
   return { status: serves ? 200 : 503, json: { ready: serves, state, reason: reason ?? store.error } };
 }

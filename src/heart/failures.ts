@@ -9,7 +9,7 @@ export function closed(): WriteBehindError {
 
 /** Somebody waited for the database, and this instance has stopped. */
 export function closedBeforeStored(): WriteBehindError {
-  return new WriteBehindError("CLOSED", "closed before the change was in the database; the journal has it");
+  return new WriteBehindError("CLOSED", "closed before the change was in the database; the queue has it");
 }
 
 /** What was answered is safe; what was not may be kept or not, and nobody can know. */

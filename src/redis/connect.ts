@@ -1,84 +1,98 @@
 /**
- * Connects to the Redis of a fleet: looks at what it keeps, refuses what cannot give what was asked, finds the fleet.
+ * Connects to the Redis of a fleet: looks at what it keeps, and refuses what cannot give what was asked. Which fleet is
+ * there is asked afterwards (birth.ts).
  */
-import { WriteBehindError } from "../errors.js";
-import type { Host } from "../host/host.js";
+import type { WriteBehindError } from "../errors.js";
+import type { Host, Timer } from "../host/host.js";
 import type { EngineOptions } from "../options.js";
-import type { Fleet, Keeper } from "./keeper.js";
-import { fleetDigits } from "./partition.js";
+import type { Keeper } from "./keeper.js";
 import { RedisKeeper } from "./redis-keeper.js";
 import { openLink, type RedisLink } from "./redis-link.js";
-import { confirmation, lookAtRedis, problemOf, whatItKeeps, type RedisFacts } from "./redis-look.js";
+import { confirmation, lookAtRedis, problemOf, whatItKeeps } from "./redis-look.js";
 import { shownUrl } from "./redis-url.js";
 
 /** How much of a Redis' memory what is pending may take: its log and its values are both there. */
 const shareOfMemory = 0.4;
 
-/** A keeper that was found, and what was seen of its Redis. */
+/** How often a Redis is looked at again, in milliseconds: somebody may have changed its settings. */
+const lookEveryMs = 30_000;
+
+/**
+ * What an answered write is to survive there; `safety`: it must not lose the queue by itself; null: it may be
+ * anything.
+ */
+export type Demand = EngineOptions["durability"] | "safety" | null;
+
+/** A keeper, and what was seen of its Redis. */
 export interface Connected {
   readonly keeper: Keeper;
-  readonly fleet: Fleet;
-  readonly facts: RedisFacts;
   /** What it keeps of an answered write, in a sentence. */
   readonly keeps: string;
   /** Bytes that may be pending in all. */
   readonly roomBytes: number;
-  /** Looks at the Redis again: what it must not be is said. */
-  lookAgain(): Promise<WriteBehindError | null>;
+  /**
+   * Looks at the Redis again and again, and tells each time what it must not be, with the command that repairs it.
+   */
+  readonly watch: (tell: (problem: WriteBehindError) => void) => void;
   readonly close: () => Promise<void>;
 }
 
 /** The options that matter here. */
-export type ConnectOptions = Pick<EngineOptions, "durability" | "waitMs" | "absentMs" | "partitions" | "queueBytes">;
+export type ConnectOptions = Pick<EngineOptions, "waitMs" | "absentMs" | "queueBytes">;
 
 /**
- * Connects. `birth` false: a fleet must be there. Rejects CACHE_DOWN, CONFIG where this Redis cannot give the
- * durability or must not hold a queue, QUEUE_MISMATCH.
+ * Connects. Rejects CACHE_DOWN, CONFIG where this Redis cannot give what is demanded or must not hold a queue,
+ * DRIVER_MISSING.
  */
-export async function connect(url: string, host: Host, options: ConnectOptions, birth: boolean): Promise<Connected> {
+export async function connect(url: string, host: Host, options: ConnectOptions, demand: Demand): Promise<Connected> {
   const { clock, random } = host;
   const link = await openLink(url, { clock, waitMs: options.waitMs });
   const links: RedisLink[] = [link];
+  const watching: { timer: Timer | null; closed: boolean } = { timer: null, closed: false };
   const close = async (): Promise<void> => {
+    watching.closed = true;
+    watching.timer?.cancel();
     await Promise.allSettled(links.map((each) => each.close()));
+  };
+  const watch = (tell: (problem: WriteBehindError) => void): void => {
+    watching.timer = clock.after(lookEveryMs, () => {
+      void lookAtRedis(link)
+        .then((facts) => (demand === null ? null : problemOf(facts, levelOf(demand))))
+        // It cannot be asked now: that is said where something is written to it.
+        .catch(() => null)
+        .then((problem) => {
+          if (watching.closed) return;
+          if (problem !== null) tell(problem);
+          watch(tell);
+        });
+    });
   };
   try {
     const facts = await lookAtRedis(link);
-    const problem = problemOf(facts, options.durability);
+    const level = levelOf(demand);
+    const problem = demand === null ? null : problemOf(facts, level);
     if (problem !== null) throw problem;
-    const { wait } = confirmation(facts, options.durability);
+    const { wait } = confirmation(facts, level);
     const writing = wait === "none" ? link : await openLink(url, { clock, waitMs: options.waitMs });
     if (writing !== link) links.push(writing);
-    const place = shownUrl(url);
     const keeper = new RedisKeeper({
-      place,
+      place: shownUrl(url),
       link,
       writing,
       random,
       confirmation: { wait, timeoutMs: Math.max(1, options.waitMs) },
       absentMs: options.absentMs,
     });
-    const born = birth ? { id: random.hex(fleetDigits / 2), partitions: options.partitions } : null;
-    const fleet = await keeper.fleet(born);
-    if (fleet === null) throw noFleet(place);
     const memory = facts.maxmemory === null ? Number.POSITIVE_INFINITY : facts.maxmemory * shareOfMemory;
-    return {
-      keeper,
-      fleet,
-      facts,
-      keeps: whatItKeeps(facts, options.durability),
-      roomBytes: Math.floor(Math.min(options.queueBytes, memory)),
-      lookAgain: async () => problemOf(await lookAtRedis(link), options.durability),
-      close,
-    };
+    const roomBytes = Math.floor(Math.min(options.queueBytes, memory));
+    return { keeper, keeps: whatItKeeps(facts, level), roomBytes, watch, close };
   } catch (error) {
     await close();
     throw error;
   }
 }
 
-function noFleet(place: string): WriteBehindError {
-  return new WriteBehindError("QUEUE_MISMATCH", `there is no write queue in the Redis at ${place}`, {
-    hint: "start a worker or a server with this --cache: it makes one",
-  });
+/** Who does not write from here asks for no confirmation. */
+function levelOf(demand: Demand): EngineOptions["durability"] {
+  return demand === null || demand === "safety" ? "memory" : demand;
 }

@@ -228,7 +228,9 @@ export class StoreError extends Error {
   readonly blamesBatch: boolean;
   /** There is nothing at the store's place: nothing is wrong with it, but a disk is not mounted, or its name is. */
   readonly away: boolean;
-  /** Refused for a row that another one refers to and that is not there: it may be on its way in another partition. */
+  /**
+   * Refused for a row that another one refers to and that is not there: it may be on its way in another partition.
+   */
   readonly missesRow: boolean;
 
   constructor(
@@ -255,7 +257,10 @@ export function blamesBatch(error: unknown): boolean {
   return storeErrorKind(error) === "retryable" && (error as Partial<StoreError>).blamesBatch === true;
 }
 
-/** Whether a store's error says that a foreign key finds no row. A user's store may have an older copy of the class. */
+/**
+ * Whether a store's error says that a foreign key finds no row. A user's store may have an older copy of the
+ * class.
+ */
 export function missesRow(error: unknown): boolean {
   return storeErrorKind(error) === "refused" && (error as Partial<StoreError>).missesRow === true;
 }
@@ -290,6 +295,11 @@ export interface StoreModule {
    * database cannot be reached. A module without it takes no routes.
    */
   lookAtTables?(options: unknown, routes: readonly RouteSpec[]): Promise<readonly TableSchema[]>;
+  /**
+   * Where the database is with every partition that was ever opened, without a claim and without a change; nothing
+   * where no queue has ever been there. Throws a StoreError where it cannot be read.
+   */
+  lookAtPositions?(options: unknown): Promise<readonly LookedPosition[]>;
   /** The statements that make the own tables, for people who make them by hand. */
   sqlOfOwnTables?(options: unknown): string;
 }

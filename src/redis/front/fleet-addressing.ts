@@ -5,7 +5,7 @@
  */
 import { WriteBehindError } from "../../errors.js";
 import { Addressing } from "../../heart/addressing.js";
-import type { RouteSpec, Unrouted } from "../../routes/route.js";
+import { fingerprintOf, type RouteSpec, type Unrouted } from "../../routes/route.js";
 import { isStoreAway, storeErrorKind, type TableSchema } from "../../store/store.js";
 import type { Keeper, PartitionState } from "../keeper.js";
 import { RoutesNote } from "./routes-note.js";
@@ -52,6 +52,36 @@ export async function openAddressing(
     freshMs: (record) => addressing.freshMs(record),
     lookAgain,
   };
+}
+
+/**
+ * The addresses of one that only looks: by the tables that the fleet has noted. Without the fleet's routes no key
+ * can be resolved; all else can be seen.
+ */
+export async function visitAddressing(keeper: Keeper, { routes, unrouted }: Routing): Promise<FleetAddressing> {
+  const note = new RoutesNote(keeper);
+  const addressing = await Addressing.recall({ memory: note, routes, unrouted });
+  const found = await note.read();
+  const now = typeof found === "string" ? fingerprintOf([], "store") : found.fingerprint;
+  const fits = now === addressing.fingerprint;
+  if (fits && typeof found !== "string") addressing.found(found.tables);
+  return {
+    get plan() {
+      return addressing.plan;
+    },
+    resolve: (key) => {
+      if (fits) return addressing.resolve(key);
+      throw routesNeeded(keeper.place);
+    },
+    freshMs: (record) => addressing.freshMs(record),
+    lookAgain: () => Promise.resolve(null),
+  };
+}
+
+function routesNeeded(place: string): WriteBehindError {
+  return new WriteBehindError("ROUTE_MISMATCH", `the fleet at ${place} has other routes: they say what a key is`, {
+    hint: "name their file: --routes FILE, and `unrouted` as its processes have it",
+  });
 }
 
 /** Whether the database has told what its tables are. One that is away is waited for by the workers, not here. */

@@ -48,8 +48,8 @@ return {'ok', time, redis.call('HGET', all .. 'fleet', 'paused') or '', owned, w
 };
 
 /**
- * Takes a free partition. KEYS: prefix of all keys. ARGV: worker, partition, log, lease (ms). Answers the claim's
- * number, or 0 where somebody owns it.
+ * Takes a free partition. KEYS: prefix of all keys. ARGV: worker, partition, log, lease (ms), 1 to take it from its
+ * owner. Answers the claim's number, or 0 where somebody owns it.
  */
 export const claimScript: Script = {
   name: "claim",
@@ -58,7 +58,7 @@ local all = KEYS[1]
 local p = all .. ARGV[2] .. ':'
 if not isHere(p, ARGV[3]) then return {'gone'} end
 local time = now()
-if ownerOf(all, ARGV[2], time) then return {'ok', 0} end
+if ARGV[5] ~= '1' and ownerOf(all, ARGV[2], time) then return {'ok', 0} end
 evenWhenFull(p .. 'meta')
 local claim = redis.call('HINCRBY', p .. 'meta', 'claim', 1)
 redis.call('HSET', all .. 'owners', ARGV[2], ARGV[1] .. ' ' .. claim .. ' ' .. digits(time + tonumber(ARGV[4])))

@@ -3,6 +3,7 @@ import { plainError, WriteBehindError } from "../../errors.js";
 import type { Host, Timer } from "../../host/host.js";
 import type { Store } from "../../store/store.js";
 import type { Fleet, Keeper } from "../keeper.js";
+import { anotherFleet } from "../keeper-errors.js";
 import { RedisKeeper } from "../redis-keeper.js";
 import { openLink, type RedisLink } from "../redis-link.js";
 import { shownUrl } from "../redis-url.js";
@@ -68,12 +69,12 @@ export class WorkerHere implements WorkerHandle {
     const link = await openLink(cache, { clock, waitMs, name: "write-behind work" });
     this.#link = link;
     const confirmation = { wait: "none", timeoutMs: waitMs } as const;
-    const keeper = new RedisKeeper({ place: shownUrl(cache), link, writing: link, random, confirmation, absentMs });
-    const fleet = await this.#meet(keeper);
-    if (fleet === null) return;
+    const parts = { place: shownUrl(cache), link, writing: link, random, confirmation, absentMs };
+    const met = await this.#meet(() => new RedisKeeper(parts));
+    if (met === null) return;
+    const { keeper } = met;
     this.#worker = new FleetWorker({
-      keeper,
-      fleet,
+      ...met,
       store: this.#store,
       host: this.#host,
       options,
@@ -86,11 +87,13 @@ export class WorkerHere implements WorkerHandle {
   }
 
   /** The fleet, as soon as it can be asked; null where the worker is stopped before. */
-  async #meet(keeper: RedisKeeper): Promise<Fleet | null> {
-    const birth = { id: this.#host.random.hex(12), partitions: this.#setup.partitions };
+  async #meet(connect: () => RedisKeeper): Promise<{ keeper: RedisKeeper; fleet: Fleet } | null> {
     while (!this.#stopped) {
       try {
-        return await keeper.fleet(birth);
+        const keeper = connect();
+        const fleet = await keeper.fleet(null);
+        if (fleet?.id === this.#setup.fleet) return { keeper, fleet };
+        throw anotherFleet(keeper.place);
       } catch (error) {
         this.#tell({ type: "failed", error: plainError(error) });
         await this.#rest();

@@ -8,8 +8,8 @@ import type { WorkerIdentity, WorkerOptions, WorkerReport } from "./report.js";
 export interface WorkerSetup {
   /** URL of the Redis. */
   readonly cache: string;
-  /** Partitions of the fleet, where it is not born yet. */
-  readonly partitions: number;
+  /** Id of the fleet that it works for: in no other one's name does it write, and it makes none. */
+  readonly fleet: string;
   readonly options: WorkerOptions;
   readonly identity: WorkerIdentity;
   readonly routing?: Routing | undefined;

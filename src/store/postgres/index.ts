@@ -1,7 +1,8 @@
 /** The PostgreSQL store, for users: `postgres("postgres://user:password@host:5432/database")`. */
 import type { RouteSpec } from "../../routes/route.js";
 import type { TableSchema } from "../../routes/table.js";
-import type { Store, StoreDescriptor } from "../store.js";
+import type { LookedPosition, Store, StoreDescriptor } from "../store.js";
+import { lookAtPositions as looked } from "./postgres-look.js";
 import { lookAtTablesIn } from "./postgres-mapped.js";
 import { ownTablesSql } from "./postgres-statements.js";
 import { postgresLimits, PostgresStore } from "./postgres-store.js";
@@ -35,6 +36,11 @@ export function createStore(options: unknown, routes: readonly RouteSpec[] = [])
 /** The tables of routes as they are; nothing is changed. Throws a StoreError. */
 export function lookAtTables(options: unknown, routes: readonly RouteSpec[]): Promise<readonly TableSchema[]> {
   return lookAtTablesIn(options, routes);
+}
+
+/** How far queues have written to the database; nothing is changed. Throws a StoreError. */
+export function lookAtPositions(options: unknown): Promise<readonly LookedPosition[]> {
+  return looked(options);
 }
 
 /** The statements that make the own tables, for people who make them by hand. */

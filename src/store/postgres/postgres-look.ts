@@ -7,14 +7,16 @@ import { PostgresPosition } from "./postgres-position.js";
 import { statementsFor } from "./postgres-statements.js";
 import { placeOf } from "./postgres-url.js";
 
-/** Where a database is with an embedded queue. Throws as `lookAtPositions` does. */
+/** Where a database is with an embedded queue. Throws as `lookAtPositions` does, and where no queue was ever there. */
 export async function lookAtPosition(described: unknown): Promise<LookedPosition> {
-  return lookedAt(await lookAtPositions(described), 0);
+  const all = await lookAtPositions(described);
+  if (all.length > 0) return lookedAt(all, 0);
+  throw new StoreError("broken", `no queue has ever written to ${placeOf(described).shown}`);
 }
 
 /**
- * Where a database is with every partition that was ever opened, in their order. Throws a StoreError where it cannot be
- * read, or no queue has ever been there.
+ * Where a database is with every partition that was ever opened, in their order; none where no queue has ever been
+ * there. Throws a StoreError where it cannot be read.
  */
 export async function lookAtPositions(described: unknown): Promise<readonly LookedPosition[]> {
   const place = placeOf(described);
@@ -28,7 +30,7 @@ export async function lookAtPositions(described: unknown): Promise<readonly Look
       await connection.close();
     }
   } catch (error) {
-    if (isMissingTable(error)) throw new StoreError("broken", `no queue has ever written to ${place.shown}`, error);
+    if (isMissingTable(error)) return [];
     throw storeErrorOf(error, place.shown);
   }
 }

@@ -1,9 +1,11 @@
 /** The SQLite store, for users: `sqlite({ file: "app.db" })`. */
+import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { WriteBehindError } from "../../errors.js";
 import type { RouteSpec } from "../../routes/route.js";
 import type { TableSchema } from "../../routes/table.js";
-import type { Store, StoreDescriptor } from "../store.js";
+import type { LookedPosition, Store, StoreDescriptor } from "../store.js";
+import { lookAtPositions as looked } from "./sqlite-look.js";
 import { lookAtTablesIn } from "./sqlite-mapped.js";
 import { ownTablesSql } from "./sqlite-statements.js";
 import { sqliteLimits, SqliteStore } from "./sqlite-store.js";
@@ -37,6 +39,12 @@ export function createStore(options: unknown, routes: readonly RouteSpec[] = [])
 /** The tables of routes as they are; nothing is changed. Throws a StoreError. */
 export async function lookAtTables(options: unknown, routes: readonly RouteSpec[]): Promise<readonly TableSchema[]> {
   return lookAtTablesIn(resolve(checkedFile(options)), routes);
+}
+
+/** How far queues have written to the database; nothing is changed. Throws a StoreError. */
+export async function lookAtPositions(options: unknown): Promise<readonly LookedPosition[]> {
+  const file = resolve(checkedFile(options));
+  return existsSync(file) ? looked(file) : [];
 }
 
 /** The statements that make the own tables, for people who make them by hand. */

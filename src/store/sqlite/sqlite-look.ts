@@ -5,14 +5,16 @@ import { SqliteConnection } from "./sqlite-connection.js";
 import { isMissingTable, storeErrorOf } from "./sqlite-errors.js";
 import { lookedPositions } from "./sqlite-position.js";
 
-/** Where a database is with an embedded queue. Throws as `lookAtPositions` does. */
+/** Where a database is with an embedded queue. Throws as `lookAtPositions` does, and where no queue was ever there. */
 export function lookAtPosition(file: string): LookedPosition {
-  return lookedAt(lookAtPositions(file), 0);
+  const all = lookAtPositions(file);
+  if (all.length > 0) return lookedAt(all, 0);
+  throw new StoreError("broken", `no queue has ever written to ${file}`);
 }
 
 /**
- * Where a database is with every partition that was ever opened, in their order. Throws a StoreError where it cannot be
- * read, or no queue has ever been there.
+ * Where a database is with every partition that was ever opened, in their order; none where no queue has ever been
+ * there. Throws a StoreError where it cannot be read.
  */
 export function lookAtPositions(file: string): readonly LookedPosition[] {
   try {
@@ -23,7 +25,7 @@ export function lookAtPositions(file: string): readonly LookedPosition[] {
       connection.close();
     }
   } catch (error) {
-    if (isMissingTable(error)) throw new StoreError("broken", `no queue has ever written to ${file}`, error);
+    if (isMissingTable(error)) return [];
     throw storeErrorOf(error, file);
   }
 }
