@@ -163,7 +163,14 @@ export class RegionDrain {
     const drained = this.#records - this.#refused.size;
     const { to, at } = region;
     return {
-      ...{ from, to, at, clear: false, rows: new Map(), frames, changes: frames, bytes: 0 },
+      from,
+      to,
+      at,
+      clear: false,
+      rows: new Map(),
+      frames,
+      changes: frames,
+      bytes: 0,
       parking: this.#parking(),
       drained,
     };
