@@ -174,9 +174,7 @@ export function libraryCases(setup: Setup, recordsMany: number): void {
 
     test("counting up in transactions from many callers gives each a number of its own", async () => {
       const { wb } = await setup();
-      const numbers = await Promise.all(
-        Array.from({ length: 20 }, () => wb.transaction((tx) => tx.increment("next"))),
-      );
+      const numbers = await Promise.all(Array.from({ length: 20 }, () => wb.transaction((tx) => tx.increment("next"))));
       expect(numbers.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 20 }, (_, i) => i + 1));
     });
 

@@ -123,8 +123,8 @@ export interface Claim {
 }
 
 /**
- * A stretch at the log's head that stands no more as frames, but as one change for each record (base-entry.ts). The frame
- * at `from` is in the log still.
+ * A stretch at the log's head that stands no more as frames, but as one change for each record (base-entry.ts). The
+ * frame at `from` is in the log still.
  */
 export interface BaseSeen {
   readonly from: Position;
@@ -300,8 +300,8 @@ export interface Keeper {
   leave(worker: string): Promise<void>;
 
   /**
-   * A commit is to bring the database to this position. Told before it, whatever becomes of it: so the database is never
-   * at a position of which nobody knows, and no frame up to there becomes part of a base that begins before it.
+   * A commit is to bring the database to this position. Told before it, whatever becomes of it: so the database is
+   * never at a position of which nobody knows, and no frame up to there becomes part of a base that begins before it.
    */
   aim(claim: Claim, position: Position): Promise<void>;
   /** Puts frames into the base, and takes them out of the log. False: the base or the aims are others than was seen. */

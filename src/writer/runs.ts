@@ -43,7 +43,10 @@ export class Runs {
   readonly #parts: RunsParts;
   /** A run whose commit has failed or is under way. It stays the same until it is known what became of it. */
   #inHand: ParkingRun | null = null;
-  /** The region that the store is brought over, and how far that is; the region stays as it is until the store is there. */
+  /**
+   * The region that the store is brought over, and how far that is; the region stays as it is until the store is
+   * there.
+   */
   #region: Region | null = null;
   #drain: RegionDrain | null = null;
   /** Runs that were given up for smaller ones although their commit may still be done: its answer was lost once. */
@@ -68,9 +71,9 @@ export class Runs {
   }
 
   /**
-   * Commits the run in hand, or else a new one of what follows `from`; where it is refused, the half of it, or of that the
-   * half …, down to one frame, which is parked (promise 7). Of a region all is committed. Null where nothing is to be done,
-   * or it was halted.
+   * Commits the run in hand, or else a new one of what follows `from`; where it is refused, the half of it, or of
+   * that the half …, down to one frame, which is parked (promise 7). Of a region all is committed. Null where nothing
+   * is to be done, or it was halted.
    */
   async commitNext(from: Position): Promise<BatchReport | null> {
     const { commit, stopping } = this.#parts;

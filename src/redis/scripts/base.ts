@@ -1,7 +1,7 @@
 /**
- * The base of a partition: what the head of its log has made of each record, so that a database that is down costs memory
- * by record and not by change. `meta` has it as "from tag to tag log-time oldest-log-time bytes", the hash `base` its
- * records; `aims` are positions that the database may have reached, "sequence tag" by sequence.
+ * The base of a partition: what the head of its log has made of each record, so that a database that is down costs
+ * memory by record and not by change. `meta` has it as "from tag to tag log-time oldest-log-time bytes", the hash
+ * `base` its records; `aims` are positions that the database may have reached, "sequence tag" by sequence.
  */
 import type { Script } from "../redis-link.js";
 import { owning, prelude } from "./prelude.js";
@@ -49,9 +49,10 @@ return {'ok', redis.call('ZRANGEBYSCORE', KEYS[1] .. 'aims', ARGV[2], ARGV[2])[1
 };
 
 /**
- * Frames become part of the base. KEYS: prefix. ARGV: log, claim, sequence and tag after which they are, sequence and tag
- * of the last, log times of the first and the last, their bytes of log, then record and base entry of each record. Answers
- * {'ok', 1}, or 0 where nothing was done. The base is put first and the log goes last: whatever stands in both is the same.
+ * Frames become part of the base. KEYS: prefix. ARGV: log, claim, sequence and tag after which they are, sequence and
+ * tag of the last, log times of the first and the last, their bytes of log, then record and base entry of each
+ * record. Answers {'ok', 1}, or 0 where nothing was done. The base is put first and the log goes last: whatever
+ * stands in both is the same.
  */
 export const compactScript: Script = {
   name: "compact",
@@ -101,8 +102,8 @@ return {'ok', 1}
 };
 
 /**
- * What the base has of records. KEYS: prefix. ARGV: log, bytes at the most, records. Answers {'ok', the base, entries or
- * "" of the first records}.
+ * What the base has of records. KEYS: prefix. ARGV: log, bytes at the most, records. Answers {'ok', the base, entries
+ * or "" of the first records}.
  */
 export const baseOfScript: Script = {
   name: "baseOf",

@@ -1,7 +1,7 @@
 /**
- * While nothing can be committed, the head of a partition's log is composed into the partition's base, chunk by chunk: so
- * what is pending costs memory by record and not by change (promise 8). It never touches a frame that the database may
- * have reached, and nothing while the writer reads or drains (base-guard.ts).
+ * While nothing can be committed, the head of a partition's log is composed into the partition's base, chunk by
+ * chunk: so what is pending costs memory by record and not by change (promise 8). It never touches a frame that the
+ * database may have reached, and nothing while the writer reads or drains (base-guard.ts).
  */
 import type { Bytes } from "../../bytes.js";
 import { compose, type Change } from "../../change.js";
@@ -135,7 +135,10 @@ export class Compaction {
     return composed;
   }
 
-  /** What the base has of these records, as far as that matters. Null where that is much, and a smaller chunk is possible. */
+  /**
+   * What the base has of these records, as far as that matters. Null where that is much, and a smaller chunk is
+   * possible.
+   */
   async #older(rows: ReadonlyMap<Bytes, Change>, end: Position): Promise<Map<Bytes, Change> | null> {
     const { keeper, claim } = this.#parts;
     const found = new Map<Bytes, Change>();
