@@ -14,6 +14,12 @@ import { postgresDrain } from "./postgres-drain.js";
 import { postgresRead } from "./postgres-read.js";
 import { postgresFar, postgresSustained } from "./postgres-sustained.js";
 import { inFolder, megabytes, type Answer, type Question } from "./question.js";
+import { redisDrain } from "./redis-drain.js";
+import { redisHandMade } from "./redis-hand-made.js";
+import { redisMemory } from "./redis-memory.js";
+import { redisRaw } from "./redis-raw.js";
+import { redisGet, redisSet } from "./redis-set.js";
+import { redisTakeover, redisWorkers } from "./redis-workers.js";
 import { serve } from "./serve.js";
 import { setAppend } from "./set-append.js";
 import { setUeberdb2 } from "./set-ueberdb2.js";
@@ -34,6 +40,14 @@ const questions: readonly Question[] = [
   postgresFar,
   postgresCounters,
   postgresRead,
+  redisSet,
+  redisGet,
+  redisRaw,
+  redisHandMade,
+  redisDrain,
+  redisWorkers,
+  redisMemory,
+  redisTakeover,
 ];
 
 function goalText({ goal }: Answer): string {

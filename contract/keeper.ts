@@ -2,6 +2,7 @@
  * The suite that every keeper passes: cache and write queue of a fleet. It knows no test runner: a case is a name and a
  * function that throws. Each case gets an empty keeper from `make`, and ends it.
  */
+import { baseCases } from "./keeper/base-cases.js";
 import { conflictCases } from "./keeper/conflict-cases.js";
 import { fleetCases } from "./keeper/fleet-cases.js";
 import { logCases } from "./keeper/log-cases.js";
@@ -27,6 +28,7 @@ const bodies = [
   ...conflictCases,
   ...writerCases,
   ...mendCases,
+  ...baseCases,
 ];
 
 /** The cases for the keepers that `make` makes. */

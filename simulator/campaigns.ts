@@ -60,6 +60,13 @@ export const campaigns: readonly Campaign[] = [
     reached: (output) => matched(output, /\d+ worlds, \d+ events, .* faults/),
   },
   {
+    name: "simulator, fleet",
+    share: 0.1,
+    jobs: cores,
+    command: (seconds, seed) => ["dist/simulator/main.js", "--fleet", "--seed", `${seed}`, "--seconds", `${seconds}`],
+    reached: (output) => matched(output, /\d+ worlds, \d+ events, .* faults/),
+  },
+  {
     name: "mutants",
     share: 0.2,
     jobs: 1,
@@ -83,6 +90,19 @@ export const campaigns: readonly Campaign[] = [
   },
   kills("kills", "sqlite"),
   kills("kills-postgres", "postgres"),
+  {
+    name: "fleet-kills",
+    share: 0.1,
+    jobs: 1,
+    command: (seconds, seed) => [
+      "dist/test/fleet-crash/main.js",
+      "--seconds",
+      `${seconds}`,
+      "--seed",
+      `${seed % 2 ** 31}`,
+    ],
+    reached: (output) => matched(output, /\d+ kills.*/),
+  },
   {
     name: "shop",
     share: 0.1,

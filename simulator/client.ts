@@ -1,16 +1,38 @@
 /** A simulated client: it thinks, sends a burst of operations, waits for every reply, and begins again. */
 import type { Bytes } from "../src/bytes.js";
 import type { Dice } from "./host/random.js";
-import type { Instance } from "./instance.js";
 import { refusedMark, type Operation, type Step } from "./operation.js";
 import { stepKinds, type WorldOptions } from "./swarm.js";
+
+/** What decides what clients ask for. */
+export type ClientOptions = Pick<
+  WorldOptions,
+  | "keys"
+  | "thinkMs"
+  | "burst"
+  | "valueBytes"
+  | "sameLength"
+  | "rows"
+  | "ends"
+  | "refused"
+  | "ttlMs"
+  | "transactions"
+  | "steps"
+>;
+
+/** Who does what a client asks for. */
+export interface Server {
+  readonly serves: boolean;
+  /** `done` is called when the client has its reply, or an error instead. */
+  submit(client: string, operation: Operation, readOnly: boolean, done: () => void): void;
+}
 
 /** What a client needs of its world. */
 export interface Town {
   readonly dice: Dice;
-  readonly options: WorldOptions;
+  readonly options: ClientOptions;
   /** The process that clients can use now, if there is one. */
-  serving(): Instance | null;
+  serving(): Server | null;
   /** Calls back once a process serves. */
   whenServing(call: () => void): void;
   /** Takes one of the operations that are still to be done; false where there is none. */
@@ -24,7 +46,7 @@ export class Client {
   readonly #town: Town;
   /** Grows when replies are given up: what still comes of the older ones is none of its business. */
   #life = 0;
-  #server: Instance | null = null;
+  #server: Server | null = null;
   #waiting = 0;
   #written = 0;
   #finished = false;
@@ -45,7 +67,7 @@ export class Client {
   }
 
   /** A process has died: what it owes this client will never come. */
-  abandon(instance: Instance): void {
+  abandon(instance: Server): void {
     if (this.#server !== instance) return;
     this.#life++;
     if (this.#waiting === 0) return;

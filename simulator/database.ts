@@ -12,7 +12,7 @@
  */
 import type { Bytes } from "../src/bytes.js";
 import { apply, type RecordValue } from "../src/change.js";
-import { samePosition } from "../src/queue/queue.js";
+import { samePosition, type Position } from "../src/queue/queue.js";
 import { memoryStore, type MemoryStore } from "../src/store/memory/memory-store.js";
 import {
   generationAfter,
@@ -20,6 +20,7 @@ import {
   type Batch,
   type ParkedGroup,
   type Store,
+  type StoreClaim,
   type TableSchema,
 } from "../src/store/store.js";
 import type { Moment } from "./crash-points.js";
@@ -50,6 +51,9 @@ export interface Commit {
   /** What is parked after it, by group; and before it. */
   readonly parked: ReadonlyMap<number, ParkedGroup>;
   readonly parkedBefore: ReadonlyMap<number, ParkedGroup>;
+  /** Who has done it; `late`: after its caller had given up. */
+  readonly by: Process;
+  readonly late: boolean;
 }
 
 /** A record as it is with what is parked of it on top of its row. */
@@ -82,6 +86,10 @@ export class SimulatedDatabase {
   onCommit: (commit: Commit) => void = () => {};
   /** Told that the database is as it was after an earlier commit. */
   onWentBack: (sequence: number) => void = () => {};
+  /** Told of every opening that has happened. */
+  onOpen: (process: Process, claim: StoreClaim) => void = () => {};
+  /** Processes that cannot reach it. */
+  readonly cutOff = new Set<Process>();
   /** The mapped tables that it has; null where there are none. */
   tables: readonly TableSchema[] | null = null;
   downSinceMs = 0;
@@ -113,10 +121,11 @@ export class SimulatedDatabase {
       open: (claim) =>
         this.#call(process, "store opens", async () => {
           const opened = await this.#of(process).open(claim);
+          this.onOpen(process, claim);
           this.#machine.tell(() => `${process.name} opens the store at ${opened.position?.sequence ?? "nothing"}`);
           return this.tables === null ? opened : { ...opened, tables: this.tables };
         }),
-      commit: (batch) => this.#call(process, "commit", () => this.#commit(process, batch), true),
+      commit: (batch) => this.#call(process, "commit", (late) => this.#commit(process, batch, late), true),
       read: (records, reached) =>
         this.#call(process, "store reads", async () => {
           if (this.#machine.dice.chance(this.temper.readFails)) throw new StoreError("retryable", "the read failed");
@@ -124,8 +133,14 @@ export class SimulatedDatabase {
         }),
       scan: (after, limit, nowMs) =>
         this.#call(process, "store scans", () => this.#of(process).scan(after, limit, nowMs)),
+      release: (partition) => this.#call(process, "store releases", async () => this.#of(process).release?.(partition)),
       close: () => this.#call(process, "store closes", () => this.#of(process).close()),
     };
+  }
+
+  /** How far a partition has been committed. */
+  position(partition: number): Position | null {
+    return this.#inner.position(partition);
   }
 
   /** Everything that is in it now. */
@@ -143,14 +158,10 @@ export class SimulatedDatabase {
     const kept = this.#history.slice(0, Math.max(1, this.#history.length - commits));
     if (kept.length === this.#history.length || kept.length === 0) return;
     // At the same position only a try of parked changes is lost, and nobody looks before the next beat.
-    if ((kept.at(-1) as Batch).to.sequence === this.sequence) return;
+    if (this.#history.slice(kept.length).every(({ expected, to }) => expected?.sequence === to.sequence)) return;
     const inner = this.#make();
-    let { generation } = await inner.open({ logId: (kept[0] as Batch).to.logId });
-    for (const each of kept) {
-      const batch = { ...each, generation };
-      await inner.commit(batch);
-      generation = generationAfter(batch);
-    }
+    const generations = new Map<number, number>();
+    for (const each of kept) await doAgain(inner, each, generations);
     this.#inner = inner;
     this.#connections.clear();
     this.#history = kept;
@@ -159,7 +170,7 @@ export class SimulatedDatabase {
   }
 
   /** A call: on its way to the server, done there, on its way back. */
-  #call<T>(process: Process, label: string, make: () => Promise<T>, commits = false): Promise<T> {
+  #call<T>(process: Process, label: string, make: (late: boolean) => Promise<T>, commits = false): Promise<T> {
     const { dice, loop } = this.#machine;
     const total = this.#latency() * (commits ? 1 : this.#slow());
     const answer = (after: number, settle: () => void): void => void loop.after(after, "answer", process, settle);
@@ -169,7 +180,8 @@ export class SimulatedDatabase {
         this.#machine.tell(() => `${process.name}: ${label} fails: ${why}`);
         answer(after, () => reject(new StoreError("retryable", why)));
       };
-      if (this.temper.down) return refuse(total * (dice.chance(0.3) ? 50 : 1), "the database is down");
+      if (this.temper.down || this.cutOff.has(process))
+        return refuse(total * (dice.chance(0.3) ? 50 : 1), "the database is down");
       const late = commits && dice.chance(this.temper.comesLate);
       if (late) refuse(total * dice.number(), "the answer took too long");
       loop.after(total * (late ? 1 + dice.below(100) : dice.number()), label, null, () => {
@@ -180,7 +192,7 @@ export class SimulatedDatabase {
           return this.#crash(process, label, moment);
         if (!late && dice.chance(this.temper.failsBefore)) return refuse(total * 0.3, "the connection was cut before");
         const lost = commits && dice.chance(this.temper.failsAfter);
-        const done = make();
+        const done = make(late);
         // A commit that was on its way when its process ended: rolled back above, or done here.
         if (moment !== null) return void done.catch(() => {}).then(() => this.#crash(process, label, moment));
         done.then(
@@ -201,8 +213,9 @@ export class SimulatedDatabase {
     this.#machine.crashes.crash(process, label, moment);
   }
 
-  async #commit(process: Process, batch: Batch): Promise<void> {
-    const parkedBefore = this.#parked();
+  async #commit(process: Process, batch: Batch, late: boolean): Promise<void> {
+    const { partition } = batch;
+    const parkedBefore = this.#parked(partition);
     try {
       this.#refuse(batch);
       await this.#of(process).commit(batch);
@@ -214,16 +227,17 @@ export class SimulatedDatabase {
     this.#machine.trace.number(batch.to.sequence);
     this.#machine.trace.number(batch.to.tag);
     this.#history.push(batch);
-    this.onCommit({ batch, rows: this.rows, parked: this.#parked(), parkedBefore });
+    const parked = this.#parked(partition);
+    this.onCommit({ batch, rows: this.rows, parked, parkedBefore, by: process, late });
   }
 
-  #parked(): Map<number, ParkedGroup> {
-    return new Map(this.#inner.parked().map((group) => [group.id, group]));
+  #parked(partition?: number): Map<number, ParkedGroup> {
+    return new Map(this.#inner.parked(partition).map((group) => [group.id, group]));
   }
 
   /** A constraint: what a change would make of its row is refused. The position is looked at first. */
-  #refuse({ expected, rows, clear }: Batch): void {
-    const position = this.#inner.position();
+  #refuse({ expected, rows, clear, partition }: Batch): void {
+    const position = this.#inner.position(partition);
     const moved = expected === null || position === null ? expected !== position : !samePosition(expected, position);
     if (moved || clear || !this.temper.refuses) return;
     for (const [record, change] of rows) {
@@ -251,6 +265,17 @@ export class SimulatedDatabase {
     const { dice } = this.#machine;
     return dice.number() * this.temper.latencyMs * (dice.chance(0.02) ? 20 : 1);
   }
+}
+
+/** As it was done then: by whoever had the claim. */
+async function doAgain(store: MemoryStore, batch: Batch, generations: Map<number, number>): Promise<void> {
+  const { partition = 0 } = batch;
+  let generation = generations.get(partition) ?? 0;
+  while (generation < batch.generation) {
+    generation = (await store.open({ logId: batch.to.logId, partition })).generation;
+  }
+  await store.commit({ ...batch, generation });
+  generations.set(partition, generationAfter(batch));
 }
 
 function doneBy({ expected, to, rows, clear, sweepUpTo }: Batch): string {

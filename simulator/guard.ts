@@ -13,14 +13,14 @@ const forbidden = {
 };
 
 /** Runs a world with the real world taken away. */
-export async function withoutRealWorld(run: () => Promise<Result>): Promise<Result> {
+export async function withoutRealWorld<R extends Pick<Result, "failure">>(run: () => Promise<R>): Promise<R> {
   const rejections: unknown[] = [];
   const rejected = (reason: unknown): number => rejections.push(reason);
   process.on("unhandledRejection", rejected);
   take((name) => () => {
     throw new Error(`${name} of the real world was used inside a simulated one`);
   });
-  let result: Result;
+  let result: R;
   try {
     result = await run();
   } finally {

@@ -1,7 +1,7 @@
 /** One simulated machine: time, a disk, and processes that come and go on it. */
 import type { Host, ThreadMain } from "../src/host/host.js";
 import { CrashPoints } from "./crash-points.js";
-import { EventLoop, processClock, type Owner } from "./host/clock.js";
+import { EventLoop, processClock, type Happened, type Owner } from "./host/clock.js";
 import { SimulatedDisk } from "./host/disk.js";
 import type { Dice } from "./host/random.js";
 import { SimulatedThreads } from "./host/threads.js";
@@ -20,6 +20,7 @@ class Life implements Process {
   readonly host: Host;
   alive = true;
   opening = true;
+  stopped: Happened[] | null = null;
 
   constructor(name: string, machine: Machine) {
     this.name = name;
@@ -72,6 +73,22 @@ export class Machine {
     this.disk.killed(life);
     this.kills++;
     this.tell(() => `${life.name} is killed`);
+  }
+
+  /** SIGSTOP: its timers and what it is sent wait. What it has sent is under way. */
+  stop(process: Process): void {
+    (process as Life).stopped ??= [];
+    this.tell(() => `${process.name} is stopped`);
+  }
+
+  /** SIGCONT. */
+  goOn(process: Process): void {
+    const life = process as Life;
+    const events = life.stopped;
+    if (events === null) return;
+    life.stopped = null;
+    this.loop.goOn(events);
+    this.tell(() => `${process.name} goes on`);
   }
 
   /** The power goes, and comes back: no process is left, and the disk holds what it holds. */

@@ -5,6 +5,7 @@
  *   --seed S       the first seed (default 1); with --seeds 1 the story is told
  *   --seconds S    stop after so many seconds
  *   --rows         worlds whose records are rows of a mapped table
+ *   --fleet        fleets: processes that share cache and queue in a keeper
  *   --mutants      instead: plant every bug of mutants.ts, and see that each is caught in time; ends with a table
  *   --seconds-each S  one mutant has so long (default 90); out of time is told, and is no failure
  *   --mutant NAME  the same for one of them
@@ -17,6 +18,7 @@ import { withoutRealWorld } from "./guard.js";
 import { runMutants } from "./mutant-runner.js";
 import { withoutFilling } from "./operation.js";
 import { rowsWorld } from "./rows.js";
+import { runFleet, type FleetResult } from "./fleet/fleet-world.js";
 import { runWorld, type Plan, type Result } from "./world.js";
 
 /** What a campaign of worlds came to. */
@@ -24,7 +26,7 @@ interface Campaign {
   readonly worlds: number;
   readonly events: number;
   readonly seconds: number;
-  readonly failed: Result | null;
+  readonly failed: Result | FleetResult | null;
   readonly kills: number;
   readonly powerLosses: number;
   readonly faults: number;
@@ -38,6 +40,7 @@ const { values } = parseArgs({
     seconds: { type: "string" },
     "seconds-each": { type: "string" },
     rows: { type: "boolean", default: false },
+    fleet: { type: "boolean", default: false },
     mutants: { type: "boolean", default: false },
     mutant: { type: "string" },
     json: { type: "boolean", default: false },
@@ -47,6 +50,12 @@ const { values } = parseArgs({
 
 /** Another kind of world than the swarm's. */
 const plan: Plan | null = values.rows ? { options: rowsWorld } : null;
+
+function runOne(seed: number, telling: boolean): Promise<Result | FleetResult> {
+  return withoutRealWorld<Result | FleetResult>(() =>
+    values.fleet ? runFleet(seed, telling) : runWorld(seed, telling, plan),
+  );
+}
 
 function count(text: string | undefined, otherwise: number): number {
   if (text === undefined) return otherwise;
@@ -64,9 +73,9 @@ async function campaign(first: number, seeds: number, seconds: number): Promise<
   let worlds = 0;
   const sum = { events: 0, kills: 0, powerLosses: 0, faults: 0 };
   const points = new Map<string, number>();
-  let failed: Result | null = null;
+  let failed: Result | FleetResult | null = null;
   while (worlds < seeds && elapsed() < seconds && failed === null) {
-    const result = await withoutRealWorld(() => runWorld(first + worlds++, false, plan));
+    const result = await runOne(first + worlds++, false);
     const { reached } = result;
     sum.events += result.events;
     for (const name of ["kills", "powerLosses", "faults"] as const) sum[name] += reached[name];
@@ -94,9 +103,9 @@ function say(campaign: Campaign, first: number): void {
   );
 }
 
-async function tell(failed: Result): Promise<void> {
+async function tell(failed: Result | FleetResult): Promise<void> {
   Error.stackTraceLimit = 20;
-  const told = await withoutRealWorld(() => runWorld(failed.seed, true, plan));
+  const told = await runOne(failed.seed, true);
   console.log(
     `\nseed ${failed.seed} breaks promise ${failed.failure?.promise}\n  ${withoutFilling(told.failure?.message ?? "")}\n`,
   );
@@ -105,12 +114,15 @@ async function tell(failed: Result): Promise<void> {
   for (const line of told.story.slice(-lines)) console.log(line);
   if (told.hash !== failed.hash)
     console.log("\nand the seed did not give the same world again: something is not simulated");
-  console.log(`\nagain: npm run simulate --${values.rows ? " --rows" : ""} --seed ${failed.seed}`);
+  console.log(
+    `\nagain: npm run simulate --${values.rows ? " --rows" : ""}${values.fleet ? " --fleet" : ""} --seed ${failed.seed}`,
+  );
 }
 
 if (values.mutants || values.mutant !== undefined) {
   process.exitCode = (await runMutants({
     name: values.mutant ?? null,
+    fleet: values.fleet,
     seconds: count(values.seconds, Number.POSITIVE_INFINITY),
     secondsEach: count(values["seconds-each"], 90),
     json: values.json,

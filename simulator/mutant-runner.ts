@@ -24,6 +24,8 @@ const project = fileURLToPath(new URL("../..", import.meta.url));
 export interface MutantOptions {
   /** One of them; null for all. */
   readonly name: string | null;
+  /** Only those of fleets. */
+  readonly fleet: boolean;
   /** All of them together have so long; one alone has `secondsEach`, so that none takes the time of the others. */
   readonly seconds: number;
   readonly secondsEach: number;
@@ -31,8 +33,10 @@ export interface MutantOptions {
 }
 
 /** Runs mutants. Says whether each was caught in time. */
-export async function runMutants({ name, seconds, secondsEach, json }: MutantOptions): Promise<boolean> {
-  const chosen = mutants.filter((mutant) => name === null || mutant.name === name);
+export async function runMutants({ name, fleet, seconds, secondsEach, json }: MutantOptions): Promise<boolean> {
+  const chosen = mutants.filter(
+    (mutant) => (name === null || mutant.name === name) && (!fleet || mutant.fleet === true),
+  );
   if (chosen.length === 0)
     throw new Error(`no mutant ${name}; there are ${mutants.map((mutant) => mutant.name).join(", ")}`);
   const queue = [...chosen];
@@ -116,6 +120,11 @@ interface Simulated {
   readonly worlds: number;
 }
 
+function kindOf({ rows, fleet }: Mutant): string[] {
+  if (rows === true) return ["--rows"];
+  return fleet === true ? ["--fleet"] : [];
+}
+
 async function plant(mutant: Mutant, folder: string): Promise<void> {
   await rm(folder, { recursive: true, force: true });
   const isNeeded = (path: string): boolean => !/\.(map|d\.ts)$/.test(path);
@@ -136,18 +145,18 @@ async function plant(mutant: Mutant, folder: string): Promise<void> {
 const lastWorldMs = 15_000;
 
 /** What the campaign says; null where it had to be ended, because one world of it would not. */
-function simulate(folder: string, { seeds, rows }: Mutant, seconds: number): Promise<string | null> {
+function simulate(folder: string, mutant: Mutant, seconds: number): Promise<string | null> {
   return new Promise((resolve, reject) => {
     const child = spawn(
       process.execPath,
       [
         `${folder}/simulator/main.js`,
-        ...(rows === true ? ["--rows"] : []),
+        ...kindOf(mutant),
         "--json",
         "--seed",
         "1",
         "--seeds",
-        `${seeds}`,
+        `${mutant.seeds}`,
         "--seconds",
         `${seconds}`,
       ],

@@ -13,4 +13,6 @@ export interface Mutant {
   readonly seeds: number;
   /** In worlds whose records are rows. */
   readonly rows?: true;
+  /** In fleets. */
+  readonly fleet?: true;
 }

@@ -6,6 +6,7 @@
 
 import type { Mutant } from "./mutant.js";
 import { operatorMutants } from "./mutants-operator.js";
+import { fleetMutants } from "./mutants-fleet.js";
 import { rowsMutants } from "./mutants-rows.js";
 
 /** The table: what is promised of writes and reads, then what an operator relies on. */
@@ -309,4 +310,5 @@ export const mutants: readonly Mutant[] = [
   },
   ...operatorMutants,
   ...rowsMutants,
+  ...fleetMutants,
 ];

@@ -153,7 +153,8 @@ export interface Status {
     /**
      * Null: the database equals the cache at one past moment (promise 4), that of `stored`. Else something is parked,
      * and this is the position before the oldest dead letter: up to it nothing is missing in the database, and what
-     * came later is there but for the dead letters and what waits behind them.
+     * came later is there but for the dead letters and what waits behind them. Of a fleet also where a backlog was
+     * composed while the database was down: the position before it, until all of it is stored.
      */
     readonly exactUpTo: string | null;
   };

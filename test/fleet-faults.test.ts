@@ -1,4 +1,4 @@
-/** Faults of a fleet, one at a time: answers that are lost, a worker that stands still, a Redis that comes back wrong. */
+/** Faults of a fleet, one at a time: lost answers, a worker that stands still, a Redis that comes back wrong. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { Client } from "pg";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";

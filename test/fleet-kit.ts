@@ -7,7 +7,7 @@ import { partitionOf } from "../src/redis/partition.js";
 import { FleetWorker } from "../src/redis/worker/worker.js";
 import type { WorkerOptions } from "../src/redis/worker/report.js";
 import { memoryStore, type MemoryStore } from "../src/store/memory/memory-store.js";
-import type { Batch, Store } from "../src/store/store.js";
+import { StoreError, type Batch, type Store } from "../src/store/store.js";
 import { EventLoop, processClock } from "../simulator/host/clock.js";
 import { Dice } from "../simulator/host/random.js";
 import { MemoryKeeperState } from "../simulator/redis/keeper-state.js";
@@ -88,6 +88,10 @@ export class FleetWorld {
   readonly batches: Batch[] = [];
   /** Asked before each commit; throws where the database does not take it. */
   refuse: (batch: Batch) => void = () => {};
+  /** Called after each commit; throws where its answer is lost. */
+  answers: (batch: Batch) => void = () => {};
+  /** The database cannot be reached. */
+  down = false;
 
   constructor(partitions = 8, seed = 1) {
     this.dice = new Dice(seed);
@@ -218,6 +222,7 @@ export class FleetWorld {
     const pass = async (): Promise<void> => {
       await gate.pass();
       await this.loop.arrive(1, "database", owner, () => undefined);
+      if (this.down) throw new StoreError("retryable", "connection refused");
     };
     return {
       kind: "memory",
@@ -233,6 +238,7 @@ export class FleetWorld {
         this.refuse(batch);
         await connection.commit(batch);
         this.batches.push(batch);
+        this.answers(batch);
       },
       read: (...args) => connection.read(...args),
       scan: (...args) => connection.scan(...args),

@@ -329,8 +329,10 @@ test("a worker whose word on a partition is refused gives it up at once", async 
   partition.claim++;
   await world.write(put("k", "v"));
   const before = world.loop.nowMs;
-  await world.until(() => world.value("k") === "v" && one.worker.report().partitions.length === 0);
+  await world.until(() => one.worker.report().partitions.length === 0);
   expect(world.loop.nowMs - before).toBeLessThan(1000);
+  expect(world.value("k")).toBe(null);
+  await world.until(() => world.value("k") === "v");
 });
 
 test("only the owner of the first partition sweeps, up to a minute before what all have committed", async () => {
@@ -380,4 +382,19 @@ test("a worker that is cut off from everything stops all the same", async () => 
   expect(world.loop.nowMs - before).toBeLessThan(6000);
   const two = await world.start();
   await world.until(() => world.owns([two, 2]) && world.stored);
+});
+
+test("a Redis that forked to the very place of the database under a living worker is found before anybody writes more", async () => {
+  const world = new FleetWorld(1);
+  const one = await world.start();
+  await world.write(put("a", "1"));
+  await world.until(() => world.stored);
+  const older = world.state.snapshot();
+  await world.write(put("a", "2"));
+  await world.until(() => world.stored);
+  world.state.restore(older);
+  await world.write(put("a", "another 2"));
+  await world.until(() => one.worker.report().partitions[0]?.state === "broken");
+  expect(world.state.partitions[0]?.broken).toContain("has forked");
+  expect(world.value("a")).toBe("2");
 });

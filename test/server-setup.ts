@@ -9,8 +9,10 @@ import type { Heart } from "../src/heart.js";
 import { nodeHost } from "../src/host/node-host.js";
 import { nodeSockets } from "../src/host/sockets.js";
 import { resolveEngineOptions } from "../src/options-resolve.js";
+import type { CacheDescriptor } from "../src/shared-cache.js";
 import { startServer, type RespServer, type ServerParts } from "../src/server/server.js";
 import { sqlite } from "../src/store/sqlite/index.js";
+import type { StoreDescriptor } from "../src/store/store.js";
 import { openHeart } from "../src/write-behind.js";
 import { FakeHeart } from "./server-fake-heart.js";
 
@@ -30,10 +32,17 @@ export function testFolder(): string {
 }
 
 /** Starts a server over the real engine in a folder; `stop` it before the test ends. */
-export async function serveEngine(data: string, engine: Readonly<Record<string, unknown>> = {}): Promise<Engine> {
+export function serveEngine(data: string, engine: Readonly<Record<string, unknown>> = {}): Promise<Engine> {
+  return serveOver({ store: sqlite({ file: join(data, "write-behind.db") }) }, { data, ...engine });
+}
+
+/** The same over any store, and with any cache. */
+export async function serveOver(
+  place: { readonly store: StoreDescriptor; readonly cache?: CacheDescriptor },
+  engine: Readonly<Record<string, unknown>>,
+): Promise<Engine> {
   const host = nodeHost();
-  const options = resolveEngineOptions({ data, delayMs: 5, ...engine });
-  const heart = await openHeart({ host, store: sqlite({ file: join(data, "write-behind.db") }), options });
+  const heart = await openHeart({ host, ...place, options: resolveEngineOptions({ delayMs: 5, ...engine }) });
   const server = await startServer({
     heart,
     sockets: nodeSockets(),

@@ -3,6 +3,7 @@ import { fileURLToPath } from "node:url";
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { runFleet } from "../simulator/fleet/fleet-world.js";
 import { mutants } from "../simulator/mutants.js";
 import { runWorld } from "../simulator/world.js";
 
@@ -22,6 +23,10 @@ const planted = [
   "says-drained",
   "pending-is-not-shown",
   "taking-a-column-away-makes-a-row",
+  "no-fencing",
+  "lease-by-clock-only",
+  "fill-without-a-lease",
+  "an-unanswered-write-is-sent-again",
 ];
 
 describe("the simulator", () => {
@@ -45,6 +50,23 @@ describe("the simulator", () => {
   it("finds no broken promise in worlds whose records are rows", () => {
     const run = spawnSync(process.execPath, [main, "--rows", "--seeds", "150", "--json"], { encoding: "utf8" });
     expect(run.status, run.stdout + run.stderr).toBe(0);
+  });
+
+  it("finds no broken promise in fleets", () => {
+    const run = spawnSync(process.execPath, [main, "--fleet", "--seeds", "100", "--json"], { encoding: "utf8" });
+    expect(run.status, run.stdout + run.stderr).toBe(0);
+    const { kills, faults } = JSON.parse(run.stdout) as { kills: number; faults: number };
+    expect(kills).toBeGreaterThan(0);
+    expect(faults).toBeGreaterThan(0);
+  });
+
+  it("makes the same fleet of the same seed, event by event", async () => {
+    for (const seed of [2, 20]) {
+      const first = await runFleet(seed);
+      const again = await runFleet(seed, true);
+      expect([again.hash, again.events]).toEqual([first.hash, first.events]);
+      expect((await runFleet(seed + 1000)).hash).not.toBe(first.hash);
+    }
   });
 
   it("makes the same world of the same seed, event by event", async () => {

@@ -15,10 +15,13 @@ export interface Owner {
   readonly alive: boolean;
   /** Whether it is a process that has not opened its queue yet. */
   readonly opening?: boolean;
+  /** What has happened to a process that is stopped: it waits until that goes on. Null: it is not stopped. */
+  readonly stopped?: Happened[] | null;
 }
 
-interface Event extends Timer {
-  readonly at: number;
+/** Something that happened. */
+export interface Happened extends Timer {
+  at: number;
   /** Events that wait for the end of a turn come after those that do not. */
   readonly late: boolean;
   readonly dice: number;
@@ -40,7 +43,7 @@ export class EventLoop {
   count = 0;
   readonly #dice: Dice;
   readonly #trace: Trace;
-  readonly #heap: Event[] = [];
+  readonly #heap: Happened[] = [];
 
   constructor(dice: Dice, trace: Trace) {
     this.#dice = dice;
@@ -54,7 +57,7 @@ export class EventLoop {
 
   /** Makes something happen later. `label` names the kind of event in the trace. */
   after(delayMs: number, label: string, owner: Owner | null, call: () => void, late = false): Timer {
-    const event: Event = {
+    const event: Happened = {
       at: this.nowMs + Math.max(0, delayMs),
       late,
       dice: this.#dice.number(),
@@ -82,12 +85,25 @@ export class EventLoop {
     });
   }
 
+  /** What happened to a process while it was stopped reaches it now, in the same order. */
+  goOn(events: readonly Happened[]): void {
+    for (const [place, event] of events.entries()) {
+      event.at = this.nowMs + place * 1e-6;
+      this.#push(event);
+    }
+  }
+
   /** Runs events until `done`, or until nothing will happen any more. Says whether it is done. */
   async run(done: () => boolean): Promise<boolean> {
     while (!done()) {
       const event = this.#pop();
       if (event === null) return done();
       if (event.call === null || event.owner?.alive === false) continue;
+      const held = event.owner?.stopped ?? null;
+      if (held !== null) {
+        held.push(event);
+        continue;
+      }
       this.nowMs = event.at;
       this.count++;
       this.#trace.number(event.at);
@@ -98,20 +114,20 @@ export class EventLoop {
     return true;
   }
 
-  #push(event: Event): void {
+  #push(event: Happened): void {
     const heap = this.#heap;
     let at = heap.length;
     heap.push(event);
     while (at > 0) {
       const parent = (at - 1) >> 1;
-      if (!before(event, heap[parent] as Event)) break;
-      heap[at] = heap[parent] as Event;
+      if (!before(event, heap[parent] as Happened)) break;
+      heap[at] = heap[parent] as Happened;
       at = parent;
     }
     heap[at] = event;
   }
 
-  #pop(): Event | null {
+  #pop(): Happened | null {
     const heap = this.#heap;
     const first = heap[0];
     const last = heap.pop();
@@ -121,9 +137,9 @@ export class EventLoop {
     for (;;) {
       let child = 2 * at + 1;
       if (child >= heap.length) break;
-      if (child + 1 < heap.length && before(heap[child + 1] as Event, heap[child] as Event)) child++;
-      if (!before(heap[child] as Event, last)) break;
-      heap[at] = heap[child] as Event;
+      if (child + 1 < heap.length && before(heap[child + 1] as Happened, heap[child] as Happened)) child++;
+      if (!before(heap[child] as Happened, last)) break;
+      heap[at] = heap[child] as Happened;
       at = child;
     }
     heap[at] = last;
@@ -131,7 +147,7 @@ export class EventLoop {
   }
 }
 
-function before(a: Event, b: Event): boolean {
+function before(a: Happened, b: Happened): boolean {
   if (a.at !== b.at) return a.at < b.at;
   if (a.late !== b.late) return b.late;
   return a.dice < b.dice;

@@ -5,6 +5,7 @@ import type { FrameOnDisk } from "../../src/queue/queue.js";
 import { packFrame, packPlain } from "../../src/redis/entry.js";
 import { arePlain } from "../../src/redis/keep-arguments.js";
 import type { FrameToWrite, Mark, Mended, Outcome, Room } from "../../src/redis/keeper.js";
+import { baseStored, oldestInBase } from "./keeper-base.js";
 import { applyToRecord } from "./keeper-records.js";
 import type { LogEntry, MemoryKeeperState, PartitionData } from "./keeper-state.js";
 
@@ -49,6 +50,7 @@ function fullOf(data: PartitionData, room: Room, at: number): "bytes" | "age" | 
 
 function append(state: MemoryKeeperState, data: PartitionData, taken: readonly FrameToWrite[], at: number): void {
   const packed = packedSizes(state, taken);
+  state.onAppend();
   const frames = taken.map(({ changes }, index): FrameOnDisk => {
     const { tag, bytes } = packed[index] as Packed;
     const position = { logId: data.logId, sequence: data.sequence + index + 1, tag };
@@ -122,14 +124,16 @@ export function mendPartition(data: PartitionData, { position, at, generation, b
   data.storedTag = tag;
   data.storedAt = at;
   data.generation = generation;
-  data.bytes = bytes;
+  data.aims.clear();
+  baseStored(data, sequence);
+  data.bytes = bytes + (data.base?.bytes ?? 0);
   data.settled = Math.max(data.settled, sequence);
   data.broken = null;
   data.thrown++;
   data.absent.clear();
   data.leases.clear();
   for (const parked of data.parkedFrames.keys()) if (parked > sequence) data.parkedFrames.delete(parked);
-  data.oldestAt = framesAfter(data, sequence, 1)[0]?.frame.at ?? null;
+  data.oldestAt = oldestInBase(data, sequence) ?? framesAfter(data, sequence, 1)[0]?.frame.at ?? null;
 }
 
 /** Where the first entry is that ends at a sequence or behind it. */

@@ -7,7 +7,7 @@
 import type { Bytes } from "../../src/bytes.js";
 import type { Content } from "../../src/change.js";
 import type { Clock } from "../../src/host/host.js";
-import type { FrameOnDisk } from "../../src/queue/queue.js";
+import type { FrameOnDisk, Position } from "../../src/queue/queue.js";
 import type { Fleet, News, Order, Overlay } from "../../src/redis/keeper.js";
 
 /** A key under a record's own name. */
@@ -40,6 +40,16 @@ export interface Owner {
   readonly until: number;
 }
 
+/** What the head of a log has made of each record, encoded. */
+export interface BaseData {
+  readonly from: Position;
+  to: Position;
+  at: number;
+  readonly oldestAt: number;
+  bytes: number;
+  readonly changes: Map<Bytes, Bytes>;
+}
+
 /** One partition. */
 export interface PartitionData {
   readonly logId: string;
@@ -61,6 +71,9 @@ export interface PartitionData {
   letters: number;
   waitingBehind: number;
   log: LogEntry[];
+  base: BaseData | null;
+  /** Positions that the database may have reached, by sequence. */
+  readonly aims: Map<number, Position>;
   readonly pending: Map<Bytes, PendingMark>;
   /** Absences that are remembered, and until when. */
   readonly absent: Map<Bytes, number>;
@@ -99,6 +112,8 @@ export class MemoryKeeperState {
   readonly #listeners = new Set<(news: News | null) => void>();
   readonly answers = new Map<string, string>();
   #all: Everything = nothing();
+  /** Called before anything is appended: throws where there is no memory left. A script that fails takes nothing back. */
+  onAppend: () => void = () => {};
   /** Never goes back, whatever else does: two calls must not make the same tags. */
   #calls = 0;
 
@@ -229,6 +244,8 @@ function copyOf(all: Everything): Everything {
     partitions: all.partitions.map((data) => ({
       ...data,
       log: [...data.log],
+      base: data.base === null ? null : { ...data.base, changes: new Map(data.base.changes) },
+      aims: new Map(data.aims),
       pending: new Map(data.pending),
       absent: new Map(data.absent),
       leases: new Map(data.leases),
@@ -263,6 +280,8 @@ export function newPartition(logId: string): PartitionData {
     letters: 0,
     waitingBehind: 0,
     log: [],
+    base: null,
+    aims: new Map(),
     pending: new Map(),
     absent: new Map(),
     leases: new Map(),

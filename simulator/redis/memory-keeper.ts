@@ -7,7 +7,9 @@ import type { Bytes } from "../../src/bytes.js";
 import type { FrameOnDisk, Position } from "../../src/queue/queue.js";
 import type {
   Asked,
+  BasePage,
   Claim,
+  Compaction,
   Fill,
   Fleet,
   FleetSeen,
@@ -26,6 +28,7 @@ import type {
 } from "../../src/redis/keeper.js";
 import { anotherFleet, brokenPartition, claimLost } from "../../src/redis/keeper-errors.js";
 import { logIdOf } from "../../src/redis/partition.js";
+import { aimedOf, basePage, baseStored, compactFrames, entriesOf, oldestInBase, seenBase } from "./keeper-base.js";
 import { frameAt, framesAfter, isUnchanged, mendPartition, trimLog, writeFrames } from "./keeper-log.js";
 import { fillRecord, forgetRecord, readRecord, settleRecord, throwAwayRecord } from "./keeper-records.js";
 import { newPartition, type MemoryKeeperState, type Owner, type PartitionData } from "./keeper-state.js";
@@ -37,7 +40,7 @@ export type KeeperVerb = Exclude<keyof Keeper, "place">;
 export interface KeeperHooks {
   /** Before a verb's step: may wait, and throws where it is not to be done (CACHE_DOWN). */
   before?(verb: KeeperVerb): Promise<void> | void;
-  /** After it was done: may wait, and throws where its answer is lost (UNKNOWN). */
+  /** After it was done, or refused: may wait, and throws where its answer is lost (UNKNOWN). */
   after?(verb: KeeperVerb): Promise<void> | void;
 }
 
@@ -128,7 +131,10 @@ export class MemoryKeeper implements Keeper {
   }
 
   positionAt(partition: number, sequence: number): Promise<Position | null> {
-    return this.#step("positionAt", () => frameAt(this.#data(partition), sequence)?.frame.position ?? null);
+    return this.#step("positionAt", () => {
+      const data = this.#data(partition);
+      return frameAt(data, sequence)?.frame.position ?? data.aims.get(sequence) ?? null;
+    });
   }
 
   beat(worker: string, leaseMs: number, report: string): Promise<FleetSeen> {
@@ -190,6 +196,25 @@ export class MemoryKeeper implements Keeper {
     });
   }
 
+  aim(claim: Claim, position: Position): Promise<void> {
+    return this.#step("aim", () => void this.#owned(claim).aims.set(position.sequence, position));
+  }
+
+  compact(claim: Claim, compaction: Compaction): Promise<boolean> {
+    return this.#step("compact", () => compactFrames(this.#owned(claim), compaction));
+  }
+
+  baseOf(partition: number, records: readonly Bytes[], bytesMax: number): ReturnType<Keeper["baseOf"]> {
+    return this.#step("baseOf", () => {
+      const data = this.#data(partition);
+      return { base: seenBase(data), changes: entriesOf(data, records, bytesMax) };
+    });
+  }
+
+  baseRecords(partition: number, cursor: string | null, limit: number): Promise<BasePage> {
+    return this.#step("baseRecords", () => basePage(this.#data(partition), cursor, limit));
+  }
+
   settle(claim: Claim, upTo: number, records: readonly Bytes[], freshMs: number): Promise<void> {
     return this.#step("settle", () => {
       const data = this.#owned(claim);
@@ -209,7 +234,8 @@ export class MemoryKeeper implements Keeper {
       data.storedAt = at;
       data.generation = generation;
       if (data.reached === null || data.reached.sequence <= sequence) data.reached = { sequence, tag };
-      data.oldestAt = framesAfter(data, sequence, 1)[0]?.frame.at ?? null;
+      baseStored(data, sequence);
+      data.oldestAt = oldestInBase(data, sequence) ?? framesAfter(data, sequence, 1)[0]?.frame.at ?? null;
       trimLog(data, trimTo);
       for (const parked of data.parkedFrames.keys()) if (parked < trimTo) data.parkedFrames.delete(parked);
       this.#state.publish({ kind: "stored", partition: claim.partition, sequence });
@@ -316,9 +342,15 @@ export class MemoryKeeper implements Keeper {
 
   async #step<T>(verb: KeeperVerb, step: () => T): Promise<T> {
     await this.#hooks.before?.(verb);
-    const answer = step();
+    let answer: { readonly is: T } | { readonly error: unknown };
+    try {
+      answer = { is: step() };
+    } catch (error) {
+      answer = { error };
+    }
     await this.#hooks.after?.(verb);
-    return answer;
+    if ("error" in answer) throw answer.error;
+    return answer.is;
   }
 
   /** The fleet that this process knows, if it is the one that is there. */
@@ -351,6 +383,8 @@ export class MemoryKeeper implements Keeper {
       partition,
       head: { logId, sequence, tag: data.tag },
       stored: { logId, sequence: stored, tag: data.storedTag },
+      aimed: aimedOf(data),
+      base: seenBase(data),
       storedAt: sequence === stored ? this.#state.now() : data.storedAt,
       pendingRecords: data.pending.size,
       pendingBytes: data.bytes,

@@ -16,10 +16,15 @@ export async function waitForRedis<T>(open: () => Promise<T>, clock: Clock, log:
       return await open();
     } catch (error) {
       signal.throwIfAborted();
-      if (!(error instanceof WriteBehindError) || error.code !== "CACHE_DOWN") throw error;
+      if (!mayPass(error)) throw error;
       if (!said) log.warn({ event: "starting", code: error.code }, `${error.message}; it is waited for`);
     }
     await new Promise<void>((resolve) => clock.after(tryEveryMs, resolve, true));
     signal.throwIfAborted();
   }
+}
+
+/** It is not there, or went away while it was looked at. */
+function mayPass(error: unknown): error is WriteBehindError {
+  return error instanceof WriteBehindError && (error.code === "CACHE_DOWN" || error.code === "UNKNOWN");
 }

@@ -49,6 +49,26 @@ export interface Waiting {
   readonly bytes: number;
 }
 
+/** What a region has made of one record. */
+export interface RegionChange extends RecordChange {
+  /** The last frame of the region that changed it. */
+  readonly sequence: number;
+}
+
+/**
+ * A stretch of the log that stands no more as frames, but as one change for each record. The store is brought over it by
+ * record, and is at no past moment until it is at `to`.
+ */
+export interface Region {
+  readonly to: Position;
+  /** Log time of the frame there. */
+  readonly at: number;
+  /** What it holds, and how many bytes that is. A record may come twice, then with the same change. */
+  read(): AsyncIterable<{ readonly changes: readonly RegionChange[]; readonly bytes: number }>;
+  /** Nobody brings the store over it any more: it may grow. May be called again. */
+  close(): void;
+}
+
 /** The writer's side of a queue. */
 export interface WriteQueue {
   /** Resolves when there is a frame after `sequence`. */
@@ -59,6 +79,11 @@ export interface WriteQueue {
   check(position: Position): Promise<void>;
   /** The position before the first frame that this log ever held: where an empty database starts. */
   base(): Promise<Position>;
+  /**
+   * The region that follows a position that was checked; null where frames do. It stays as it is until it is closed. Left
+   * out where the queue has none.
+   */
+  region?(position: Position): Promise<Region | null>;
   /** Frames after `sequence` up to and including `upTo`, in order, in pieces of some hundreds. */
   read(sequence: number, upTo: number): AsyncIterable<readonly FrameOnDisk[]>;
   /** The store has committed everything up to here. */

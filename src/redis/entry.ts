@@ -16,11 +16,11 @@
  * them, in digits). No nonce is ever used twice: so a frame that took the place of another one in a Redis that had lost
  * some is told from it, whatever it holds.
  */
-import { crc32 } from "node:zlib";
 import { bufferOfBytes, bytesOfBuffer, type Bytes } from "../bytes.js";
 import type { Change, RecordChange } from "../change.js";
 import { ChangeCursor, countBytes, putChange, putCount, recordChangeBytes } from "../queue/change-code.js";
 import type { FrameOnDisk } from "../queue/queue.js";
+import { crcOfText } from "./crc.js";
 
 /** The version of entries that this code writes, and the only one that it reads. */
 export const entryVersion = "1";
@@ -50,8 +50,8 @@ export function isPlain(change: Change): change is Change & { readonly content: 
 
 /** The tag of a frame. `begin`: its nonce, and what the head says behind it. */
 function tagOf(begin: string, texts: readonly Bytes[]): number {
-  let tag = crc32(begin);
-  for (const text of texts) tag = crc32(text, tag);
+  let tag = crcOfText(begin);
+  for (const text of texts) tag = crcOfText(text, tag);
   return tag;
 }
 
@@ -91,17 +91,19 @@ export function payloadOf(change: Change): Bytes {
 
 /** The heads of frames that each replace one record by a string. `pairs`: record and string of each; `nonce`: theirs. */
 export function packPlain(pairs: readonly Bytes[], nonce: Bytes): { readonly head: Bytes; readonly lastTag: number } {
+  const begin = crcOfText(nonce);
   let head: string = nonce;
   let tag = 0;
   for (let at = 0; at < pairs.length; at += 2) {
-    tag = plainTag(nonce, at / 2, pairs[at] as Bytes, pairs[at + 1] as Bytes);
+    tag = plainTag(begin, at / 2, pairs[at] as Bytes, pairs[at + 1] as Bytes);
     head += u32(tag);
   }
   return { head: head as Bytes, lastTag: tag };
 }
 
-function plainTag(nonce: Bytes, place: number, record: Bytes, content: Bytes): number {
-  return crc32(content, crc32(record, crc32(`${nonce}${place}`)));
+/** `begin`: that of the nonce. */
+function plainTag(begin: number, place: number, record: Bytes, content: Bytes): number {
+  return crcOfText(content, crcOfText(record, crcOfText(String(place), begin)));
 }
 
 /** An entry of a stream, as Redis gives it. */
@@ -164,11 +166,12 @@ function nextFrames(cursor: Cursor): Found[] {
 function plainFrames(cursor: Cursor, nonce: Bytes, head: Bytes): Found[] {
   const count = (head.length - nonceBytes) / tagBytes;
   const pairs = takeTexts(cursor, 2 * count);
+  const begin = crcOfText(nonce);
   const frames: Found[] = [];
   for (let place = 0; place < count; place++) {
     const [record, content] = [pairs[2 * place] as Bytes, pairs[2 * place + 1] as Bytes];
     const tag = readU32(head, nonceBytes + place * tagBytes);
-    if (plainTag(nonce, place, record, content) !== tag) throw damaged(cursor.logId);
+    if (plainTag(begin, place, record, content) !== tag) throw damaged(cursor.logId);
     const change: Change = { kind: "replace", content, expiresAt: null, afterRemove: false };
     frames.push({ tag, changes: [{ record, change }], bytes: tagBytes + record.length + content.length });
   }

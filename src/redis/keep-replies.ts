@@ -1,7 +1,16 @@
 /** What the scripts answer, as values. Pure. */
 import type { Bytes } from "../bytes.js";
 import type { Fields } from "../change.js";
-import type { FleetSeen, Known, Outcome, Overlay, PartitionSeen, PartitionState, WorkerSeen } from "./keeper.js";
+import type {
+  BaseSeen,
+  FleetSeen,
+  Known,
+  Outcome,
+  Overlay,
+  PartitionSeen,
+  PartitionState,
+  WorkerSeen,
+} from "./keeper.js";
 import type { RedisReply } from "./redis-link.js";
 
 /** The one field of a hash that has none: Redis has no empty hash. */
@@ -98,10 +107,14 @@ export function stateOf(reply: RedisReply | undefined, partition: number, nowMs:
   const [head, stored] = [number(parts[1]), number(parts[3])];
   const [, owner, until] = /^(.*) \d+ (\d+)$/.exec(bytes(parts[12])) ?? [];
   const oldest = bytes(parts[7]);
+  const reached = { logId, sequence: stored, tag: number(parts[4]) };
+  const [aim, aimTag] = cutAtSpace(bytes(parts[13]));
   return {
     partition,
     head: { logId, sequence: head, tag: number(parts[2]) },
-    stored: { logId, sequence: stored, tag: number(parts[4]) },
+    stored: reached,
+    aimed: Number(aim) > stored ? { logId, sequence: Number(aim), tag: Number(aimTag) } : reached,
+    base: baseOf(parts[14], logId),
     storedAt: head === stored ? nowMs : number(parts[5]),
     pendingRecords: number(parts[11]),
     pendingBytes: number(parts[6]),
@@ -126,6 +139,33 @@ export function fleetSeenOf([, now, paused, owners, workers]: readonly RedisRepl
     workers: seen,
     owners: list(owners).map((owner) => (bytes(owner) === "" ? null : bytes(owner))),
   };
+}
+
+/** A base, as scripts answer it; null where there is none. */
+export function baseOf(reply: RedisReply | undefined, logId: string): BaseSeen | null {
+  const parts = list(reply);
+  if (parts.length === 0) return null;
+  return {
+    from: { logId, sequence: number(parts[0]), tag: number(parts[1]) },
+    to: { logId, sequence: number(parts[2]), tag: number(parts[3]) },
+    at: number(parts[4]),
+    bytes: number(parts[5]),
+    records: number(parts[6]),
+  };
+}
+
+/** Names and values in turn. */
+export function pairsOf(reply: RedisReply | undefined): Map<Bytes, Bytes> {
+  const pairs = new Map<Bytes, Bytes>();
+  const flat = list(reply);
+  for (let at = 0; at < flat.length; at += 2) pairs.set(bytes(flat[at]), bytes(flat[at + 1]));
+  return pairs;
+}
+
+/** What stands before the first space, and what behind it. */
+export function cutAtSpace(text: string): [string, string] {
+  const space = text.indexOf(" ");
+  return [text.slice(0, Math.max(0, space)), text.slice(space + 1)];
 }
 
 const full = ["bytes", "records", "age"] as const;

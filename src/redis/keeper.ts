@@ -122,6 +122,34 @@ export interface Claim {
   readonly number: number;
 }
 
+/**
+ * A stretch at the log's head that stands no more as frames, but as one change for each record (base-entry.ts). The frame
+ * at `from` is in the log still.
+ */
+export interface BaseSeen {
+  readonly from: Position;
+  readonly to: Position;
+  /** Log time of the frame at `to`. */
+  readonly at: number;
+  readonly records: number;
+  readonly bytes: number;
+}
+
+/** Frames that become part of the base. */
+export interface Compaction {
+  /** Where the base ends; where there is none, where it begins: the database may not be beyond. */
+  readonly after: Position;
+  readonly to: Position;
+  /** Log time of the first frame after `after`. */
+  readonly oldestAt: number;
+  /** Log time of the frame at `to`. */
+  readonly at: number;
+  /** The records of these frames: what the base has of each from now on. */
+  readonly changes: ReadonlyMap<Bytes, Bytes>;
+  /** Bytes of log that these frames took. */
+  readonly bytes: number;
+}
+
 /** How a partition is, for its writer, operators and status. */
 export interface PartitionState {
   readonly partition: number;
@@ -129,6 +157,9 @@ export interface PartitionState {
   readonly head: Position;
   /** What a worker has said to be committed. */
   readonly stored: Position;
+  /** How far the database may be: `stored`, or what a commit was to reach that has not been told as stored. */
+  readonly aimed: Position;
+  readonly base: BaseSeen | null;
   /** Log time of the frame that was committed last; `now` where nothing is pending. */
   readonly storedAt: number;
   readonly pendingRecords: number;
@@ -154,6 +185,12 @@ export interface ParkedChange {
   readonly throwAway: readonly Bytes[];
   /** All of it is new: what was there before goes first. */
   readonly anew: boolean;
+}
+
+/** Records of a base, encoded. `next` is null after the last ones. */
+export interface BasePage {
+  readonly changes: ReadonlyMap<Bytes, Bytes>;
+  readonly next: string | null;
 }
 
 /** A living worker. */
@@ -243,7 +280,7 @@ export interface Keeper {
   states(partitions: readonly number[]): Promise<{ readonly now: number; readonly states: readonly PartitionState[] }>;
   /** The frames after a sequence, at most so many bytes of log or one entry; whole frames, in order. */
   frames(partition: number, after: number, bytesMax: number): Promise<readonly FrameOnDisk[]>;
-  /** The position of a frame that the log has; null where it has it no more, or not yet. */
+  /** The position of a frame that the log has, or that was aimed at; null where it is not known, or not there yet. */
   positionAt(partition: number, sequence: number): Promise<Position | null>;
 
   /** A worker says that it lives; whoever has not for `leaseMs` is forgotten, and what it owned is free. */
@@ -262,9 +299,28 @@ export interface Keeper {
   /** A worker leaves the fleet. */
   leave(worker: string): Promise<void>;
 
+  /**
+   * A commit is to bring the database to this position. Told before it, whatever becomes of it: so the database is never
+   * at a position of which nobody knows, and no frame up to there becomes part of a base that begins before it.
+   */
+  aim(claim: Claim, position: Position): Promise<void>;
+  /** Puts frames into the base, and takes them out of the log. False: the base or the aims are others than was seen. */
+  compact(claim: Claim, compaction: Compaction): Promise<boolean>;
+  /** What the base has of these records, at one moment: of the first ones, up to so many bytes and one more. */
+  baseOf(
+    partition: number,
+    records: readonly Bytes[],
+    bytesMax: number,
+  ): Promise<{ readonly base: BaseSeen | null; readonly changes: readonly (Bytes | null)[] }>;
+  /**
+   * About so many records of the base, after a cursor (null: from the first). While nothing is compacted every record
+   * comes once at least.
+   */
+  baseRecords(partition: number, cursor: string | null, limit: number): Promise<BasePage>;
+
   /** These records were in a committed run: clean ones may be forgotten after `freshMs`. */
   settle(claim: Claim, upTo: number, records: readonly Bytes[], freshMs: number): Promise<void>;
-  /** The database has reached a position: told after `settle` of all records up to it. */
+  /** The database has reached a position: told after `settle` of all records up to it. A base that ends there goes. */
   stored(claim: Claim, stored: Stored): Promise<void>;
   /** What is parked has changed; told before `stored` of the commit that did it. */
   parked(claim: Claim, change: ParkedChange): Promise<void>;

@@ -1,6 +1,6 @@
 /** In which partition a record is, and what its log is called. Pure. */
-import { crc32 } from "node:zlib";
-import { bufferOfBytes, type Bytes } from "../bytes.js";
+import type { Bytes } from "../bytes.js";
+import { crcOfBytes } from "./crc.js";
 
 /** Digits of a log id that name the fleet; the rest names the partition. */
 export const fleetDigits = 24;
@@ -18,8 +18,7 @@ export function tagOf(record: Bytes): Bytes {
 
 /** The partition of a record: CRC-32 (zlib) of its tag, modulo the number of partitions. */
 export function partitionOf(record: Bytes, partitions: number): number {
-  const tag = tagOf(record);
-  return crc32(isAscii(tag) ? tag : bufferOfBytes(tag)) % partitions;
+  return crcOfBytes(tagOf(record)) % partitions;
 }
 
 /** The log id of a partition: the fleet's id and the partition as 8 hexadecimal digits. */
@@ -30,8 +29,4 @@ export function logIdOf(fleet: string, partition: number): string {
 /** The partition that a log id names. */
 export function partitionOfLog(logId: string): number {
   return Number.parseInt(logId.slice(fleetDigits), 16);
-}
-
-function isAscii(text: string): boolean {
-  return !/[^\x00-\x7f]/.test(text);
 }

@@ -3,24 +3,37 @@
  * nothing of who calls it, and remembers nothing but the fleet's name.
  */
 import { bytesOfText, textOfBytes, type Bytes } from "../bytes.js";
-import type { Random } from "../host/host.js";
 import type { FrameOnDisk, Position } from "../queue/queue.js";
 import { framesOf, type RawEntry } from "./entry.js";
 import {
   argumentsMax,
   arePlain,
-  claimed,
   confirmArguments,
   fillArguments,
   frameArguments,
   parkedArguments,
   plainArguments,
 } from "./keep-arguments.js";
-import { bytes, fleetSeenOf, knownOf, list, number, outcomeOf, seenOf, stateOf } from "./keep-replies.js";
-import { anotherFleet, brokenPartition, claimLost, damagedFleet, newerFleet, notConfirmed } from "./keeper-errors.js";
+import {
+  baseOf,
+  bytes,
+  cutAtSpace,
+  fleetSeenOf,
+  knownOf,
+  list,
+  number,
+  outcomeOf,
+  pairsOf,
+  seenOf,
+  stateOf,
+} from "./keep-replies.js";
+import { anotherFleet, damagedFleet, newerFleet, notConfirmed } from "./keeper-errors.js";
 import type {
   Asked,
+  BasePage,
+  BaseSeen,
   Claim,
+  Compaction,
   Fill,
   Fleet,
   FleetSeen,
@@ -39,8 +52,10 @@ import type {
 } from "./keeper.js";
 import { newsChannel, ownPrefix, partitionPrefix } from "./keys.js";
 import { newsOfText, textOfNews } from "./news.js";
-import { logIdOf } from "./partition.js";
-import type { RedisArgument, RedisLink, RedisReply, Script } from "./redis-link.js";
+import type { RedisKeeperParts } from "./redis-keeper-parts.js";
+import type { RedisArgument, RedisReply, Script } from "./redis-link.js";
+import { RedisSteps } from "./redis-steps.js";
+import { aimAtScript, aimScript, baseOfScript, baseRecordsScript, compactScript } from "./scripts/base.js";
 import { beatScript, claimScript, holdsScript, leaveScript, releaseScript } from "./scripts/fleet.js";
 import { forgetScript, mendScript } from "./scripts/mend.js";
 import {
@@ -67,26 +82,6 @@ const scanCount = 1000;
 /** So long an order and its answer wait for who takes them, in milliseconds. */
 const orderMs = 60_000;
 
-/** How a write is confirmed beyond Redis' answer. */
-export interface Confirmation {
-  readonly wait: "none" | "waitaof" | "wait";
-  /** So long, in milliseconds; then it is UNKNOWN what became of the write. */
-  readonly timeoutMs: number;
-}
-
-/** What it is made with. */
-export interface RedisKeeperParts {
-  /** For people. */
-  readonly place: string;
-  readonly link: RedisLink;
-  /** A connection of their own for writes, where confirming one holds up the connection. */
-  readonly writing: RedisLink;
-  readonly random: Random;
-  readonly confirmation: Confirmation;
-  /** How long a record's absence is remembered, in milliseconds. */
-  readonly absentMs: number;
-}
-
 /** A keeper in a Redis. */
 export class RedisKeeper implements Keeper {
   readonly place: string;
@@ -95,25 +90,26 @@ export class RedisKeeper implements Keeper {
   #calls = 0;
   /** Grows whenever the connection for writes is lost or made. */
   #connections = 0;
-  #fleet: Fleet | null = null;
+  readonly #steps: RedisSteps;
 
   constructor(parts: RedisKeeperParts) {
     this.#parts = parts;
     this.place = parts.place;
+    this.#steps = new RedisSteps(parts.place, parts.link);
     this.#nonce = parts.random.hex(5);
     parts.writing.onState(() => this.#connections++);
   }
 
   async fleet(birth: { readonly id: string; readonly partitions: number } | null): Promise<Fleet | null> {
     // Whoever has seen a fleet makes no other one in its place.
-    const args = birth === null || this.#fleet !== null ? [] : [birth.id, birth.partitions];
-    const [id, partitions, version] = list(await this.#run(fleetScript, [ownPrefix], args));
+    const args = birth === null || this.#steps.fleet !== null ? [] : [birth.id, birth.partitions];
+    const [id, partitions, version] = list(await this.#steps.run(fleetScript, [ownPrefix], args));
     if (id === "damaged") throw damagedFleet(this.place);
-    if (id === undefined && this.#fleet === null) return null;
-    if (this.#fleet !== null && this.#fleet.id !== id) throw anotherFleet(this.place);
+    if (id === undefined && this.#steps.fleet === null) return null;
+    if (this.#steps.fleet !== null && this.#steps.fleet.id !== id) throw anotherFleet(this.place);
     if (bytes(version) !== "1") throw newerFleet(this.place, bytes(version));
-    this.#fleet = { id: bytes(id), partitions: number(partitions) };
-    return this.#fleet;
+    this.#steps.fleet = { id: bytes(id), partitions: number(partitions) };
+    return this.#steps.fleet;
   }
 
   async read(asked: readonly Asked[], lease: string | null): Promise<Seen> {
@@ -125,12 +121,12 @@ export class RedisKeeper implements Keeper {
     }
     const args: RedisArgument[] = [lease ?? ""];
     for (const [partition, group] of groups) {
-      args.push(partition, this.#log(partition), group.length);
+      args.push(partition, this.#steps.log(partition), group.length);
       for (const index of group) args.push((asked[index] as Asked).record);
     }
-    const [now, seen, values] = list(await this.#run(readScript, [ownPrefix], args));
+    const [now, seen, values] = list(await this.#steps.run(readScript, [ownPrefix], args));
     const partitions = [...groups.keys()].map((partition, index) => {
-      const found = seenOf(list(seen)[index], partition, this.#log(partition));
+      const found = seenOf(list(seen)[index], partition, this.#steps.log(partition));
       if (found === null) throw anotherFleet(this.place);
       return found;
     });
@@ -141,15 +137,15 @@ export class RedisKeeper implements Keeper {
   }
 
   async unchanged(partition: number, from: ReadonlyMap<Bytes, Mark>): Promise<boolean> {
-    const args: RedisArgument[] = [this.#log(partition)];
+    const args: RedisArgument[] = [];
     for (const [record, { sequence, thrown }] of from) args.push(record, sequence, thrown);
-    const [, holds] = this.#here(await this.#run(unchangedScript, [partitionPrefix(partition)], args));
+    const [, holds] = await this.#steps.at(partition, unchangedScript, args);
     return holds === 1;
   }
 
   async write(partition: number, frames: readonly FrameToWrite[], room: Room): Promise<readonly Outcome[]> {
     if (frames.length === 0) return [];
-    const limits = [this.#log(partition), room.bytes, room.records, room.ageMs];
+    const limits = [this.#steps.log(partition), room.bytes, room.records, room.ageMs];
     if (arePlain(frames)) {
       const args = [...limits, ...plainArguments(frames, this.#nextNonce())];
       const [state, first] = await this.#write(setScript, partition, args);
@@ -163,15 +159,15 @@ export class RedisKeeper implements Keeper {
   }
 
   async fill(partition: number, lease: string, fills: readonly Fill[]): Promise<readonly boolean[]> {
-    const args: RedisArgument[] = [this.#log(partition), lease, absencesMax];
+    const args: RedisArgument[] = [lease, absencesMax];
     for (const fill of fills) for (const arg of fillArguments(fill)) args.push(arg);
-    const [, taken] = this.#here(await this.#run(fillScript, [partitionPrefix(partition)], args));
+    const [, taken] = await this.#steps.at(partition, fillScript, args);
     return list(taken).map((each) => each === 1);
   }
 
   async states(partitions: readonly number[]): Promise<{ now: number; states: readonly PartitionState[] }> {
-    const args = partitions.flatMap((partition) => [partition, this.#log(partition)]);
-    const [now, ...found] = list(await this.#run(statesScript, [ownPrefix], args));
+    const args = partitions.flatMap((partition) => [partition, this.#steps.log(partition)]);
+    const [now, ...found] = list(await this.#steps.run(statesScript, [ownPrefix], args));
     const states = partitions.map((partition, index) => {
       const state = stateOf(found[index], partition, number(now));
       if (state === null) throw anotherFleet(this.place);
@@ -182,21 +178,24 @@ export class RedisKeeper implements Keeper {
 
   async frames(partition: number, after: number, bytesMax: number): Promise<readonly FrameOnDisk[]> {
     const entries = await this.#entries(partition, after, bytesMax);
-    const frames = entries.flatMap((entry) => framesOf(entry, this.#log(partition)));
+    const frames = entries.flatMap((entry) => framesOf(entry, this.#steps.log(partition)));
     return frames.filter(({ frame }) => frame.position.sequence > after);
   }
 
   async positionAt(partition: number, sequence: number): Promise<Position | null> {
+    const logId = this.#steps.log(partition);
     const [entry] = await this.#entries(partition, sequence - 1, 1);
-    if (entry === undefined) return null;
-    const frames = framesOf(entry, this.#log(partition));
-    return frames.find(({ frame }) => frame.position.sequence === sequence)?.frame.position ?? null;
+    const frames = entry === undefined ? [] : framesOf(entry, logId);
+    const found = frames.find(({ frame }) => frame.position.sequence === sequence)?.frame.position;
+    if (found !== undefined) return found;
+    const [, aim] = await this.#steps.at(partition, aimAtScript, [sequence]);
+    return bytes(aim) === "" ? null : { logId, sequence, tag: Number(cutAtSpace(bytes(aim))[1]) };
   }
 
   async beat(worker: string, leaseMs: number, report: string): Promise<FleetSeen> {
-    const { id, partitions } = this.#known();
-    const reply = await this.#run(beatScript, [ownPrefix], [worker, leaseMs, report, partitions, id]);
-    return fleetSeenOf(this.#here(reply));
+    const { id, partitions } = this.#steps.known();
+    const reply = await this.#steps.run(beatScript, [ownPrefix], [worker, leaseMs, report, partitions, id]);
+    return fleetSeenOf(this.#steps.here(reply));
   }
 
   look(leaseMs: number): Promise<FleetSeen> {
@@ -204,60 +203,80 @@ export class RedisKeeper implements Keeper {
   }
 
   async claim(worker: string, partition: number, leaseMs: number, fromAnybody = false): Promise<Claim | null> {
-    const args = [worker, partition, this.#log(partition), leaseMs, fromAnybody ? 1 : 0];
-    const [, claim] = this.#here(await this.#run(claimScript, [ownPrefix], args));
+    const args = [worker, partition, this.#steps.log(partition), leaseMs, fromAnybody ? 1 : 0];
+    const [, claim] = this.#steps.here(await this.#steps.run(claimScript, [ownPrefix], args));
     return claim === 0 ? null : { partition, worker, number: number(claim) };
   }
 
   async holds({ worker, partition, number: claim }: Claim, leaseMs: number): Promise<boolean> {
-    const args = [worker, partition, this.#log(partition), claim, leaseMs];
-    return this.#here(await this.#run(holdsScript, [ownPrefix], args))[1] === 1;
+    const args = [worker, partition, this.#steps.log(partition), claim, leaseMs];
+    return this.#steps.here(await this.#steps.run(holdsScript, [ownPrefix], args))[1] === 1;
   }
 
   async release({ worker, partition, number: claim }: Claim): Promise<void> {
-    this.#here(await this.#run(releaseScript, [ownPrefix], [worker, partition, this.#log(partition), claim]));
+    this.#steps.here(
+      await this.#steps.run(releaseScript, [ownPrefix], [worker, partition, this.#steps.log(partition), claim]),
+    );
   }
 
   async leave(worker: string): Promise<void> {
-    this.#here(await this.#run(leaveScript, [ownPrefix], [worker, this.#known().id]));
+    this.#steps.here(await this.#steps.run(leaveScript, [ownPrefix], [worker, this.#steps.known().id]));
+  }
+
+  async aim(claim: Claim, { sequence, tag }: Position): Promise<void> {
+    await this.#steps.by(claim, aimScript, [sequence, tag]);
+  }
+
+  async compact(claim: Claim, { after, to, oldestAt, at, changes, bytes: size }: Compaction): Promise<boolean> {
+    const args: RedisArgument[] = [after.sequence, after.tag, to.sequence, to.tag, oldestAt, at, size];
+    for (const [record, change] of changes) args.push(record, change);
+    return (await this.#steps.by(claim, compactScript, args))[1] === 1;
+  }
+
+  async baseOf(
+    partition: number,
+    records: readonly Bytes[],
+    bytesMax: number,
+  ): Promise<{ base: BaseSeen | null; changes: readonly (Bytes | null)[] }> {
+    const [, base, found] = await this.#steps.at(partition, baseOfScript, [bytesMax, ...records]);
+    const changes = list(found).map((each) => (bytes(each) === "" ? null : bytes(each)));
+    return { base: baseOf(base, this.#steps.log(partition)), changes };
+  }
+
+  async baseRecords(partition: number, cursor: string | null, limit: number): Promise<BasePage> {
+    const [, next, found] = await this.#steps.at(partition, baseRecordsScript, [cursor ?? "0", limit]);
+    return { changes: pairsOf(found), next: bytes(next) === "0" ? null : bytes(next) };
   }
 
   async settle(claim: Claim, upTo: number, records: readonly Bytes[], freshMs: number): Promise<void> {
     const lives = Number.isFinite(freshMs) ? freshMs : Number.MAX_SAFE_INTEGER;
-    const begin = [...claimed(claim, this.#log(claim.partition)), upTo, lives, Math.min(lives, this.#parts.absentMs)];
+    const begin = [upTo, lives, Math.min(lives, this.#parts.absentMs), absencesMax];
     // Where there is no record, still: nothing that was read before may be written upon any more.
     for (let first = 0; first === 0 || first < records.length; first += argumentsMax) {
-      const args = [...begin, absencesMax, ...records.slice(first, first + argumentsMax)];
-      this.#ours(claim, await this.#run(settleScript, [partitionPrefix(claim.partition)], args));
+      await this.#steps.by(claim, settleScript, [...begin, ...records.slice(first, first + argumentsMax)]);
     }
   }
 
   async stored(claim: Claim, { position, at, generation, trimTo, bytes: size }: Stored): Promise<void> {
     const args = [position.sequence, position.tag, at, generation, trimTo, size, claim.partition];
-    const keys = [partitionPrefix(claim.partition), ownPrefix];
-    this.#ours(claim, await this.#run(storedScript, keys, [...claimed(claim, this.#log(claim.partition)), ...args]));
+    await this.#steps.by(claim, storedScript, args, [ownPrefix]);
   }
 
   async parked(claim: Claim, change: ParkedChange): Promise<void> {
-    const args = [...claimed(claim, this.#log(claim.partition)), ...parkedArguments(change)];
-    this.#ours(claim, await this.#run(parkedScript, [partitionPrefix(claim.partition)], args));
+    await this.#steps.by(claim, parkedScript, parkedArguments(change));
   }
 
   async parkedBetween(partition: number, first: number, last: number): Promise<ReadonlyMap<number, string>> {
-    const found = new Map<number, string>();
-    const args = [this.#log(partition), first, last];
-    const [, parked] = this.#here(await this.#run(parkedBetweenScript, [partitionPrefix(partition)], args));
-    for (const each of list(parked)) {
-      const text = bytes(each);
-      const space = text.indexOf(" ");
-      found.set(Number(text.slice(0, space)), text.slice(space + 1));
-    }
-    return found;
+    const [, parked] = await this.#steps.at(partition, parkedBetweenScript, [first, last]);
+    return new Map(
+      list(parked)
+        .map((each) => cutAtSpace(bytes(each)))
+        .map(([at, letter]) => [Number(at), letter]),
+    );
   }
 
   async break(partition: number, why: string | null): Promise<void> {
-    const args = [this.#log(partition), why ?? ""];
-    this.#here(await this.#run(breakScript, [partitionPrefix(partition)], args));
+    await this.#steps.at(partition, breakScript, [why ?? ""]);
   }
 
   async records(after: string | null): Promise<{ readonly records: readonly Bytes[]; readonly next: string | null }> {
@@ -271,17 +290,13 @@ export class RedisKeeper implements Keeper {
 
   async forget(claim: Claim, upTo: number, records: readonly Bytes[]): Promise<void> {
     for (let first = 0; first < records.length; first += argumentsMax) {
-      const some = records.slice(first, first + argumentsMax);
-      const args = [...claimed(claim, this.#log(claim.partition)), upTo, ...some];
-      this.#ours(claim, await this.#run(forgetScript, [partitionPrefix(claim.partition)], args));
+      await this.#steps.by(claim, forgetScript, [upTo, ...records.slice(first, first + argumentsMax)]);
     }
   }
 
   async mend(claim: Claim, { position, at, generation, head, bytes: size }: Mended): Promise<boolean> {
     const args = [position.sequence, position.tag, at, generation, head, size];
-    const keys = [partitionPrefix(claim.partition), ownPrefix];
-    const reply = await this.#run(mendScript, keys, [...claimed(claim, this.#log(claim.partition)), ...args]);
-    return this.#ours(claim, reply)[1] === 1;
+    return (await this.#steps.by(claim, mendScript, args, [ownPrefix]))[1] === 1;
   }
 
   async tell(news: News): Promise<void> {
@@ -309,12 +324,10 @@ export class RedisKeeper implements Keeper {
   }
 
   async orders(claim: Claim): Promise<readonly Order[]> {
-    const args = claimed(claim, this.#log(claim.partition));
-    const [, found] = this.#ours(claim, await this.#run(ordersScript, [partitionPrefix(claim.partition)], args));
+    const [, found] = await this.#steps.by(claim, ordersScript, []);
     return list(found).map((each) => {
-      const text = textOfBytes(bytes(each));
-      const space = text.indexOf(" ");
-      return { id: text.slice(0, space), text: text.slice(space + 1) };
+      const [id, text] = cutAtSpace(textOfBytes(bytes(each)));
+      return { id, text };
     });
   }
 
@@ -334,12 +347,11 @@ export class RedisKeeper implements Keeper {
 
   async putNote(name: string, was: string | null, text: string): Promise<boolean> {
     const args = [name, bytesOfText(was ?? ""), bytesOfText(text)];
-    return (await this.#run(noteScript, [ownPrefix], args)) === 1;
+    return (await this.#steps.run(noteScript, [ownPrefix], args)) === 1;
   }
 
   async #entries(partition: number, after: number, bytesMax: number): Promise<RawEntry[]> {
-    const args = [this.#log(partition), after, bytesMax];
-    const [, ...entries] = this.#here(await this.#run(framesScript, [partitionPrefix(partition)], args));
+    const [, ...entries] = await this.#steps.at(partition, framesScript, [after, bytesMax]);
     return entries.map((entry) => {
       const [id, fields] = list(entry);
       return { last: Number(bytes(id).split("-")[1]), fields: list(fields).map(bytes) };
@@ -350,7 +362,7 @@ export class RedisKeeper implements Keeper {
   async #write(script: Script, partition: number, args: readonly RedisArgument[]): Promise<readonly RedisReply[]> {
     const { writing, confirmation } = this.#parts;
     const connection = this.#connections;
-    const reply = this.#here(await writing.run(script, [partitionPrefix(partition)], args));
+    const reply = this.#steps.here(await writing.run(script, [partitionPrefix(partition)], args));
     const { wait, timeoutMs } = confirmation;
     if (wait === "none" || reply[0] !== "ok") return reply;
     // Asked only now: a script that the server did not have was sent once more, behind whatever came after it. And what
@@ -359,34 +371,6 @@ export class RedisKeeper implements Keeper {
     const kept = number(list(found)[0] ?? found);
     if (kept < 1 || connection !== this.#connections) throw notConfirmed(this.place, timeoutMs);
     return reply;
-  }
-
-  #run(script: Script, keys: readonly string[], args: readonly RedisArgument[]): Promise<RedisReply> {
-    return this.#parts.link.run(script, keys, args);
-  }
-
-  /** The answer of a script that sees whether the log is the one that was meant. */
-  #here(reply: RedisReply): readonly RedisReply[] {
-    const parts = list(reply);
-    if (parts[0] === "gone") throw anotherFleet(this.place);
-    if (parts[0] === "broken") throw brokenPartition(bytes(parts[1]));
-    return parts;
-  }
-
-  /** The answer of a script that only the newest owner's words pass. */
-  #ours({ partition, worker }: Claim, reply: RedisReply): readonly RedisReply[] {
-    const parts = this.#here(reply);
-    if (parts[0] === "lost") throw claimLost(partition, worker);
-    return parts;
-  }
-
-  #log(partition: number): string {
-    return logIdOf(this.#known().id, partition);
-  }
-
-  #known(): Fleet {
-    if (this.#fleet === null) throw new Error("broken invariant: the fleet is used before it is known");
-    return this.#fleet;
   }
 
   #nextNonce(): Bytes {

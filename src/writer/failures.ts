@@ -76,3 +76,33 @@ export function stopped(): WriteBehindError {
     hint: "what is pending is in the queue and goes on at the next start",
   });
 }
+
+const tooManyHint =
+  "mend the schema, then `write-behind dead retry --all`; or discard letters. The writer looks again by itself; " +
+  "the queue keeps every change";
+
+/** The database refuses a run that has no frame to be parked. */
+export function notOneChange(reason: string): WriteBehindError {
+  return new WriteBehindError("REFUSED", `the database refuses what cannot be parked: ${reason}`, {
+    hint: "mend the database: the writer looks again by itself; the queue keeps every change",
+  });
+}
+
+/** There is no room for another letter. */
+export function tooManyLetters(letters: number, reason: string): WriteBehindError {
+  const message =
+    letters === 0
+      ? `the database refuses a change, and \`deadLettersMax\` is 0: ${reason}`
+      : `there are ${letters} dead letters, as many as \`deadLettersMax\` allows, and the database refuses one more ` +
+        `change: this is a matter of the schema, not of single changes. It says: ${reason}`;
+  return new WriteBehindError("REFUSED", message, { hint: tooManyHint });
+}
+
+/** What is parked takes too much memory for another letter. */
+export function tooLargeLetters(letters: number, bytes: number, bytesMax: number, reason: string): WriteBehindError {
+  const message =
+    `${letters === 1 ? "1 dead letter takes" : `${letters} dead letters take`} ${bytes} bytes of memory, and there is ` +
+    `room for ${bytesMax}, as much as for the cache, ` +
+    `and the database refuses one more change. It says: ${reason}`;
+  return new WriteBehindError("REFUSED", message, { hint: tooManyHint });
+}

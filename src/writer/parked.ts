@@ -8,7 +8,7 @@ import type { Frame, Position } from "../queue/queue.js";
 import type { Behind, Letter, ParkedGroup, Parking } from "../store/store.js";
 import { letterBytes, letterId, parkedBytes, rowsOfGroup, waitingBehind } from "./group.js";
 import type { NewLetter, ParkedOverlay, ParkedRecord, ParkedReport, ParkedTotals } from "./messages.js";
-import { Coalesced } from "./run.js";
+import { Coalesced, type Run } from "./run.js";
 import { assert } from "./state.js";
 
 /** What a run parks: for the store, and for those who hear of it. */
@@ -18,6 +18,13 @@ export interface RunParking extends Parking {
   /** For each of them a letter of its group. */
   readonly waitFor: readonly string[];
   readonly letter: NewLetter | null;
+}
+
+/** A run, and what is parked together with it. */
+export interface ParkingRun extends Run {
+  readonly parking: RunParking | null;
+  /** The run is the last commit of a region: the store has had so many records of it before. Left out: it is of frames. */
+  readonly drained?: number | undefined;
 }
 
 interface Group extends ParkedGroup {
@@ -89,7 +96,7 @@ export class Parked {
 
   /** What those hear who keep their own picture of what is parked. */
   reportOf({ frames, waitFor, letter, put }: RunParking): ParkedReport {
-    const records = letter === null ? put.flatMap(({ behind }) => [...behind.keys()]) : letter.records;
+    const records = letter === null ? put.flatMap((group) => [...rowsOfGroup(group).keys()]) : letter.records;
     return { frames, waitFor, letter, records: this.#recordsOf(records), ...this.totals };
   }
 

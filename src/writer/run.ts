@@ -26,9 +26,10 @@ export interface Run {
   readonly at: number;
 }
 
-/** What is told about a run whose commit took so many milliseconds. */
-export function reportOf({ changes, rows, from, to }: Run, commitMs: number): BatchReport {
-  return { changes, records: rows.size, from: positionText(from), to: positionText(to), commitMs };
+/** What is told about a run whose commit took so many milliseconds. `drained`: records that were committed before. */
+export function reportOf(run: Run & { readonly drained?: number | undefined }, commitMs: number): BatchReport {
+  const { changes, rows, drained = 0, from, to } = run;
+  return { changes, records: rows.size + drained, from: positionText(from), to: positionText(to), commitMs };
 }
 
 /** Takes frames that must not be in the rows of the run, because an older frame of their records was refused. */

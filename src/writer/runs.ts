@@ -2,24 +2,25 @@
  * The writer's runs: taking one, and what becomes of it when it is refused. It reads the queue and knows what is
  * parked; it commits through the writer, which owns position and claim.
  */
-import { WriteBehindError } from "../errors.js";
+import type { Bytes } from "../bytes.js";
+import type { Change } from "../change.js";
 import type { BatchReport } from "../events.js";
 import type { Clock } from "../host/host.js";
-import { samePosition, type FrameOnDisk, type Position, type WriteQueue } from "../queue/queue.js";
-import { blamesBatch, missesRow, storeErrorKind, type ParkedGroup } from "../store/store.js";
+import { samePosition, type FrameOnDisk, type Position, type Region, type WriteQueue } from "../queue/queue.js";
+import { blamesBatch, missesRow, storeErrorKind, type ParkedGroup, type Parking } from "../store/store.js";
+import { notOneChange, tooLargeLetters, tooManyLetters } from "./failures.js";
 import { grown, halved, whole } from "./halving.js";
 import type { WriterOptions } from "./messages.js";
-import { Aside, type Parked, type RunParking } from "./parked.js";
+import { Aside, type Parked, type ParkingRun } from "./parked.js";
 import { blamesMax } from "./retry.js";
 import { ReadAhead } from "./read-ahead.js";
+import { RegionDrain } from "./region.js";
 import { RunMaker, type PutAside, type Run } from "./run.js";
 import { assert } from "./state.js";
 import type { Troubles } from "./trouble.js";
 
-/** A run, and what is parked together with it. */
-export interface ParkingRun extends Run {
-  readonly parking: RunParking | null;
-}
+/** One transaction at the position where the store is. `frames`: as in a batch; left out, it cannot be cut. */
+export type CommitHere = (rows: ReadonlyMap<Bytes, Change>, parking: Parking | null, frames?: number) => Promise<void>;
 
 /** What runs are made with. */
 export interface RunsParts {
@@ -27,11 +28,12 @@ export interface RunsParts {
   readonly options: WriterOptions;
   readonly parked: Parked;
   readonly clock: Clock;
-  readonly troubles: Pick<Troubles, "any" | "startAnew">;
+  readonly troubles: Pick<Troubles, "any" | "startAnew" | "recovered">;
   readonly commit: (run: ParkingRun) => Promise<BatchReport>;
-  /** A commit of nothing, which tells whether the store answers. */
-  readonly ping: () => Promise<void>;
+  readonly commitHere: CommitHere;
   readonly stopping: () => boolean;
+  /** It stops, or is to stand still. */
+  readonly halted: () => boolean;
   /** As in WriterParts. */
   readonly others?: (() => Promise<void>) | undefined;
 }
@@ -41,6 +43,9 @@ export class Runs {
   readonly #parts: RunsParts;
   /** A run whose commit has failed or is under way. It stays the same until it is known what became of it. */
   #inHand: ParkingRun | null = null;
+  /** The region that the store is brought over, and how far that is; the region stays as it is until the store is there. */
+  #region: Region | null = null;
+  #drain: RegionDrain | null = null;
   /** Runs that were given up for smaller ones although their commit may still be done: its answer was lost once. */
   #unsure: ParkingRun[] = [];
   #halving = whole;
@@ -57,24 +62,28 @@ export class Runs {
     this.#ahead = new ReadAhead(parts.clock, (from, upTo) => this.#read(from, upTo, null));
   }
 
-  get inHand(): ParkingRun | null {
-    return this.#inHand;
+  /** Whether something was begun that goes first. */
+  get busy(): boolean {
+    return this.#inHand !== null || this.#drain !== null;
   }
 
   /**
    * Commits the run in hand, or else a new one of what follows `from`; where it is refused, the half of it, or of that the
-   * half …, down to one frame, which is parked (promise 7). Null where nothing is to be done.
+   * half …, down to one frame, which is parked (promise 7). Of a region all is committed. Null where nothing is to be done,
+   * or it was halted.
    */
   async commitNext(from: Position): Promise<BatchReport | null> {
     const { commit, stopping } = this.#parts;
     do {
-      const run = (this.#inHand ??= await this.#make(from));
+      const run = (this.#inHand ??= await this.#next(from));
       if (run === null) return null;
       try {
         const committing = commit(run);
         this.#ahead.beginSoon(run);
         return await committing;
       } catch (error) {
+        // A database that is down may stay so for long: meanwhile the region may grow. What it is then is drained anew.
+        this.#closeRegion();
         const reason = await this.#refusal(error);
         if (!(await this.#waitedForOthers(run, error))) await this.#refused(run, reason);
       } finally {
@@ -105,6 +114,16 @@ export class Runs {
   giveUp(): void {
     this.#inHand = null;
     this.#unsure = [];
+    this.#closeRegion();
+  }
+
+  /**
+   * The store was opened anew. Between the commits of a region its position does not tell whether it still has those
+   * before (promise 5): so it begins again.
+   */
+  reopened(): void {
+    if (this.#inHand?.drained !== undefined) this.#inHand = null;
+    this.#closeRegion();
   }
 
   /** The store is somewhere else: what was known of bad frames is not true there. */
@@ -122,7 +141,7 @@ export class Runs {
     this.#blames = 0;
     if (!blamesBatch(error) && storeErrorKind(error) !== "refused") throw error;
     if (blamesBatch(error)) {
-      await this.#parts.ping();
+      await this.#parts.commitHere(new Map(), null);
       if (blames < blamesMax) {
         this.#blames = blames;
         throw error;
@@ -145,6 +164,7 @@ export class Runs {
   async #refused(run: ParkingRun, reason: string): Promise<void> {
     const { troubles } = this.#parts;
     const { from, to } = run;
+    if (run.drained !== undefined) throw notOneChange(reason);
     const next = to.sequence - from.sequence > 1 ? null : await this.#parkingRun(run, reason);
     if (next === null) this.#halving = halved(from.sequence, to.sequence);
     // It failed before of something else: its commit may still be done.
@@ -153,10 +173,52 @@ export class Runs {
     this.#inHand = next;
   }
 
-  async #make(from: Position): Promise<ParkingRun | null> {
-    const { queue, parked } = this.#parts;
+  /** What follows a position: a run of frames, or what is left to commit of a region. */
+  async #next(from: Position): Promise<ParkingRun | null> {
+    const { queue } = this.#parts;
+    if (this.#drain !== null) return this.#drained(this.#drain);
     // A folder that was wiped or exchanged under a running writer must be found before its frames are written.
     await queue.check(from);
+    this.#region = queue.region === undefined ? null : await queue.region(from);
+    if (this.#region === null) return this.#make(from);
+    this.#drain = new RegionDrain({ ...this.#parts, region: this.#region, from, ...this.#forRegion() });
+    return this.#drained(this.#drain);
+  }
+
+  #forRegion(): Pick<ConstructorParameters<typeof RegionDrain>[0], "canPark" | "refusal" | "commit"> {
+    const { commitHere, troubles } = this.#parts;
+    return {
+      canPark: this.canPark,
+      refusal: (error) => this.#refusal(error),
+      commit: async (rows) => {
+        // Something is parked, if nothing: so the generation tells a store that went back to before this commit.
+        await commitHere(rows, { drop: [], put: [] }, rows.size);
+        this.#blames = 0;
+        troubles.recovered();
+      },
+    };
+  }
+
+  /** The commit that ends a region, when all before it are done; null where it was halted. */
+  async #drained(drain: RegionDrain): Promise<ParkingRun | null> {
+    try {
+      const last = await drain.drain();
+      if (last !== null) this.#drain = null;
+      return last;
+    } catch (error) {
+      if (!blamesBatch(error)) this.#closeRegion();
+      throw error;
+    }
+  }
+
+  #closeRegion(): void {
+    this.#drain = null;
+    this.#region?.close();
+    this.#region = null;
+  }
+
+  async #make(from: Position): Promise<ParkingRun | null> {
+    const { queue, parked } = this.#parts;
     const mark = await queue.durableMark();
     if (mark <= from.sequence) return null;
     const upTo = Math.min(mark, from.sequence + (this.#halving.framesMax ?? Infinity));
@@ -199,31 +261,4 @@ export class Runs {
     }
     throw new Error(`broken invariant: frame ${sequence} was there and is not any more`);
   }
-}
-
-const tooManyHint =
-  "mend the schema, then `write-behind dead retry --all`; or discard letters. The writer looks again by itself; " +
-  "the queue keeps every change";
-
-function notOneChange(reason: string): WriteBehindError {
-  return new WriteBehindError("REFUSED", `the database refuses what cannot be parked: ${reason}`, {
-    hint: "mend the database: the writer looks again by itself; the queue keeps every change",
-  });
-}
-
-function tooManyLetters(letters: number, reason: string): WriteBehindError {
-  const message =
-    letters === 0
-      ? `the database refuses a change, and \`deadLettersMax\` is 0: ${reason}`
-      : `there are ${letters} dead letters, as many as \`deadLettersMax\` allows, and the database refuses one more ` +
-        `change: this is a matter of the schema, not of single changes. It says: ${reason}`;
-  return new WriteBehindError("REFUSED", message, { hint: tooManyHint });
-}
-
-function tooLargeLetters(letters: number, bytes: number, bytesMax: number, reason: string): WriteBehindError {
-  const message =
-    `${letters === 1 ? "1 dead letter takes" : `${letters} dead letters take`} ${bytes} bytes of memory, and there is ` +
-    `room for ${bytesMax}, as much as for the cache, ` +
-    `and the database refuses one more change. It says: ${reason}`;
-  return new WriteBehindError("REFUSED", message, { hint: tooManyHint });
 }

@@ -18,6 +18,11 @@ export class Steps {
     return this.#waiting.length > 0;
   }
 
+  /** Whether the run that is under way is somebody's. */
+  get running(): boolean {
+    return this.#running !== null;
+  }
+
   /** One more. */
   add(): Promise<BatchReport | null> {
     return new Promise((resolve, reject) => this.#waiting.push({ resolve, reject }));

@@ -17,9 +17,8 @@ import type {
   UnparkedReport,
   WriterReport,
 } from "./messages.js";
-import type { Parked } from "./parked.js";
+import type { Parked, ParkingRun } from "./parked.js";
 import { groupRetryDelayMs, type RetryLimits } from "./retry.js";
-import type { ParkingRun } from "./runs.js";
 import { assert } from "./state.js";
 
 /** Where a group gets something new, its pause is at most that after so many refusals. */

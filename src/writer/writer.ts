@@ -8,17 +8,17 @@
 import { errorOfPlain } from "../errors.js";
 import type { BatchReport } from "../events.js";
 import type { Position } from "../queue/queue.js";
-import { blamesBatch, generationAfter, type Batch, type StoreOpened } from "../store/store.js";
+import { blamesBatch, generationAfter, type Batch, type Parking, type StoreOpened } from "../store/store.js";
 import { Beats, Sweeps, type ClockReading } from "./beat.js";
 import { notOpenYet, overtaken, stopped, wentBack } from "./failures.js";
 import { readsFrom, samePlace, type Known } from "./known.js";
 import { Looks } from "./look.js";
 import type { DeadLetterPage, LetterIds, LetterOutcome } from "./messages.js";
 import { emptyLookMs, enoughBytes, pace, restMs, type Pace, type PaceLimits } from "./pace.js";
-import { Parked } from "./parked.js";
+import { Parked, type ParkingRun } from "./parked.js";
 import type { WriterParts } from "./parts.js";
 import { reportOf } from "./run.js";
-import { Runs, type ParkingRun } from "./runs.js";
+import { Runs, type CommitHere } from "./runs.js";
 import { assert, assertTransition, type WriterState } from "./state.js";
 import { Steps } from "./steps.js";
 import { Suspects, type LettersOrder } from "./suspects.js";
@@ -63,20 +63,17 @@ export class Writer {
     this.#wake = new Wake(parts.clock);
     this.#looks = new Looks(parts.queue, parts.clock, () => this.#wake.wake());
     this.#troubles = new Troubles(parts);
+    const commitHere: CommitHere = (rows, parking, frames) => this.#commitHere(rows, parking, null, frames);
     this.#runs = new Runs({
       ...parts,
       parked: this.#parked,
       troubles: this.#troubles,
       commit: (run) => this.#commit(run),
-      ping: () => this.#commitHere(new Map(), null, null),
+      commitHere,
       stopping: () => this.#stopping,
+      halted: () => this.#stopping || (this.#paused && !this.#steps.running),
     });
-    this.#suspects = new Suspects({
-      ...parts,
-      parked: this.#parked,
-      now: () => this.#now(),
-      commit: (rows, parking) => this.#commitHere(rows, parking, null),
-    });
+    this.#suspects = new Suspects({ ...parts, parked: this.#parked, now: () => this.#now(), commit: commitHere });
     const clocks = (): ClockReading => ({ wall: parts.clock.now(), monotonic: this.#now() });
     this.#sweeps = new Sweeps(clocks, (text) => parts.report({ type: "warning", text }));
     this.ended = this.#live();
@@ -205,6 +202,7 @@ export class Writer {
     const done = known === null ? null : this.#runs.doneAt(position, groups);
     if (known !== null && samePlace(known, found)) {
       this.#known = found;
+      this.#runs.reopened();
       if (this.#suspects.agreesWith(groups)) return;
       this.#runs.giveUp();
     } else if (done !== null) {
@@ -241,7 +239,7 @@ export class Writer {
           hurried: this.#hurried(),
           restUntil: this.#restUntil,
           notBefore: this.#troubles.notBefore,
-          inHand: this.#runs.inHand !== null,
+          inHand: this.#runs.busy,
           seen: this.#looks.seen,
           asking: this.#looks.asking,
           beatAt: this.#beats.at,
@@ -312,7 +310,7 @@ export class Writer {
 
   /** What was ordered of dead letters. A run in hand may be done: the store, opened anew, tells, and it is given up. */
   async #obey(): Promise<void> {
-    if (this.#runs.inHand !== null) {
+    if (this.#runs.busy) {
       this.#generation = null;
       await this.#open();
       this.#runs.giveUp();
@@ -329,13 +327,13 @@ export class Writer {
     const logTime = this.#paused ? null : this.#beats.logTime;
     await this.#commitHere(new Map(), null, logTime === null ? null : this.#sweeps.bound(logTime));
     this.#beats.beaten(this.#now(), this.#paused);
-    if (this.#runs.inHand === null) this.#troubles.recovered();
+    if (!this.#runs.busy) this.#troubles.recovered();
     this.#setState("ready");
   }
 
   /** A commit that does not move the position. */
-  async #commitHere(rows: Batch["rows"], parking: Batch["parking"], sweepUpTo: number | null): Promise<void> {
-    const batch: Batch = { ...this.#claim(), to: this.#position(), clear: false, rows, frames: 0, sweepUpTo, parking };
+  async #commitHere(rows: Batch["rows"], parking: Parking | null, sweepUpTo: number | null, frames = 0): Promise<void> {
+    const batch: Batch = { ...this.#claim(), to: this.#position(), clear: false, rows, frames, sweepUpTo, parking };
     await this.#parts.store.commit(batch);
     this.#known = { position: batch.to, expected: batch.to };
     this.#claimed(generationAfter(batch));

@@ -24,7 +24,8 @@ export type Step =
 /** What is asked of an application process. */
 export type Verb =
   | { readonly verb: "set"; readonly key: string; readonly value: string; readonly ttlMs: number | null }
-  | { readonly verb: "increment"; readonly key: string }
+  /** `inTransaction`: in a transaction of its own, which is begun again where it meets another one. */
+  | { readonly verb: "increment"; readonly key: string; readonly inTransaction: boolean }
   | { readonly verb: "hashSet"; readonly key: string; readonly fields: Readonly<Record<string, string>> }
   | { readonly verb: "hashDelete"; readonly key: string; readonly field: string }
   | { readonly verb: "delete"; readonly key: string }

@@ -3,15 +3,19 @@
  * is pending of it laid over its row, and is kept by the keeper if nobody has written it since (promise 2).
  */
 import type { Bytes } from "../../bytes.js";
-import { apply, contentBytes, type RecordValue } from "../../change.js";
+import { apply, applyAll, contentBytes, type Change, type RecordValue } from "../../change.js";
 import { WriteBehindError } from "../../errors.js";
 import type { Clock } from "../../host/host.js";
 import { StoreError, storeErrorKind, type ReachedMark, type StoreReader } from "../../store/store.js";
+import { baseOfBytes } from "../base-entry.js";
 import type { Keeper, Known, PartitionSeen } from "../keeper.js";
 import { parkedOfBytes } from "../parked-change.js";
 
 /** Between two tries to read a database that went back and is being brought forward again, in milliseconds. */
 const movedRetryMs = 20;
+
+/** So long a read waits for the first worker of a fleet, which makes the tables, in milliseconds. */
+const firstMs = 10_000;
 
 /** A database that has said nothing to a read for so long counts as one that cannot be reached, in milliseconds. */
 const readMs = 30_000;
@@ -120,33 +124,55 @@ export class Cold {
     return values;
   }
 
-  async #over({ record, known, partition }: ToLoad, row: RecordValue | null): Promise<RecordValue | null> {
-    const { parked, overlay, lost } = known;
-    const base = parked === null ? row : apply(row, parkedOfBytes(parked).change);
-    if (lost) return this.#fromLog(record, partition, base);
+  async #over(each: ToLoad, row: RecordValue | null): Promise<RecordValue | null> {
+    const { known } = each;
+    const { overlay, lost } = known;
+    if (lost) return this.#fromLog(each, row);
+    const base = withParked(known, row);
     if (overlay === null) return base;
     const { set, unset, expiresAt } = overlay;
-    // An overlay of the expiry alone makes no hash of a row that is not there.
+    // Only an end was given blindly: the record may be a string.
     const fields = set.size + unset.size === 0 ? null : { set, unset };
-    if (base === null && fields === null) return null;
     return apply(base, { kind: "merge", fields, expiresAt });
   }
 
-  /** The log has every change since the row. Changes that the row has already do no harm: newest wins. */
-  async #fromLog(record: Bytes, seen: PartitionSeen, row: RecordValue | null): Promise<RecordValue | null> {
+  /**
+   * The log has every change since the row, the first of them composed where there is a base. Changes that the row has
+   * already do no harm: newest wins. Where the log moves on meanwhile, all is read again.
+   */
+  async #fromLog(each: ToLoad, row: RecordValue | null): Promise<RecordValue | null> {
+    const { keeper, clock, heldMs } = this.#parts;
+    const { record, partition: seen, known } = each;
+    const giveUpAt = clock.monotonic() + heldMs;
+    let [newest, after] = [row, seen.reached?.position.sequence ?? 0];
+    for (;;) {
+      const changes = await this.#changesOf(record, seen, after);
+      if (changes !== null) return applyAll(withParked(known, newest), changes);
+      if (clock.monotonic() >= giveUpAt) throw movesOn();
+      await new Promise<void>((resolve) => clock.after(movedRetryMs, resolve));
+      const { states } = await keeper.states([seen.partition]);
+      after = states[0]?.stored.sequence ?? after;
+      newest = (await this.#rows([each], seen))[0] ?? null;
+    }
+  }
+
+  /** What is pending of a record behind a frame, up to where it was seen; null where some of that is gone. */
+  async #changesOf(record: Bytes, seen: PartitionSeen, stored: number): Promise<readonly Change[] | null> {
     const { keeper } = this.#parts;
-    let value = row;
-    let after = seen.reached?.position.sequence ?? 0;
+    const { base, changes } = await keeper.baseOf(seen.partition, [record], logBytes);
+    const [entry] = changes;
+    const found = entry === null || entry === undefined ? [] : [baseOfBytes(entry).change];
+    let after = Math.max(stored, base?.to.sequence ?? 0);
     while (after < seen.sequence) {
       const frames = await keeper.frames(seen.partition, after, logBytes);
-      if (frames.length === 0) break;
+      if (frames[0]?.frame.position.sequence !== after + 1) return null;
       for (const { frame } of frames) {
         after = frame.position.sequence;
         if (frame.body.kind === "clear" || after > seen.sequence) continue;
-        for (const each of frame.body.changes) if (each.record === record) value = apply(value, each.change);
+        for (const each of frame.body.changes) if (each.record === record) found.push(each.change);
       }
     }
-    return value;
+    return found;
   }
 
   async #rows(
@@ -157,7 +183,7 @@ export class Cold {
     const records = some.map(({ record }) => record);
     const mark: ReachedMark | null =
       reached === null ? null : { ...reached.position, generation: reached.generation, partition };
-    const giveUpAt = clock.monotonic() + heldMs;
+    const giveUpAt = clock.monotonic() + (reached === null ? Math.max(heldMs, firstMs) : heldMs);
     for (;;) {
       try {
         return await this.#inTime(records, mark);
@@ -183,6 +209,16 @@ export class Cold {
         .finally(() => timer.cancel());
     });
   }
+}
+
+function withParked({ parked }: ToLoad["known"], row: RecordValue | null): RecordValue | null {
+  return parked === null ? row : apply(row, parkedOfBytes(parked).change);
+}
+
+function movesOn(): WriteBehindError {
+  return new WriteBehindError("STORE_DOWN", "the record's value is lost, and its changes are being stored just now", {
+    hint: "read it again in a moment",
+  });
 }
 
 function tooLarge(bytesMax: number): WriteBehindError {

@@ -211,8 +211,8 @@ export class FleetExecution {
       const partition = partitionOf(record, this.#parts.partitions);
       groups.set(partition, (groups.get(partition) ?? new Map<Bytes, Mark>()).set(record, mark));
     };
-    for (const [record, mark] of expected) add(record, mark);
     for (const [record, { mark }] of records ?? []) add(record, mark);
+    for (const [record, mark] of expected) add(record, mark);
     for (const [partition, group] of groups) {
       if (!(await this.#parts.keeper.unchanged(partition, group))) return false;
     }
@@ -228,7 +228,8 @@ export class FleetExecution {
       const marks = new Map(expected);
       for (const record of touched) {
         const read = records.get(record);
-        if (read !== undefined) marks.set(record, read.mark);
+        // What a transaction read first decides, not what its last look at the same record saw.
+        if (read !== undefined && !expected.has(record)) marks.set(record, read.mark);
       }
       from = marks;
     }

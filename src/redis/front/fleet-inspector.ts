@@ -7,7 +7,8 @@ import { jsonOfFrame, jsonOfValue } from "../../heart/json.js";
 import { positionOfText, type Frame } from "../../queue/queue.js";
 import type { Plan } from "../../routes/plan.js";
 import type { StoreReader } from "../../store/store.js";
-import type { Keeper, Known } from "../keeper.js";
+import { baseOfBytes } from "../base-entry.js";
+import type { BaseSeen, Keeper, Known } from "../keeper.js";
 import { parkedOfBytes } from "../parked-change.js";
 import { partitionOf, partitionOfLog } from "../partition.js";
 
@@ -66,7 +67,7 @@ export class FleetInspector {
     const first = position === null ? 0 : partitionOfLog(position.logId);
     for (let partition = first; partition < this.#parts.partitions; partition++) {
       const from = partition === first && position !== null ? position.sequence : 0;
-      for await (const frame of this.#pendingFrames(partition, from)) {
+      for await (const frame of this.#pendingFrames(partition, from, limit - items.length)) {
         if (items.length >= limit) return { items, next: (items.at(-1) as JsonChange).position };
         for (const item of jsonOfFrame(frame)) items.push(item);
       }
@@ -75,24 +76,43 @@ export class FleetInspector {
   }
 
   async #changesOf(record: Bytes, partition: number): Promise<JsonChange[]> {
+    const { keeper } = this.#parts;
     const found: JsonChange[] = [];
-    for await (const frame of this.#pendingFrames(partition, 0)) {
+    const { base, changes } = await keeper.baseOf(partition, [record], logBytes);
+    const [entry] = changes;
+    if (base !== null && entry !== null && entry !== undefined)
+      found.push(...jsonOfFrame(frameOf(base, [[record, entry]])));
+    for await (const frame of this.#pendingFrames(partition, base?.to.sequence ?? 0, 0)) {
       if (frame.body.kind === "clear") continue;
-      const changes = frame.body.changes.filter((change) => change.record === record);
-      if (changes.length > 0) found.push(...jsonOfFrame({ ...frame, body: { kind: "changes", changes } }));
+      const ofRecord = frame.body.changes.filter((change) => change.record === record);
+      if (ofRecord.length > 0) found.push(...jsonOfFrame({ ...frame, body: { kind: "changes", changes: ofRecord } }));
       if (found.length > changesShownMax) found.shift();
     }
     return found;
   }
 
-  async *#pendingFrames(partition: number, after: number): AsyncIterable<Frame> {
+  /** Pending frames behind a sequence. A base is shown as one frame, by so many of its records at the most. */
+  async *#pendingFrames(partition: number, after: number, baseRecordsMax: number): AsyncIterable<Frame> {
     const { keeper } = this.#parts;
     const [state] = (await keeper.states([partition])).states;
     if (state === undefined) return;
-    for (let from = Math.max(after, state.stored.sequence); from < state.head.sequence;) {
-      const frames = await keeper.frames(partition, from, logBytes);
+    const { base, head, stored } = state;
+    const from = Math.max(after, stored.sequence);
+    if (base === null || from >= base.to.sequence) {
+      yield* this.#frames(partition, from, head.sequence);
+      return;
+    }
+    yield* this.#frames(partition, from, base.from.sequence);
+    const { changes } = await keeper.baseRecords(partition, null, Math.max(1, baseRecordsMax));
+    if (baseRecordsMax > 0) yield frameOf(base, [...changes].slice(0, baseRecordsMax));
+    yield* this.#frames(partition, base.to.sequence, head.sequence);
+  }
+
+  async *#frames(partition: number, after: number, upTo: number): AsyncIterable<Frame> {
+    for (let from = after; from < upTo;) {
+      const frames = await this.#parts.keeper.frames(partition, from, logBytes);
       if (frames.length === 0) return;
-      for (const { frame } of frames) yield frame;
+      for (const { frame } of frames) if (frame.position.sequence <= upTo) yield frame;
       from = (frames.at(-1) as (typeof frames)[0]).frame.position.sequence;
     }
   }
@@ -105,4 +125,10 @@ export class FleetInspector {
       return { value: null, error: error instanceof Error ? error.message : String(error) };
     }
   }
+}
+
+/** Records of a base, as if one frame at its end had changed them. */
+function frameOf({ to, at }: BaseSeen, records: readonly (readonly [Bytes, Bytes])[]): Frame {
+  const changes = records.map(([record, entry]) => ({ record, change: baseOfBytes(entry).change }));
+  return { position: to, at, body: { kind: "changes", changes } };
 }

@@ -42,7 +42,7 @@ export function describeFleet(parts: FleetStatusParts): Status {
       accepted: `${parts.fleetId}:${sum(({ head }) => head.sequence)}`,
       durable: `${parts.fleetId}:${sum(({ head }) => head.sequence)}`,
       stored: `${parts.fleetId}:${sum(({ stored }) => stored.sequence)}`,
-      exactUpTo: letters === 0 ? null : `${parts.fleetId}:${sum(({ stored }) => stored.sequence)}`,
+      exactUpTo: isExact(states) ? null : `${parts.fleetId}:${sum(exactUpTo)}`,
     },
     writer: writerOf(reports),
     store: storeOf(parts.storeKind, reports),
@@ -68,6 +68,16 @@ export function reportOf(text: string): WorkerReport | null {
 
 function pendingChanges({ head, stored }: PartitionState): number {
   return Math.max(0, head.sequence - stored.sequence);
+}
+
+/** Whether the database equals the cache at one past moment (with a fleet: per partition). */
+function isExact(states: readonly PartitionState[]): boolean {
+  return states.every(({ letters, base }) => letters === 0 && base === null);
+}
+
+/** A base is stored by record: then the database is at no past moment between its ends. */
+function exactUpTo({ stored, base }: PartitionState): number {
+  return base?.from.sequence ?? stored.sequence;
 }
 
 function stateOf(parts: FleetStatusParts, reports: readonly WorkerReport[]): Pick<Status, "state" | "reason"> {

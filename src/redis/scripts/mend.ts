@@ -1,5 +1,6 @@
 /** What a person's decision does to a partition that had stopped. */
 import type { Script } from "../redis-link.js";
+import { baseOfMeta } from "./base.js";
 import { owning, prelude } from "./prelude.js";
 
 /**
@@ -41,7 +42,7 @@ return {'ok'}
  */
 export const mendScript: Script = {
   name: "mend",
-  text: `${prelude}${owning}
+  text: `${prelude}${owning}${baseOfMeta}
 local p = KEYS[1]
 local meta = p .. 'meta'
 local no = refused(p, ARGV[1], ARGV[2])
@@ -54,15 +55,26 @@ local sequence = tonumber(ARGV[3])
 -- Records that a worker has called stored are clean: so long as the database is before that, it must not be asked.
 local furthest, furthestTag = ARGV[3], ARGV[4]
 if tonumber(m[4]) > sequence then furthest, furthestTag = m[4], m[5] end
+-- A base that follows the position goes on being pending; no commit of before counts any more.
+local b = baseOf(p)
+if b and tonumber(b.to) <= sequence then
+  redis.call('UNLINK', p .. 'base')
+  redis.call('HDEL', meta, 'base')
+  b = nil
+end
+redis.call('DEL', p .. 'aims')
 redis.call('HSET', meta, 'epoch', epoch, 'epochs', m[3] .. ' ' .. epoch .. ':' .. digits(tonumber(m[1]) + 1),
-  'stored', ARGV[3], 'storedTag', ARGV[4], 'storedAt', ARGV[5], 'generation', ARGV[6], 'bytes', ARGV[8],
+  'stored', ARGV[3], 'storedTag', ARGV[4], 'storedAt', ARGV[5], 'generation', ARGV[6], 'bytes', digits(tonumber(ARGV[8]) + (b and tonumber(b.bytes) or 0)),
   'furthest', furthest, 'furthestTag', furthestTag, 'settled', digits(math.max(sequence, tonumber(m[6]))))
 redis.call('HDEL', meta, 'broken')
 redis.call('HINCRBY', meta, 'thrown', 1)
 redis.call('DEL', p .. 'absent', p .. 'leases')
 redis.call('ZREMRANGEBYSCORE', p .. 'parkedFrames', '(' .. ARGV[3], '+inf')
 local next = redis.call('XRANGE', p .. 'log', idOf(p, sequence + 1), '+', 'COUNT', 1)
-if next[1] then redis.call('HSET', meta, 'oldest', next[1][2][2]) else redis.call('HDEL', meta, 'oldest') end
+local oldest = next[1] and next[1][2][2]
+if b and tonumber(b.from) <= sequence then oldest = b.oldest end
+redis.call('HDEL', meta, 'oldest')
+if oldest then redis.call('HSET', meta, 'oldest', oldest) end
 redis.call('PUBLISH', KEYS[2] .. 'news', 'fleet')
 return {'ok', 1}
 `,

@@ -1,5 +1,6 @@
 /** The writers' side of a partition: how it is, its frames, and what the database has reached. */
 import type { Script } from "../redis-link.js";
+import { baseOfMeta } from "./base.js";
 import { keeping, owning, prelude } from "./prelude.js";
 
 /**
@@ -30,11 +31,11 @@ return {ARGV[1], ARGV[2], '1'}
 
 /**
  * How partitions are. KEYS: prefix of all keys. ARGV: partition and log of each. Answers {time, a list for each}: the
- * fields of meta below and the number of pending records; {"gone"} where it is not there.
+ * fields of meta below, the number of pending records, the owner, the last aim, the base; {"gone"} where it is not there.
  */
 export const statesScript: Script = {
   name: "states",
-  text: `${prelude}
+  text: `${prelude}${baseOfMeta}
 local seen = {now()}
 for i = 1, #ARGV, 2 do
   local p = KEYS[1] .. ARGV[i] .. ':'
@@ -45,6 +46,8 @@ for i = 1, #ARGV, 2 do
     for k = 1, 11 do m[k] = m[k] or '' end
     m[12] = redis.call('HLEN', p .. 'pending')
     m[13] = redis.call('HGET', KEYS[1] .. 'owners', ARGV[i]) or ''
+    m[14] = lastAim(p)
+    m[15] = seenBase(p, baseOf(p))
     seen[#seen + 1] = m
   end
 end
@@ -138,7 +141,7 @@ return {'ok'}
  */
 export const storedScript: Script = {
   name: "stored",
-  text: `${prelude}${owning}
+  text: `${prelude}${owning}${baseOfMeta}
 local p = KEYS[1]
 local no = refused(p, ARGV[1], ARGV[2])
 if no then return no end
@@ -146,6 +149,13 @@ evenWhenFull(p .. 'meta')
 local sequence = tonumber(ARGV[3])
 local m = redis.call('HMGET', p .. 'meta', 'seq', 'bytes', 'furthest')
 local bytes = tonumber(m[2]) - tonumber(ARGV[8])
+local b = baseOf(p)
+if b and tonumber(b.to) <= sequence then
+  bytes = bytes - tonumber(b.bytes)
+  redis.call('UNLINK', p .. 'base')
+  redis.call('HDEL', p .. 'meta', 'base')
+  b = nil
+end
 if sequence == tonumber(m[1]) or bytes < 0 then bytes = 0 end
 redis.call('HSET', p .. 'meta', 'stored', ARGV[3], 'storedTag', ARGV[4], 'storedAt', ARGV[5], 'generation', ARGV[6],
   'bytes', digits(bytes))
@@ -154,8 +164,11 @@ if not m[3] or tonumber(m[3]) <= sequence then
 end
 local next = redis.call('XRANGE', p .. 'log', idOf(p, sequence + 1), '+', 'COUNT', 1)
 redis.call('HDEL', p .. 'meta', 'oldest')
-if next[1] then redis.call('HSET', p .. 'meta', 'oldest', next[1][2][2]) end
+local oldest = next[1] and next[1][2][2]
+if b and tonumber(b.from) <= sequence then oldest = b.oldest end
+if oldest then redis.call('HSET', p .. 'meta', 'oldest', oldest) end
 redis.call('XTRIM', p .. 'log', 'MINID', idOf(p, tonumber(ARGV[7])))
+redis.call('ZREMRANGEBYSCORE', p .. 'aims', '-inf', '(' .. ARGV[3])
 redis.call('ZREMRANGEBYSCORE', p .. 'parkedFrames', '-inf', '(' .. ARGV[7])
 redis.call('PUBLISH', KEYS[2] .. 'news', 'stored ' .. ARGV[9] .. ' ' .. ARGV[3])
 return {'ok'}

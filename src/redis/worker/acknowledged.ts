@@ -9,7 +9,8 @@ import { WriteBehindError } from "../../errors.js";
 import type { Clock, Random, Timer } from "../../host/host.js";
 import type { FrameOnDisk, Position } from "../../queue/queue.js";
 import { retryDelayMs, type RetryLimits } from "../../writer/retry.js";
-import type { Claim, Keeper, ParkedChange } from "../keeper.js";
+import { baseOfBytes, recordsOfBytes } from "../base-entry.js";
+import type { BaseSeen, Claim, Keeper, ParkedChange, PartitionState } from "../keeper.js";
 import type { Freshness } from "./freshness.js";
 import { noteOf, Remembered, type FrameNote } from "./remembered.js";
 import { Retained, type RetainLimits } from "./retained.js";
@@ -19,7 +20,7 @@ const pieceBytes = 512 * 1024;
 
 /** What it is made with. */
 export interface AcknowledgedParts {
-  readonly keeper: Pick<Keeper, "states" | "frames" | "settle" | "stored" | "parked">;
+  readonly keeper: Pick<Keeper, "states" | "frames" | "baseRecords" | "settle" | "stored" | "parked">;
   readonly claim: Claim;
   readonly clock: Clock;
   readonly random: Random;
@@ -102,6 +103,11 @@ export class Acknowledged {
   /** What was kept long enough goes, also where nothing is committed. */
   trim(): void {
     if (!this.#working && this.#told !== null) this.#add({ what: "trim" });
+  }
+
+  /** Whether everything has been told. */
+  get idle(): boolean {
+    return !this.#working;
   }
 
   /** Resolves when everything has been told. */
@@ -251,13 +257,24 @@ export class Acknowledged {
     return keeper.stored(claim, { position, at, generation: generation(), trimTo, bytes });
   }
 
-  /** The frames after one up to another: as they are remembered, else as the log has them. */
+  /** The frames after one up to another: as they are remembered, else as the log has them; a base is one of them. */
   async *#notes(from: number, to: number): AsyncIterable<readonly FrameNote[]> {
     const remembered = this.#remembered.between(from, to);
     if (remembered !== null) {
       if (remembered.length > 0) yield remembered;
       return;
     }
+    const { base } = await this.#state();
+    if (base === null) {
+      yield* this.#read(from, to);
+      return;
+    }
+    yield* this.#read(from, Math.min(to, base.from.sequence));
+    if (from < base.to.sequence && base.to.sequence <= to) yield* this.#baseNotes(base);
+    yield* this.#read(Math.max(from, base.to.sequence), to);
+  }
+
+  async *#read(from: number, to: number): AsyncIterable<readonly FrameNote[]> {
     const { keeper, claim } = this.#parts;
     let after = from;
     while (after < to) {
@@ -272,12 +289,26 @@ export class Acknowledged {
     }
   }
 
+  /** The keeper itself knows the base's bytes. */
+  async *#baseNotes(base: BaseSeen): AsyncIterable<readonly FrameNote[]> {
+    const { keeper, claim, freshness } = this.#parts;
+    const { to, at } = base;
+    let cursor: string | null = null;
+    do {
+      const { changes, next } = await keeper.baseRecords(claim.partition, cursor, recordsOfBytes(base, pieceBytes));
+      const composed = [...changes].map(([record, entry]) => ({ record, change: baseOfBytes(entry).change }));
+      const doubtful = composed.filter((change) => freshness.mayDiffer(change)).map(({ record }) => record);
+      yield [{ sequence: to.sequence, at, bytes: 0, records: [...changes.keys()], doubtful }];
+      cursor = next;
+    } while (cursor !== null);
+  }
+
   async #logTimeOf(sequence: number): Promise<number> {
     const [first] = await this.#parts.keeper.frames(this.#parts.claim.partition, sequence - 1, 1);
     return first?.frame.at ?? 0;
   }
 
-  async #state(): Promise<{ readonly stored: Position }> {
+  async #state(): Promise<PartitionState> {
     const { states } = await this.#parts.keeper.states([this.#parts.claim.partition]);
     const [state] = states;
     if (state === undefined) throw new Error("broken invariant: the keeper says nothing of a partition");

@@ -2,22 +2,33 @@
  * The write queue of one owned partition, as its writer sees it: read through the keeper, piece by piece. What is told
  * to the keeper after a commit is the business of acknowledged.ts.
  */
-import { samePosition, type FrameOnDisk, type Position, type Waiting, type WriteQueue } from "../../queue/queue.js";
-import type { Keeper } from "../keeper.js";
+import {
+  samePosition,
+  type FrameOnDisk,
+  type Position,
+  type Region,
+  type RegionChange,
+  type Waiting,
+  type WriteQueue,
+} from "../../queue/queue.js";
+import { baseOfBytes, recordsOfBytes } from "../base-entry.js";
+import type { BaseSeen, Keeper, PartitionState } from "../keeper.js";
 import type { Acknowledged } from "./acknowledged.js";
-import { emptied, forked, older, trimmed } from "./queue-errors.js";
-import type { StatesPoll } from "./states-poll.js";
+import type { BaseGuard } from "./base-guard.js";
+import { composed, emptied, forked, older, trimmed } from "./queue-errors.js";
+import type { KnownPlace, StatesPoll } from "./states-poll.js";
 
 /** So much log travels at once. */
 const pieceBytes = 512 * 1024;
 
 /** What it is made with. */
 export interface KeeperQueueParts {
-  readonly keeper: Pick<Keeper, "place" | "states" | "frames" | "positionAt" | "break">;
+  readonly keeper: Pick<Keeper, "place" | "states" | "frames" | "positionAt" | "baseRecords" | "break">;
   readonly partition: number;
   readonly logId: string;
   readonly poll: StatesPoll;
   readonly acknowledged: Acknowledged;
+  readonly guard: BaseGuard;
 }
 
 /** The queue of a partition. */
@@ -25,6 +36,10 @@ export class KeeperQueue implements WriteQueue {
   readonly #parts: KeeperQueueParts;
   /** Where the database is, as its writer has said last. */
   #at: Position | null = null;
+  /** The position that was checked last. */
+  #checked = 0;
+  /** The mark of that position, where it is known already. */
+  #mark: number | null = null;
 
   constructor(parts: KeeperQueueParts) {
     this.#parts = parts;
@@ -35,36 +50,67 @@ export class KeeperQueue implements WriteQueue {
    * waits is younger, so it never waits too long.
    */
   async waiting(sequence: number): Promise<Waiting> {
-    const { poll, partition, acknowledged } = this.#parts;
-    let { state, now } = await poll.after(partition, sequence);
-    while (state.head.sequence < sequence) {
+    const { poll, acknowledged } = this.#parts;
+    let { state, now } = await poll.after(this, this.#placeAt(sequence));
+    while (state.head.sequence <= sequence) {
       // The keeper went back. Whoever writes there now is answered, and what he writes must not grow into a fork unseen.
       if (this.#at !== null) await this.check(this.#at);
-      ({ state, now } = await poll.after(partition, sequence));
+      ({ state, now } = await poll.after(this, this.#placeAt(sequence)));
     }
     const untold = acknowledged.untold;
     const oldestAt = Math.max(state.oldestAt ?? now, untold.at);
     return { oldestAgeMs: Math.max(0, now - oldestAt), bytes: Math.max(1, state.pendingBytes - untold.bytes) };
   }
 
+  /** Frames are there up to a base, or behind it. */
+  #placeAt(sequence: number): KnownPlace {
+    const tag = this.#at?.sequence === sequence ? this.#at.tag : null;
+    return { partition: this.#parts.partition, sequence, tag };
+  }
+
   async durableMark(): Promise<number> {
-    const { keeper, partition } = this.#parts;
-    const { states } = await keeper.states([partition]);
-    return states[0]?.head.sequence ?? 0;
+    const { guard } = this.#parts;
+    if (this.#mark === null) await guard.read();
+    const mark = this.#mark ?? markOf(await this.#state(), this.#checked);
+    this.#mark = null;
+    if (mark <= this.#checked) guard.readDone();
+    return mark;
+  }
+
+  async region(position: Position): Promise<Region | null> {
+    const { guard } = this.#parts;
+    await guard.read();
+    const state = await this.#state();
+    const { base } = state;
+    if (base === null || !isIn(base, position)) {
+      this.#mark = markOf(state, position.sequence);
+      return null;
+    }
+    guard.draining = true;
+    const { to, at } = base;
+    return { to, at, read: () => this.#records(base), close: () => (guard.draining = false) };
   }
 
   async check(position: Position): Promise<void> {
     this.#at = position;
     const { keeper, partition, logId } = this.#parts;
     const { place } = keeper;
+    this.#checked = position.sequence;
+    this.#mark = null;
     if (position.logId !== logId) throw emptied(place, logId, position);
     if (position.sequence === 0 && position.tag === 0) return;
     const found = await keeper.positionAt(partition, position.sequence);
     if (found !== null && samePosition(found, position)) return;
-    const { states } = await keeper.states([partition]);
-    const head = states[0]?.head ?? { logId, sequence: 0, tag: 0 };
-    if (found === null && head.sequence >= position.sequence) throw trimmed(place, logId, position.sequence);
-    const error = found === null ? older(place, head, position) : forked(place, found, position);
+    const { head, base } = await this.#state();
+    const isComposed = base !== null && isIn(base, position);
+    if (found === null && head.sequence >= position.sequence && !isComposed)
+      throw trimmed(place, logId, position.sequence);
+    const error =
+      found !== null
+        ? forked(place, found, position)
+        : isComposed
+          ? composed(place, base, position)
+          : older(place, head, position);
     // More writes would make of two histories a third one.
     await keeper.break(partition, error.message);
     throw error;
@@ -93,6 +139,30 @@ export class KeeperQueue implements WriteQueue {
     this.#parts.acknowledged.reached(position);
   }
 
+  async *#records(base: BaseSeen): AsyncIterable<{ changes: readonly RegionChange[]; bytes: number }> {
+    const { keeper, partition } = this.#parts;
+    const limit = recordsOfBytes(base, pieceBytes);
+    let cursor: string | null = null;
+    do {
+      const page = await keeper.baseRecords(partition, cursor, limit);
+      let bytes = 0;
+      const changes: RegionChange[] = [];
+      for (const [record, entry] of page.changes) {
+        bytes += record.length + entry.length;
+        changes.push({ record, ...baseOfBytes(entry) });
+      }
+      yield { changes, bytes };
+      cursor = page.next;
+    } while (cursor !== null);
+  }
+
+  async #state(): Promise<PartitionState> {
+    const { keeper, partition } = this.#parts;
+    const [state] = (await keeper.states([partition])).states;
+    if (state === undefined) throw new Error("broken invariant: the keeper says nothing of a partition");
+    return state;
+  }
+
   async #piece(after: number, upTo: number): Promise<readonly FrameOnDisk[]> {
     const { keeper, partition, logId } = this.#parts;
     const frames = await keeper.frames(partition, after, pieceBytes);
@@ -100,4 +170,14 @@ export class KeeperQueue implements WriteQueue {
     if (first !== after + 1) throw trimmed(keeper.place, logId, after + 1);
     return frames.slice(0, upTo - after);
   }
+}
+
+/** Whether a base follows a position, or goes on there. */
+function isIn({ from, to }: BaseSeen, { sequence }: Position): boolean {
+  return from.sequence <= sequence && sequence < to.sequence;
+}
+
+/** Up to which sequence frames follow one. */
+function markOf({ base, head }: PartitionState, sequence: number): number {
+  return base !== null && sequence < base.to.sequence ? base.from.sequence : head.sequence;
 }

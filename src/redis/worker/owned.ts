@@ -10,6 +10,8 @@ import type { Claim, Keeper } from "../keeper.js";
 import { logIdOf } from "../partition.js";
 import { Acknowledged } from "./acknowledged.js";
 import { answerTo } from "./answers.js";
+import { BaseGuard } from "./base-guard.js";
+import { Compaction } from "./compaction.js";
 import { Freshness, type Routing } from "./freshness.js";
 import { KeeperQueue } from "./keeper-queue.js";
 import { changeOfOverlay, changeOfReport, changeOfUnparked } from "./parked-reports.js";
@@ -17,6 +19,10 @@ import type { PartitionReport, WorkerOptions } from "./report.js";
 import { PartitionStore, type SharedStore } from "./shared-store.js";
 import type { StatesPoll } from "./states-poll.js";
 import { within } from "./within.js";
+
+/** A store that has taken nothing for so long is taken to be down for a while; one that says nothing: for so long. */
+const stuckMs = 1000;
+const silentMs = 10_000;
 
 /** What it is made with. */
 export interface OwnedParts {
@@ -56,6 +62,9 @@ export class OwnedPartition {
   readonly #store: PartitionStore;
   readonly #freshness: Freshness;
   readonly #acknowledged: Acknowledged;
+  readonly #queue: KeeperQueue;
+  readonly #guard = new BaseGuard();
+  readonly #compaction: Compaction;
   readonly #writer: Writer;
   #paused: boolean;
   #isOpen = false;
@@ -71,7 +80,8 @@ export class OwnedPartition {
     this.#parts = parts;
     this.#paused = paused;
     const lost = (): void => this.#lost();
-    this.#store = new PartitionStore({ shared, keeper, claim, leaseMs: options.leaseMs, lost });
+    const aimed = (): void => this.#guard.readDone();
+    this.#store = new PartitionStore({ shared, keeper, clock, claim, leaseMs: options.leaseMs, lost, aimed });
     this.#freshness = new Freshness(parts.routing, options.cacheTtlMs);
     this.#acknowledged = new Acknowledged({
       keeper,
@@ -86,7 +96,10 @@ export class OwnedPartition {
     });
     const { partition } = claim;
     const logId = logIdOf(fleet.id, partition);
-    const queue = new KeeperQueue({ keeper, partition, logId, poll, acknowledged: this.#acknowledged });
+    const [acknowledged, guard] = [this.#acknowledged, this.#guard];
+    const queue = new KeeperQueue({ keeper, partition, logId, poll, acknowledged, guard });
+    this.#queue = queue;
+    this.#compaction = new Compaction({ keeper, claim, clock, guard, wanted: () => this.#isStuck() });
     const report = (each: WriterReport): void => this.#hear(each);
     const { others } = parts;
     this.#writer = new Writer({ store: this.#store, queue, logId, clock, random, options, paused, others, report });
@@ -172,9 +185,10 @@ export class OwnedPartition {
 
   #end(): void {
     this.#ended = true;
+    this.#compaction.close();
     this.#store.giveUp();
     this.#acknowledged.close();
-    this.#parts.poll.forget(this.#parts.claim.partition);
+    this.#parts.poll.forget(this.#queue);
   }
 
   #state(): PartitionReport["state"] {
@@ -221,7 +235,15 @@ export class OwnedPartition {
     }
   }
 
+  /** Whether the store takes nothing, and not only for a moment. */
+  #isStuck(): boolean {
+    if (this.#ended || !this.#acknowledged.idle) return false;
+    const trouble = this.storeTrouble;
+    return (trouble !== null && this.#now() - trouble.since >= stuckMs) || this.#store.silentMs >= silentMs;
+  }
+
   #inTrouble(state: Trouble["state"], error: PlainError, nextTryAt: number): void {
+    this.#guard.readDone();
     const isNew = this.#trouble?.state !== state;
     this.#trouble = { state, error, since: this.#trouble?.since ?? this.#now(), nextTryAt };
     if (isNew) this.#parts.changed();

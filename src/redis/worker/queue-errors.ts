@@ -32,6 +32,18 @@ export function forked(place: string, found: Position, position: Position): Writ
   return new WriteBehindError("QUEUE_MISMATCH", message, { hint: adopt });
 }
 
+/** The database is where no commit of this queue was to bring it. */
+export function composed(
+  place: string,
+  { from, to }: { readonly from: Position; readonly to: Position },
+  position: Position,
+): WriteBehindError {
+  const message =
+    `the Redis at ${place} has forked: the database is at ${positionText(position)}, where no worker of this queue has ` +
+    `aimed; frames ${from.sequence + 1} to ${to.sequence} stand there as one change for each record`;
+  return new WriteBehindError("QUEUE_MISMATCH", message, { hint: adopt });
+}
+
 /** Frames that the database needs are not in the log. */
 export function trimmed(place: string, logId: string, sequence: number): WriteBehindError {
   const message =

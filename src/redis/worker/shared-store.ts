@@ -6,6 +6,9 @@
  */
 import type { Bytes } from "../../bytes.js";
 import type { RecordValue } from "../../change.js";
+import { WriteBehindError } from "../../errors.js";
+import type { Clock } from "../../host/host.js";
+import { samePosition, type Position } from "../../queue/queue.js";
 import type { Batch, Page, Store, StoreClaim, StoreLimits, StoreOpened } from "../../store/store.js";
 import { StoreError } from "../../store/store.js";
 import type { Claim, Keeper } from "../keeper.js";
@@ -34,20 +37,31 @@ export class SharedStore {
 /** What a partition's store is made with. */
 export interface PartitionStoreParts {
   readonly shared: SharedStore;
-  readonly keeper: Pick<Keeper, "holds">;
+  readonly keeper: Pick<Keeper, "holds" | "aim">;
+  readonly clock: Pick<Clock, "monotonic">;
   readonly claim: Claim;
   readonly leaseMs: number;
   /** The partition is another worker's. */
   readonly lost: () => void;
+  /** The keeper knows how far the next commit is to bring the database. */
+  readonly aimed: () => void;
 }
 
 /** The store, as the writer of one partition sees it. */
 export class PartitionStore implements Store {
   readonly #parts: PartitionStoreParts;
   #given = false;
+  #aimedAt: Position | null = null;
+  /** When what is asked of the store was asked, on the monotonic clock; null where nothing is. */
+  #askedAt: number | null = null;
 
   constructor(parts: PartitionStoreParts) {
     this.#parts = parts;
+  }
+
+  /** So long the store has not answered, in milliseconds; 0 where nothing is asked. */
+  get silentMs(): number {
+    return this.#askedAt === null ? 0 : this.#parts.clock.monotonic() - this.#askedAt;
   }
 
   get kind(): string {
@@ -73,9 +87,10 @@ export class PartitionStore implements Store {
     });
   }
 
-  commit(batch: Batch): Promise<void> {
+  async commit(batch: Batch): Promise<void> {
     const { shared, claim } = this.#parts;
     const { partition } = claim;
+    await this.#aim(batch);
     return this.#turn(() =>
       this.#store.commit({ ...batch, partition, sweepUpTo: partition === 0 ? shared.sweepUpTo : null }),
     );
@@ -104,11 +119,32 @@ export class PartitionStore implements Store {
     return this.#parts.shared.store;
   }
 
-  #turn<T>(work: () => Promise<T>): Promise<T> {
-    return this.#parts.shared.turns.take(async () => {
-      if (this.#given) throw this.#isLost();
-      return work();
-    });
+  /** Before the database may be somewhere the keeper knows it: whoever comes later must find out where it is. */
+  async #aim({ expected, to }: Batch): Promise<void> {
+    const { keeper, claim, aimed, lost } = this.#parts;
+    if (this.#given) throw this.#isLost();
+    if (to.sequence === 0 || (expected !== null && samePosition(expected, to))) return;
+    try {
+      if (this.#aimedAt === null || !samePosition(this.#aimedAt, to)) await keeper.aim(claim, to);
+    } catch (error) {
+      if (!(error instanceof WriteBehindError) || error.code !== "QUEUE_MISMATCH") throw error;
+      lost();
+      throw this.#isLost();
+    }
+    this.#aimedAt = to;
+    aimed();
+  }
+
+  async #turn<T>(work: () => Promise<T>): Promise<T> {
+    this.#askedAt = this.#parts.clock.monotonic();
+    try {
+      return await this.#parts.shared.turns.take(async () => {
+        if (this.#given) throw this.#isLost();
+        return work();
+      });
+    } finally {
+      this.#askedAt = null;
+    }
   }
 
   #isLost(): StoreError {

@@ -13,8 +13,14 @@ export interface FoundState {
   readonly now: number;
 }
 
-interface Ask {
+/** A partition and where it was: the tag of the frame there, where it is known. */
+export interface KnownPlace {
+  readonly partition: number;
   readonly sequence: number;
+  readonly tag: number | null;
+}
+
+interface Ask extends KnownPlace {
   readonly resolve: (found: FoundState) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -30,7 +36,8 @@ export class StatesPoll {
   readonly #clock: Clock;
   readonly #everyMs: number;
   readonly #recovered: () => void;
-  readonly #asks = new Map<number, Ask>();
+  /** By who asks: somebody may still end who had the same partition before. */
+  readonly #asks = new Map<object, Ask>();
   #timer: Timer | null = null;
   #looking = false;
   #again = false;
@@ -46,19 +53,19 @@ export class StatesPoll {
   }
 
   /**
-   * Resolves when the partition has a frame after `sequence`, or ends before it, as that of an older Redis: then whoever
-   * looks closer finds out. A newer question takes the place of an older one.
+   * Resolves when the partition is somewhere else: it has a frame after that place, or has lost the one there, as that of
+   * an older Redis: then whoever looks closer finds out. A newer question takes the place of an older one.
    */
-  after(partition: number, sequence: number): Promise<FoundState> {
+  after(asker: object, place: KnownPlace): Promise<FoundState> {
     return new Promise((resolve, reject) => {
-      this.#asks.set(partition, { sequence, resolve, reject });
+      this.#asks.set(asker, { ...place, resolve, reject });
       this.look();
     });
   }
 
-  /** Nobody waits for this partition any more. */
-  forget(partition: number): void {
-    this.#asks.delete(partition);
+  /** Who asked waits no more. */
+  forget(asker: object): void {
+    this.#asks.delete(asker);
   }
 
   /** Looks now, if anybody waits. */
@@ -92,7 +99,8 @@ export class StatesPoll {
   async #ask(): Promise<void> {
     if (this.#asks.size === 0) return;
     try {
-      const { now, states } = await this.#keeper.states([...this.#asks.keys()]);
+      const partitions = new Set([...this.#asks.values()].map(({ partition }) => partition));
+      const { now, states } = await this.#keeper.states([...partitions]);
       if (this.#failing) this.#recovered();
       this.#failing = false;
       for (const state of states) this.#found({ state, now });
@@ -105,10 +113,12 @@ export class StatesPoll {
 
   #found(found: FoundState): void {
     const { partition, head } = found.state;
-    const ask = this.#asks.get(partition);
-    if (ask === undefined || head.sequence === ask.sequence) return;
-    this.#asks.delete(partition);
-    ask.resolve(found);
+    for (const [asker, ask] of this.#asks) {
+      const isThere = head.sequence === ask.sequence && (ask.tag === null || head.tag === ask.tag);
+      if (ask.partition !== partition || isThere) continue;
+      this.#asks.delete(asker);
+      ask.resolve(found);
+    }
   }
 
   #fail(error: unknown): void {

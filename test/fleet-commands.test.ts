@@ -1,0 +1,97 @@
+/** The server with cache and queue in a Redis: the same replies as redis-server; what was answered is in PostgreSQL. */
+import { randomBytes } from "node:crypto";
+import fc from "fast-check";
+import { Redis } from "ioredis";
+import { expect, onTestFinished, test } from "vitest";
+import { redis as redisCache } from "../src/redis/index.js";
+import { postgres } from "../src/store/postgres/index.js";
+import { keys, pair, pipelines, sameReplies, second, streamOf, talk, withSecondsOf } from "./command-pipelines.js";
+import { serveOver, type Engine } from "./server-setup.js";
+import { describePostgres, postgresVersions } from "./with-postgres.js";
+import { describeRedis } from "./with-redis.js";
+
+const empty = ["DEL", ...keys];
+
+describeRedis("a server before a Redis", (redisServer) =>
+  describePostgres("and PostgreSQL", postgresVersions(), (database) => {
+    /** The database 0 of the redis-server is the rival's; the others are fleets'. */
+    let index = 0;
+
+    /** A place for cache, queue and rows that nobody has used; gives what serves there. */
+    async function place(): Promise<(engine?: Readonly<Record<string, unknown>>) => Promise<Engine>> {
+      const schema = `s${randomBytes(4).toString("hex")}`;
+      await database().sql(`CREATE SCHEMA ${schema}`);
+      index++;
+      const cache = redisCache(`redis://127.0.0.1:${redisServer().port}/${index}`);
+      const store = postgres(database().url(), { ownSchema: schema });
+      // One partition: so a command may name any keys.
+      const given = { durability: "memory", partitions: 1, leaseMs: 1000, retryMaxMs: 200 };
+      return (engine = {}) => serveOver({ cache, store }, { ...given, ...engine });
+    }
+
+    const rounds = Number(process.env["DIFFERENTIAL_RUNS"] ?? 1500);
+
+    for (const protocol of [2, 3]) {
+      test(`the same replies as redis-server, RESP${protocol}`, { timeout: 120_000 }, async () => {
+        const { port, stop } = await (await place())();
+        const clients = await pair(port, redisServer().port, protocol);
+        await fc.assert(sameReplies(clients, pipelines, empty), { numRuns: rounds / 10 });
+        await stop();
+      });
+    }
+
+    test(
+      "the same replies where the cache forgets everything between two pipelines",
+      { timeout: 120_000 },
+      async () => {
+        const { port, stop, heart } = await (await place())();
+        const [ours, theirs] = await pair(port, redisServer().port, 2);
+        const cache = new Redis({ port: redisServer().port, host: "127.0.0.1", db: index });
+        onTestFinished(() => cache.disconnect());
+        const check = fc.asyncProperty(pipelines, second, async (before, after) => {
+          for (const commands of [[empty, ...before], after]) {
+            await heart.flush();
+            for (const name of keys) await cache.del(name);
+            const stream = streamOf(commands);
+            const [mine, other] = await Promise.all([talk(ours, stream), talk(theirs, stream)]);
+            expect(withSecondsOf(other, mine, commands)).toEqual(other);
+          }
+        });
+        await fc.assert(check, { numRuns: Math.ceil(rounds / 50) });
+        await stop();
+      },
+    );
+
+    test("what was answered is there after a start, from the database, and in another process at once", async () => {
+      const start = await place();
+      const [first, beside] = [await start(), await start({ worker: false })];
+      const client = (port: number): Redis => {
+        const made = new Redis({ port, host: "127.0.0.1", retryStrategy: () => null });
+        onTestFinished(() => made.disconnect());
+        return made;
+      };
+      const [one, two] = [client(first.port), client(beside.port)];
+      await one.mset({ a: "1", n: "41", gone: "x" });
+      await one.hset("h", { f: "v", g: "w" });
+      await one.del("gone");
+      await one.set("soon", "x", "PX", 1);
+      expect(await two.mget("a", "n", "gone")).toEqual(["1", "41", null]);
+      expect(await one.wait(1, 0)).toBe(1);
+      expect(await one.info("writebehind")).toContain("writebehind_pending_changes:0");
+      await first.stop();
+      await beside.stop();
+      const again = await start();
+      const third = client(again.port);
+      const replies = await third
+        .multi()
+        .incr("n")
+        .get("a")
+        .hgetall("h")
+        .exists("gone", "soon")
+        .hincrby("h", "n", 7)
+        .exec();
+      expect(replies?.map(([, reply]) => reply)).toEqual([42, "1", { f: "v", g: "w" }, 0, 7]);
+      await again.stop();
+    });
+  }),
+);
