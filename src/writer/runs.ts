@@ -168,7 +168,8 @@ export class Runs {
     const { troubles } = this.#parts;
     const { from, to } = run;
     if (run.drained !== undefined) throw notOneChange(reason);
-    const next = to.sequence - from.sequence > 1 ? null : await this.#parkingRun(run, reason);
+    const isOne = to.sequence - from.sequence === 1;
+    const next = isOne && !(await this.#isInRegion(from)) ? await this.#parkingRun(run, reason) : null;
     if (next === null) this.#halving = halved(from.sequence, to.sequence);
     // It failed before of something else: its commit may still be done.
     if (troubles.any) this.#unsure.push(run);
@@ -218,6 +219,14 @@ export class Runs {
     this.#drain = null;
     this.#region?.close();
     this.#region = null;
+  }
+
+  /** Whether what follows a position has become a region since it was read. */
+  async #isInRegion(from: Position): Promise<boolean> {
+    const { queue } = this.#parts;
+    const region = queue.region === undefined ? null : await queue.region(from);
+    region?.close();
+    return region !== null;
   }
 
   async #make(from: Position): Promise<ParkingRun | null> {

@@ -67,8 +67,7 @@ if to <= after or to > tonumber(m[1]) then return {'ok', 0} end
 if b then
   if b.to ~= ARGV[3] or b.toTag ~= ARGV[4] then return {'ok', 0} end
 else
-  local aim = tonumber(string.match(lastAim(p), '^%d+') or '0')
-  if tonumber(m[2]) > after or aim > after then return {'ok', 0} end
+  if tonumber(m[2]) > after then return {'ok', 0} end
   b = {from = ARGV[3], fromTag = ARGV[4], oldest = ARGV[7], bytes = '0'}
 end
 evenWhenFull(p .. 'meta')

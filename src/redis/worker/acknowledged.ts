@@ -71,6 +71,11 @@ export class Acknowledged {
     this.#remembered.add(frames);
   }
 
+  /** Frames that were read need not be in the log any more. */
+  forgetRead(): void {
+    this.#remembered.clear();
+  }
+
   /** The store was opened here, and this is parked there. */
   opened(position: Position, change: ParkedChange): void {
     this.#remembered.clear();

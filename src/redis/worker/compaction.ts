@@ -32,6 +32,8 @@ export interface CompactionParts {
   readonly guard: BaseGuard;
   /** Whether the store takes nothing, so that frames wait. */
   readonly wanted: () => boolean;
+  /** These frames are in the log no more. */
+  readonly composed: () => void;
 }
 
 /** How much log is worth a compaction of a base of so many bytes: putting a large record again costs its size. */
@@ -39,7 +41,13 @@ export function enoughLog(baseBytes: number): number {
   return Math.max(worthBytes, baseBytes / 2);
 }
 
-/** The compaction of one partition. It works until it is closed. */
+/**
+ * The compaction of one partition. It works until it is closed.
+ *
+ * A base begins behind what the database may have reached, so that nothing is stored twice. Only where that is much log
+ * (the run of a commit that was not answered may be a whole `batchBytes`) it begins at what is known to be stored: then
+ * the database may turn out to be inside, at an aim, and gets some records again with the values that they have.
+ */
 export class Compaction {
   readonly #parts: CompactionParts;
   #timer: Timer | null = null;
@@ -79,27 +87,38 @@ export class Compaction {
     const { states } = await keeper.states([claim.partition]);
     const [state] = states;
     if (state === undefined) return false;
-    const chunk = await this.#chunk(state);
+    const after = state.base?.to ?? (await this.#begin(state));
+    const chunk = await this.#chunk(state, after);
     if (chunk === null) return false;
-    const after = state.base?.to ?? state.aimed;
     const changes = await this.#composed(chunk, state.base);
     if (changes === null) return true;
     const [first, last] = [chunk[0] as FrameOnDisk, chunk.at(-1) as FrameOnDisk];
     const bytes = bytesOf(chunk);
     const { position: to, at } = last.frame;
     this.#chunkBytes = Math.min(chunkBytesMax, 2 * this.#chunkBytes);
-    return keeper.compact(claim, { after, to, oldestAt: first.frame.at, at, changes, bytes });
+    const isDone = await keeper.compact(claim, { after, to, oldestAt: first.frame.at, at, changes, bytes });
+    if (isDone) this.#parts.composed();
+    return isDone;
   }
 
-  /** Frames that are worth composing; null where there are none. */
-  async #chunk({ base, aimed, stored, head, pendingBytes }: PartitionState): Promise<readonly FrameOnDisk[] | null> {
+  /** Where a base is to begin. */
+  async #begin({ stored, aimed }: PartitionState): Promise<Position> {
     const { keeper, claim } = this.#parts;
+    if (stored.sequence === aimed.sequence) return stored;
+    const frames = await keeper.frames(claim.partition, stored.sequence, worthBytes);
+    const last = frames.at(-1)?.frame.position.sequence ?? stored.sequence;
+    return last < aimed.sequence || bytesOf(frames) >= worthBytes ? stored : aimed;
+  }
+
+  /** Frames after a position that are worth composing; null where there are none. */
+  async #chunk(state: PartitionState, { sequence }: Position): Promise<readonly FrameOnDisk[] | null> {
+    const { keeper, claim } = this.#parts;
+    const { base, aimed, stored, head, pendingBytes } = state;
     const place = `${stored.sequence} ${aimed.sequence}`;
     if (this.#held.place !== place) this.#held = { place, bytes: 0 };
     const logBytes = pendingBytes - (base?.bytes ?? 0);
     const enough = enoughLog(base?.bytes ?? 0);
     if (logBytes - this.#held.bytes < enough) return null;
-    const { sequence } = base?.to ?? aimed;
     const frames = await keeper.frames(claim.partition, sequence, this.#chunkBytes);
     const last = frames.at(-1)?.frame.position.sequence ?? head.sequence;
     if (last >= head.sequence && bytesOf(frames) < enough) {
