@@ -102,9 +102,9 @@ function body(server: () => PostgresServer): void {
   describe("a worker stands still in the midst of a commit, beyond its lease", () => {
     test("another takes over within two leases and 5 s; what the first had begun never happens", async () => {
       const places = { redisPort: redis.port, postgresPort: server().port };
-      const workerOptions = { leaseMs, delayMs: 0, retryMinMs: 20, retryMaxMs: 200 };
+      const flags = ["--lease-ms", String(leaseMs), "--delay-ms", "0", "--retry-max-ms", "200", "--partitions", "1"];
       const start = async (): Promise<WorkerProcess> => {
-        const worker = await WorkerProcess.start(places, 1, workerOptions, name);
+        const worker = await WorkerProcess.start(places, flags, name);
         ends.push(() => worker.end("SIGKILL"));
         expect(await worker.ready()).toBe(true);
         return worker;

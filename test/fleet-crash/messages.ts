@@ -7,14 +7,6 @@ export interface AppSetup {
   readonly options: Readonly<Record<string, unknown>>;
 }
 
-/** How a worker is started. */
-export interface WorkerProcessSetup {
-  readonly cache: string;
-  readonly store: string;
-  readonly partitions: number;
-  readonly options: Readonly<Record<string, unknown>>;
-}
-
 /** One step of a transaction. */
 export type Step =
   | { readonly do: "set"; readonly key: string; readonly value: string }
