@@ -143,4 +143,22 @@ export const fleetMutants: readonly Mutant[] = [
     seeds: 3000,
     fleet: true,
   },
+  {
+    name: "takes-what-it-runs-a-second-time",
+    promise: 9,
+    file: "src/redis/worker/worker.js",
+    find: "!this.#owned.has(each) &&",
+    replace: "",
+    seeds: 10_000,
+    fleet: true,
+  },
+  {
+    name: "a-lost-value-without-what-was-parked-meanwhile",
+    promise: 2,
+    file: "src/redis/front/cold.js",
+    find: "return known.lost ? this.#fromLog(each, row, giveUpAt) : this.#over(each, row);",
+    replace: "return row;",
+    seeds: 10_000,
+    fleet: true,
+  },
 ];
