@@ -81,9 +81,9 @@ for i = 10, #ARGV, 2 do
   if #puts >= 4000 then redis.call('HSET', p .. 'base', unpack(puts)) puts = {} end
 end
 if #puts > 0 then redis.call('HSET', p .. 'base', unpack(puts)) end
+local size = digits(tonumber(b.bytes) + grown)
 redis.call('HSET', p .. 'meta',
-  'base', table.concat({b.from, b.fromTag, ARGV[5], ARGV[6], ARGV[8], b.oldest,
-    digits(tonumber(b.bytes) + grown)}, ' '),
+  'base', table.concat({b.from, b.fromTag, ARGV[5], ARGV[6], ARGV[8], b.oldest, size}, ' '),
   'bytes', digits(math.max(0, tonumber(m[3]) + grown - tonumber(ARGV[9]))))
 -- The entries that hold the frames at both ends stay: positions are compared with them.
 local first = redis.call('XRANGE', p .. 'log', idOf(p, tonumber(b.from)), '+', 'COUNT', 1)[1]
