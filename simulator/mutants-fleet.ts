@@ -121,7 +121,7 @@ export const fleetMutants: readonly Mutant[] = [
     file: "src/redis/front/writes.js",
     find: "const outcomes = await this.#write(some.map(({ frame }) => frame));",
     replace:
-      'const frames = some.map(({ frame }) => frame); const outcomes = await this.#write(frames).catch((error) => { if (error.code !== "UNKNOWN") throw error; return this.#write(frames); });',
+      "const frames = some.map(({ frame }) => frame); const outcomes = await this.#write(frames).catch((error) => { if (error.code !== 'UNKNOWN') throw error; return this.#write(frames); });",
     seeds: 300,
     fleet: true,
   },
@@ -141,6 +141,24 @@ export const fleetMutants: readonly Mutant[] = [
     find: "set.size + unset.size === 0 ? null :",
     replace: "",
     seeds: 3000,
+    fleet: true,
+  },
+  {
+    name: "takes-what-it-runs-a-second-time",
+    promise: 9,
+    file: "src/redis/worker/worker.js",
+    find: "!this.#owned.has(each) &&",
+    replace: "",
+    seeds: 10_000,
+    fleet: true,
+  },
+  {
+    name: "a-lost-value-without-what-was-parked-meanwhile",
+    promise: 2,
+    file: "src/redis/front/cold.js",
+    find: "return known.lost ? this.#fromLog(each, row, giveUpAt) : this.#over(each, row);",
+    replace: "return row;",
+    seeds: 10_000,
     fleet: true,
   },
 ];

@@ -398,3 +398,21 @@ test("a Redis that forked to the very place of the database under a living worke
   expect(world.state.partitions[0]?.broken).toContain("has forked");
   expect(world.value("a")).toBe("2");
 });
+
+test("a worker whose lease was over for a moment goes on, and takes nothing that it runs a second time", async () => {
+  const world = new FleetWorld(1);
+  const one = await world.start();
+  await world.until(() => world.owns([one, 1]));
+  const [partition] = world.state.partitions;
+  if (partition === undefined) throw new Error("no partition");
+  one.fault = (verb, when) => {
+    if (verb === "holds" && when === "after" && partition.owner !== null)
+      partition.owner = { ...partition.owner, until: 0 };
+  };
+  await world.advance(20_000);
+  expect(partition.claim).toBe(1);
+  one.fault = () => {};
+  await world.write(put("k", "v"));
+  await world.until(() => world.stored && world.owns([one, 1]));
+  expect(one.worker.report().partitions[0]?.retries).toBe(0);
+});

@@ -87,6 +87,7 @@ const keeperDown: Incident = (world) => {
   world.place.down = true;
   world.tell(() => "the keeper is down");
   world.later(aWhile(world), () => {
+    if (world.isCalm) return;
     world.place.down = false;
     world.place.restart();
   });

@@ -135,9 +135,10 @@ export class Member implements Server {
 
   async #join(): Promise<readonly [SimulatedKeeper, Fleet]> {
     const { options, place } = this.#world;
-    const keeper = new SimulatedKeeper(place, this.process, this.road);
     const birth = { id: this.process.host.random.hex(12), partitions: options.partitions };
     for (;;) {
+      // One that was emptied meanwhile is another one.
+      const keeper = new SimulatedKeeper(place, this.process, this.road);
       try {
         return [keeper, (await keeper.fleet(birth)) as Fleet];
       } catch {

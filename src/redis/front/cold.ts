@@ -10,6 +10,7 @@ import { StoreError, storeErrorKind, type ReachedMark, type StoreReader } from "
 import { baseOfBytes } from "../base-entry.js";
 import type { Keeper, Known, PartitionSeen } from "../keeper.js";
 import { parkedOfBytes } from "../parked-change.js";
+import { foreignType } from "./failures.js";
 
 /** Between two tries to read a database that went back and is being brought forward again, in milliseconds. */
 const movedRetryMs = 20;
@@ -140,20 +141,30 @@ export class Cold {
    * The log has every change since the row, the first of them composed where there is a base. Changes that the row has
    * already do no harm: newest wins. Where the log moves on meanwhile, all is read again.
    */
-  async #fromLog(each: ToLoad, row: RecordValue | null): Promise<RecordValue | null> {
-    const { keeper, clock, heldMs } = this.#parts;
-    const { record, partition: seen, known } = each;
-    const giveUpAt = clock.monotonic() + heldMs;
-    let [newest, after] = [row, seen.reached?.position.sequence ?? 0];
-    for (;;) {
-      const changes = await this.#changesOf(record, seen, after);
-      if (changes !== null) return applyAll(withParked(known, newest), changes);
-      if (clock.monotonic() >= giveUpAt) throw movesOn();
-      await new Promise<void>((resolve) => clock.after(movedRetryMs, resolve));
-      const { states } = await keeper.states([seen.partition]);
-      after = states[0]?.stored.sequence ?? after;
-      newest = (await this.#rows([each], seen))[0] ?? null;
-    }
+  async #fromLog(each: ToLoad, row: RecordValue | null, giveUpAt = this.#giveUpAt()): Promise<RecordValue | null> {
+    const { record, partition, known } = each;
+    const changes = await this.#changesOf(record, partition, partition.reached?.position.sequence ?? 0);
+    if (changes !== null) return applyAll(withParked(known, row), changes);
+    const { clock } = this.#parts;
+    if (clock.monotonic() >= giveUpAt) throw movesOn();
+    await new Promise<void>((resolve) => clock.after(movedRetryMs, resolve));
+    return this.#anew(each, giveUpAt);
+  }
+
+  /** What was pending is stored or parked by now, or somebody has written the record: the keeper is asked once more. */
+  async #anew(before: ToLoad, giveUpAt: number): Promise<RecordValue | null> {
+    const { record } = before;
+    const seen = await this.#parts.keeper.read([{ partition: before.partition.partition, record }], null);
+    const known = seen.records[0] as Known;
+    if (known.state === "foreign") throw foreignType(record);
+    if (known.state !== "unknown") return known.state === "value" ? known.value : null;
+    const each = { ...before, known, partition: seen.partitions[0] as PartitionSeen };
+    const row = (await this.#rows([each], each.partition))[0] ?? null;
+    return known.lost ? this.#fromLog(each, row, giveUpAt) : this.#over(each, row);
+  }
+
+  #giveUpAt(): number {
+    return this.#parts.clock.monotonic() + this.#parts.heldMs;
   }
 
   /** What is pending of a record behind a frame, up to where it was seen; null where some of that is gone. */

@@ -82,7 +82,8 @@ for i = 10, #ARGV, 2 do
 end
 if #puts > 0 then redis.call('HSET', p .. 'base', unpack(puts)) end
 redis.call('HSET', p .. 'meta',
-  'base', table.concat({b.from, b.fromTag, ARGV[5], ARGV[6], ARGV[8], b.oldest, digits(tonumber(b.bytes) + grown)}, ' '),
+  'base', table.concat({b.from, b.fromTag, ARGV[5], ARGV[6], ARGV[8], b.oldest,
+    digits(tonumber(b.bytes) + grown)}, ' '),
   'bytes', digits(math.max(0, tonumber(m[3]) + grown - tonumber(ARGV[9]))))
 -- The entries that hold the frames at both ends stay: positions are compared with them.
 local first = redis.call('XRANGE', p .. 'log', idOf(p, tonumber(b.from)), '+', 'COUNT', 1)[1]

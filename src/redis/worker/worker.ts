@@ -161,7 +161,8 @@ export class FleetWorker {
     const { giveBack, take } = share({ workers: workers.map(({ id }) => id), owners: mine, me: this.id });
     for (const partition of giveBack) this.#giveBack(this.#owned.get(partition) as OwnedPartition, giveBackMs);
     const now = this.#parts.host.clock.monotonic();
-    const wanted = take.filter((partition) => (this.#faulted.get(partition) ?? 0) <= now);
+    // One whose lease is over is its own still, as long as nobody else has taken it: its next beat prolongs that.
+    const wanted = take.filter((each) => !this.#owned.has(each) && (this.#faulted.get(each) ?? 0) <= now);
     await Promise.all(wanted.map((partition) => this.#claim(partition)));
   }
 
