@@ -22,8 +22,8 @@ import type { Cold, ToLoad } from "./cold.js";
 import { cannotClear, foreignType, noRoom, ownKey, severalPartitions, tooManyTries } from "./failures.js";
 import type { FleetTime } from "./fleet-time.js";
 import { FleetWatch, marksOf } from "./fleet-watch.js";
-import type { MadeFrames } from "./made-frames.js";
 import type { ReadResult, Reads, SeenRecord } from "./reads.js";
+import type { StoredWatch } from "./stored-watch.js";
 import { Turns } from "./turns.js";
 import type { Writes } from "./writes.js";
 
@@ -45,7 +45,7 @@ export interface FleetExecutionParts {
   readonly reads: Reads;
   readonly writes: Writes;
   readonly cold: Cold;
-  readonly frames: MadeFrames;
+  readonly stored: Pick<StoredWatch, "made">;
   readonly events: Emitter;
   /** Throws where the instance takes no more work. */
   readonly assertOpen: () => void;
@@ -215,8 +215,8 @@ export class FleetExecution {
   }
 
   #kept<T>(_task: Task<T>, { value, changes }: Worked<T>, sequence: number): Executed<T> {
-    const { events, frames, partitions } = this.#parts;
-    const frame = frames.add(partitionOf((changes[0] as Written).record, partitions), sequence);
+    const { events, stored, partitions } = this.#parts;
+    const frame = stored.made(partitionOf((changes[0] as Written).record, partitions), sequence);
     if (events.has("accepted")) events.emit("accepted", { sequence: frame, changes: changes.length });
     return { value, sequence: frame, frame };
   }
