@@ -67,12 +67,12 @@ export async function runFleetCampaign(setting: Setting & { readonly seconds: nu
   const { seconds } = setting;
   const campaign = await FleetCampaign.open(setting);
   try {
-    for (let calms = 0; campaign.report.seconds < seconds; calms++) {
+    do {
       const leftMs = (seconds - campaign.report.seconds) * 1000;
       await campaign.storm(Math.min(stormMsMax, Math.max(1000, leftMs)));
       await campaign.calm();
-      if (calms % 5 === 4) say(line(campaign.report));
-    }
+      if (campaign.report.calms % 5 === 0) say(line(campaign.report));
+    } while (campaign.report.seconds < seconds);
     return campaign.report;
   } catch (error) {
     throw campaign.explained(error);
@@ -91,7 +91,7 @@ export class FleetCampaign {
   readonly #load: Load;
   /** The processes. */
   readonly fleet: ProcessFleet;
-  readonly #startedAt = performance.now();
+  #startedAt = performance.now();
   #streams: Stream[] = [];
   /** Streams that have ended well: others go on with their keys. */
   #idle: Stream[] = [];
@@ -107,6 +107,7 @@ export class FleetCampaign {
     const campaign = new FleetCampaign(setting, redis, database);
     try {
       await campaign.#open();
+      campaign.#startedAt = performance.now();
       return campaign;
     } catch (error) {
       await campaign.end();
