@@ -18,6 +18,7 @@ import { redisDrain } from "./redis-drain.js";
 import { redisHandMade } from "./redis-hand-made.js";
 import { redisMemory } from "./redis-memory.js";
 import { redisRaw } from "./redis-raw.js";
+import { redisServe } from "./redis-serve.js";
 import { redisGet, redisSet } from "./redis-set.js";
 import { redisTakeover, redisWorkers } from "./redis-workers.js";
 import { serve } from "./serve.js";
@@ -48,6 +49,7 @@ const questions: readonly Question[] = [
   redisWorkers,
   redisMemory,
   redisTakeover,
+  redisServe,
 ];
 
 function goalText({ goal }: Answer): string {

@@ -7,17 +7,14 @@ import { connect, type Socket } from "node:net";
 import { createHash } from "node:crypto";
 import { bytesOfText, type Bytes } from "../src/bytes.js";
 import { plainArguments } from "../src/redis/keep-arguments.js";
-import type { FrameToWrite } from "../src/redis/keeper.js";
+import type { Fleet, FrameToWrite } from "../src/redis/keeper.js";
 import { partitionPrefix } from "../src/redis/keys.js";
 import { logIdOf, partitionOf } from "../src/redis/partition.js";
-import { connect as connectKeeper } from "../src/redis/connect.js";
 import { wireOf } from "../src/redis/redis-driver.js";
 import { setScript } from "../src/redis/scripts/write.js";
-import { nodeHost } from "../src/host/node-host.js";
-import { resolveEngineOptions } from "../src/options-resolve.js";
 import { uniformWrites, type Write } from "./load.js";
 import { perSecond, secondsOf, sideBySide, type Question } from "./question.js";
-import { withRedis, type BenchRedis } from "./redis-server.js";
+import { bearFleet, withRedis, type BenchRedis } from "./redis-server.js";
 
 const writesInGroup = 16;
 /** Each with one group on its way. */
@@ -95,25 +92,20 @@ function countOf(chunk: Buffer, byte: number): number {
   return count;
 }
 
-const fleetOptions = resolveEngineOptions({ durability: "memory" });
-
 /** Makes a fleet in an empty Redis, and brings the script there. */
-async function prepared(server: BenchRedis): Promise<{ readonly id: string; readonly partitions: number }> {
+async function prepared(server: BenchRedis): Promise<Fleet> {
   await server.empty();
-  const { keeper, close } = await connectKeeper(server.url, nodeHost(), fleetOptions, null);
-  const fleet = await keeper.fleet({ id: "0123456789abcdef01234567", partitions: fleetOptions.partitions });
-  await close();
-  if (fleet === null) throw new Error("no fleet was made");
   const load = Buffer.from(wireOf("SCRIPT", ["LOAD", bytesOfText(setScript.text)]), "latin1");
   await sendAll(server.port, [load], 1, "$");
-  return fleet;
+  return bearFleet(server);
 }
 
 export const redisRaw: Question = {
   name: "redis-raw",
   ask: (setting) =>
     withRedis(async (server) => {
-      const groups = groupsOf(setting.quick ? 2000 : 20_000, fleetOptions.partitions);
+      const { partitions } = await bearFleet(server);
+      const groups = groupsOf(setting.quick ? 2000 : 20_000, partitions);
       const plain = groups.map(({ writes }) => plainGroup(writes));
       const total = groups.length * writesInGroup;
       const pair = await sideBySide(

@@ -4,8 +4,13 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Redis } from "ioredis";
+import { nodeHost } from "../src/host/node-host.js";
 import { writeBehind, type WriteBehind, type WriteBehindOptions } from "../src/index.js";
+import { resolveEngineOptions } from "../src/options-resolve.js";
+import { bear, newFleetId } from "../src/redis/birth.js";
+import { connect } from "../src/redis/connect.js";
 import { redis } from "../src/redis/index.js";
+import type { Fleet } from "../src/redis/keeper.js";
 import { postgres } from "../src/store/postgres/index.js";
 import { startRedis } from "../test/servers.js";
 import { root } from "./question.js";
@@ -37,15 +42,31 @@ export async function withRedis<T>(use: (server: BenchRedis) => Promise<T>): Pro
   }
 }
 
+const fleetOptions = resolveEngineOptions({ durability: "memory" });
+
+/** Makes a fleet where there is none, without asking a database. */
+export async function bearFleet(server: BenchRedis): Promise<Fleet> {
+  const { keeper, close } = await connect(server.url, nodeHost(), fleetOptions, null);
+  try {
+    return await bear(keeper, { id: newFleetId(nodeHost()), partitions: fleetOptions.partitions });
+  } finally {
+    await close();
+  }
+}
+
 /** A database that nobody asks: for a process without a worker that reads only what is in the cache. */
 const nowhere = "postgres://nobody@127.0.0.1:1/none";
 
-/** Opens the library with cache and queue in this Redis, with every option at its default but those given. */
-export function openShared(
+/**
+ * Opens the library with cache and queue in this Redis, with every option at its default but those given. `store` null:
+ * it has no worker, and never needs the database.
+ */
+export async function openShared(
   server: BenchRedis,
   store: string | null,
   options: Partial<WriteBehindOptions> = {},
 ): Promise<WriteBehind> {
+  if (store === null) await bearFleet(server);
   return writeBehind({
     cache: redis(server.url),
     store: postgres(store ?? nowhere),

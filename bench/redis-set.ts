@@ -1,4 +1,7 @@
-/** Questions: what do a write and a read cost that go through the library to a Redis, beside the same client's SET, GET? */
+/**
+ * Questions: what do a write and a read cost that go through the library to a Redis, beside the same client's SET,
+ * GET?
+ */
 import type { Redis } from "ioredis";
 import type { WriteBehind } from "../src/index.js";
 import { everyKeyOnce, manyCallers, uniformWrites, type Write } from "./load.js";
@@ -18,11 +21,7 @@ async function rateOf(seed: number, total: number, call: (write: Write) => Promi
 }
 
 /** Each round has the Redis to itself, with nothing in it; a part of the work before warms the side up. */
-async function setRate(
-  setting: Setting,
-  round: number,
-  call: (write: Write) => Promise<unknown>,
-): Promise<number> {
+async function setRate(setting: Setting, round: number, call: (write: Write) => Promise<unknown>): Promise<number> {
   await rateOf(round, callsOf(setting) / 4, call);
   return rateOf(round + 100, callsOf(setting), call);
 }
@@ -39,9 +38,7 @@ async function ourSets(server: BenchRedis, setting: Setting, round: number): Pro
 
 async function plainSets(server: BenchRedis, setting: Setting, round: number): Promise<number> {
   await server.empty();
-  return withPlainClient(server, (client) =>
-    setRate(setting, round, ({ key, value }) => client.set(key, value)),
-  );
+  return withPlainClient(server, (client) => setRate(setting, round, ({ key, value }) => client.set(key, value)));
 }
 
 export const redisSet: Question = {

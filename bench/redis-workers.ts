@@ -1,4 +1,7 @@
-/** Questions about workers in processes of their own: do two of them do more than one, and how long is a dead one missed? */
+/**
+ * Questions about workers in processes of their own: do two of them do more than one, and how long is a dead one
+ * missed?
+ */
 import { setTimeout as sleep } from "node:timers/promises";
 import type { WriteBehind } from "../src/index.js";
 import { partitionOf } from "../src/redis/partition.js";
@@ -42,7 +45,9 @@ async function storedRate(wb: WriteBehind, { quick }: Setting): Promise<number> 
 async function untilShared(wb: WriteBehind, workers: readonly WorkerProcess[]): Promise<void> {
   await until(wb, () => {
     const owners = ownersOf(wb);
-    return workers.every(({ pid }) => owners.filter((owner) => owner === pid).length * workers.length === owners.length);
+    return workers.every(
+      ({ pid }) => owners.filter((owner) => owner === pid).length * workers.length === owners.length,
+    );
   });
 }
 

@@ -5,9 +5,10 @@ import { join } from "node:path";
 import { freePort, listening, runProgram, startRedis, type RunningServer } from "../test/servers.js";
 import { perSecond, root, sideBySide, type Answer, type Question } from "./question.js";
 
-async function startServe(folder: string): Promise<RunningServer> {
+/** Starts `serve` with a folder of its own and these flags. */
+export async function startServe(folder: string, flags: readonly string[] = []): Promise<RunningServer> {
   const port = await freePort();
-  const args = ["serve", "--port", String(port), "--admin-port", "0", "--data", join(folder, "serve")];
+  const args = ["serve", "--port", String(port), "--admin-port", "0", "--data", join(folder, "serve"), ...flags];
   const child = spawn(process.execPath, [join(root, "dist", "src", "cli", "main.js"), ...args], { stdio: "ignore" });
   const ended = once(child, "exit");
   await listening(port);
@@ -21,11 +22,24 @@ async function startServe(folder: string): Promise<RunningServer> {
   };
 }
 
-/** SETs a second as redis-benchmark counts them: 50 connections, 100-byte values, 100,000 keys. */
-function setRate(port: number, pipeline: number, requests: number): number {
-  const load = ["-t", "set", "-n", String(requests), "-r", "100000", "-d", "100", "-c", "50", "-P", String(pipeline)];
+/** Commands a second as redis-benchmark counts them: 50 connections, 100-byte values, 100,000 keys. */
+export function commandRate(port: number, command: "SET" | "GET", pipeline: number, requests: number): number {
+  const load = [
+    "-t",
+    command.toLowerCase(),
+    "-n",
+    String(requests),
+    "-r",
+    "100000",
+    "-d",
+    "100",
+    "-c",
+    "50",
+    "-P",
+    String(pipeline),
+  ];
   const csv = runProgram("redis-benchmark", ["-h", "127.0.0.1", "-p", String(port), ...load, "--csv"]);
-  const rate = /^"SET","([\d.]+)"/m.exec(csv)?.[1];
+  const rate = new RegExp(`^"${command}","([\\d.]+)"`, "m").exec(csv)?.[1];
   if (rate === undefined) throw new Error(`redis-benchmark said: ${csv}`);
   return Number(rate);
 }
@@ -42,12 +56,12 @@ export const serve: Question = {
         { pipeline: 16, requests: 1_000_000, atLeast: 0.6 },
       ]) {
         const count = setting.quick ? requests / 10 : requests;
-        setRate(ours.port, pipeline, count / 2);
-        setRate(redis.port, pipeline, count / 2);
+        commandRate(ours.port, "SET", pipeline, count / 2);
+        commandRate(redis.port, "SET", pipeline, count / 2);
         const pair = await sideBySide(
           5,
-          async () => setRate(ours.port, pipeline, count),
-          async () => setRate(redis.port, pipeline, count),
+          async () => commandRate(ours.port, "SET", pipeline, count),
+          async () => commandRate(redis.port, "SET", pipeline, count),
         );
         answers.push({
           what: `serve SET, 50 connections, pipeline ${pipeline}, durability disk`,

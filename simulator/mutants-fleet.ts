@@ -121,7 +121,7 @@ export const fleetMutants: readonly Mutant[] = [
     file: "src/redis/front/writes.js",
     find: "const outcomes = await this.#write(some.map(({ frame }) => frame));",
     replace:
-      'const frames = some.map(({ frame }) => frame); const outcomes = await this.#write(frames).catch((error) => { if (error.code !== "UNKNOWN") throw error; return this.#write(frames); });',
+      "const frames = some.map(({ frame }) => frame); const outcomes = await this.#write(frames).catch((error) => { if (error.code !== 'UNKNOWN') throw error; return this.#write(frames); });",
     seeds: 300,
     fleet: true,
   },

@@ -7,7 +7,9 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { DatabaseSync } from "@photostructure/sqlite";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { PostgresServer } from "./postgres-server.js";
 import { describePostgres, postgresVersions } from "./with-postgres.js";
+import { describeRedis } from "./with-redis.js";
 
 const program = fileURLToPath(new URL("../examples/page-views/main.js", import.meta.url));
 const paths = ["/", "/about", "/time/10:30", "/a%20b"];
@@ -23,8 +25,8 @@ afterEach(() => {
 });
 
 /** Starts the server and gives its address. */
-async function start(store: string): Promise<string> {
-  const args = [program, "--store", store, "--data", join(folder, "data"), "--port", "0"];
+async function start(store: string, place: readonly string[] = ["--data", join(folder, "data")]): Promise<string> {
+  const args = [program, "--store", store, ...place, "--port", "0"];
   child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
   const [line] = (await once(child.stdout as NodeJS.ReadableStream, "data")) as [Buffer];
   return line.toString().trim();
@@ -52,8 +54,8 @@ async function end(signal: NodeJS.Signals): Promise<number | null> {
 /** Counts in the table, by path. */
 type ReadCounts = () => Promise<Map<string, number>>;
 
-async function killedInTheMiddle(store: string, read: ReadCounts): Promise<void> {
-  const address = await start(store);
+async function killedInTheMiddle(store: string, read: ReadCounts, place?: readonly string[]): Promise<void> {
+  const address = await start(store, place);
   const before = new Map(paths.map((path) => [path, 0]));
   let answered = 0;
   // One view of a page at a time: so at most one of each has no answer.
@@ -68,7 +70,7 @@ async function killedInTheMiddle(store: string, read: ReadCounts): Promise<void>
   await Promise.all(paths.map(viewer));
   expect(answered).toBeGreaterThanOrEqual(400);
 
-  const again = await start(store);
+  const again = await start(store, place);
   const after = new Map<string, number>();
   for (const path of paths) {
     const [old, first] = [before.get(path) as number, (await view(again, path)) as number];
@@ -92,11 +94,26 @@ describe("page views on SQLite", () => {
   });
 });
 
+/** What the table holds. */
+async function countsIn(server: PostgresServer): Promise<Map<string, number>> {
+  const rows = await server.sql("SELECT path, views::text FROM page_views");
+  return new Map(rows.map((row) => row.split("|") as [string, string]).map(([path, n]) => [path, Number(n)]));
+}
+
 describePostgres("page views on PostgreSQL", postgresVersions(), (server) => {
   test("none that was answered is lost, none is counted twice", async () => {
-    await killedInTheMiddle(server().url(), async () => {
-      const rows = await server().sql("SELECT path, views::text FROM page_views");
-      return new Map(rows.map((row) => row.split("|") as [string, string]).map(([path, n]) => [path, Number(n)]));
-    });
+    await killedInTheMiddle(server().url(), () => countsIn(server()));
   });
 });
+
+describeRedis(
+  "page views, unchanged, with cache and queue in a Redis",
+  (redis) =>
+    describePostgres("and PostgreSQL", postgresVersions(), (server) => {
+      test("none that was answered is lost, none is counted twice", async () => {
+        const place = ["--cache", `redis://127.0.0.1:${redis().port}`];
+        await killedInTheMiddle(server().url(), () => countsIn(server()), place);
+      });
+    }),
+  ["--appendonly", "yes", "--appendfsync", "always"],
+);

@@ -8,6 +8,7 @@ import { broken, newSqlite } from "../examples/shop/database.js";
 import { play, type Report } from "../examples/shop/play.js";
 import { onPostgres, onSqlite } from "../examples/shop/servers.js";
 import { describePostgres, postgresVersions } from "./with-postgres.js";
+import { describeRedis } from "./with-redis.js";
 
 const seconds = 5;
 const seed = Math.floor(Math.random() * 2 ** 31);
@@ -36,6 +37,18 @@ describePostgres("the shop on PostgreSQL", postgresVersions(), (server) => {
     allRight(await play({ ...(await onPostgres(folder, server())), seconds, seed }));
   });
 });
+
+describeRedis(
+  "the shop, unchanged, with cache and queue in a Redis",
+  (redis) =>
+    describePostgres("and PostgreSQL", postgresVersions(), (server) => {
+      test("killed, with a database that is killed", async () => {
+        const cache = `redis://127.0.0.1:${redis().port}`;
+        allRight(await play({ ...(await onPostgres(folder, server())), cache, seconds, seed }));
+      });
+    }),
+  ["--appendonly", "yes", "--appendfsync", "always"],
+);
 
 test("what no constraint can say is seen where it does not hold", async () => {
   const file = join(folder, "shop.db");

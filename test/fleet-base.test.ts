@@ -85,6 +85,32 @@ test("what a commit without an answer may have brought the database to stays in 
   expect(world.value("first")).toBe("3");
 });
 
+test("a run in hand that is large is composed, too, whether its commit was done or not", async () => {
+  for (const isDone of [true, false]) {
+    const world = new FleetWorld(1);
+    const one = await world.start({ delayMs: 1000 });
+    await world.until(() => world.owns([one, 1]));
+    for (let round = 1; round <= 30; round++) await world.write(put("hot", long(`hot ${round}`)));
+    const lose = ({ to }: { readonly to: { readonly sequence: number } }): void => {
+      if (to.sequence !== 30) return;
+      world.down = true;
+      throw new StoreError("retryable", "connection reset");
+    };
+    if (isDone) world.answers = lose;
+    else world.refuse = lose;
+    await world.until(() => world.down);
+    await writeRounds(world, 10, names(20));
+    expect(base(world)?.from.sequence).toBe(0);
+    expect((await world.states())[0]?.aimed.sequence).toBe(30);
+    expect(logFrames(world)).toBeLessThan(5);
+    [world.answers, world.refuse] = [() => {}, () => {}];
+    world.down = false;
+    await world.until(() => world.stored);
+    expect([world.value("hot"), world.value("key:7")]).toEqual([long("hot 30"), long("key:7 10")]);
+    expect((await world.states())[0]).toMatchObject({ pendingBytes: 0, broken: null });
+  }
+});
+
 test("the region is committed in pieces, the position moves with the last, and status says so", async () => {
   const [world] = await downWorld({ batchRecords: 7 });
   await writeRounds(world, 30, names(20));

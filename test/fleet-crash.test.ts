@@ -1,7 +1,8 @@
 /** Short campaigns with a fleet of real processes; `node dist/test/fleet-crash/main.js --seconds N` is the long one. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { FleetCampaign, line, runFleetCampaign, type Disturbance, type Way } from "./fleet-crash/campaign.js";
+import { FleetCampaign, line, runFleetCampaign } from "./fleet-crash/campaign.js";
 import { FleetWritten } from "./fleet-crash/database.js";
+import type { Disturbance, Way } from "./fleet-crash/fleet.js";
 import { Bank, SharedCounter, SharedHash } from "./fleet-crash/shared.js";
 import type { Found, Sight } from "./crash/history.js";
 import { embeddedPostgres, systemPostgres } from "./postgres-server.js";
@@ -34,7 +35,7 @@ describeWith(["redis-server"], "a fleet of processes", () => {
         async ([way, what]) => {
           const { answered } = campaign.report;
           try {
-            await campaign.storm(500, [() => campaign.disturb(way, what)]);
+            await campaign.storm(500, [() => campaign.fleet.disturb(way, what)]);
             await campaign.calm();
           } catch (error) {
             throw campaign.explained(error);

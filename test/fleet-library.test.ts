@@ -32,7 +32,9 @@ describeRedis(
           cache: redis(`redis://127.0.0.1:${redisServer().port}/${databases.get(schema)}`),
           store: postgres(database().url(), { ownSchema: schema }),
           // One partition: so a transaction may name any records.
-          ...{ durability: "memory", leaseMs: 1000, partitions: 1 },
+          durability: "memory",
+          leaseMs: 1000,
+          partitions: 1,
           ...options,
         });
         open.push(wb);

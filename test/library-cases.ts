@@ -159,6 +159,25 @@ export function libraryCases(setup: Setup, recordsMany: number): void {
       expect([runs, await wb.get("n")]).toEqual([2, "11"]);
     });
 
+    test("a conflict on what it counts up runs it again", async () => {
+      const { wb } = await setup();
+      await wb.increment("n");
+      let runs = 0;
+      const seen = await wb.transaction(async (tx) => {
+        runs++;
+        const n = await tx.increment("n");
+        if (runs === 1) await wb.increment("n");
+        return n;
+      });
+      expect([runs, seen, await wb.get("n")]).toEqual([2, 3, "3"]);
+    });
+
+    test("counting up in transactions from many callers gives each a number of its own", async () => {
+      const { wb } = await setup();
+      const numbers = await Promise.all(Array.from({ length: 20 }, () => wb.transaction((tx) => tx.increment("next"))));
+      expect(numbers.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 20 }, (_, i) => i + 1));
+    });
+
     test("what the body throws ends it with nothing written", async () => {
       const { wb } = await setup();
       const failed = wb.transaction(async (tx) => {

@@ -9,6 +9,7 @@ import { PostgresStore } from "../src/store/postgres/postgres-store.js";
 import { placeOf, type PostgresOptions } from "../src/store/postgres/postgres-url.js";
 import { StoreError, type StoreErrorKind } from "../src/store/store.js";
 import { freePort } from "./servers.js";
+import { TcpProxy } from "./tcp-proxy.js";
 import { describePostgres, postgresVersions } from "./with-postgres.js";
 
 const eventually = { timeout: 20_000, interval: 5 };
@@ -327,6 +328,23 @@ describePostgres("PostgreSQL fails", postgresVersions(), (server) => {
     }
     await sql("DROP TRIGGER own ON write_behind_kv");
     await wellAgain(writer);
+  });
+
+  test("a server that ends in the breath in which it lets a reader in is a failure, and ends no process", async () => {
+    const proxy = await TcpProxy.start(server().port);
+    open.push({ close: () => proxy.stop() });
+    const store = storeOn("", {}, `postgres://postgres@127.0.0.1:${proxy.port}/${database}`);
+    const isReady = Buffer.from([0x5a, 0, 0, 0, 5, 0x49]);
+    const fields = Buffer.from("SFATAL\0VFATAL\0C57P01\0Mterminating connection due to unexpected postmaster exit\0\0");
+    const fatal = Buffer.concat([Buffer.from([0x45, 0, 0, 0, fields.length + 4]), fields]);
+    proxy.onData = (side, data, { client }) => {
+      if (side === "client" || !data.subarray(-isReady.length).equals(isReady)) return true;
+      proxy.onData = null;
+      client.write(Buffer.concat([data, fatal]));
+      return false;
+    };
+    const broken = { kind: "retryable", message: expect.stringContaining("broke off the connection") };
+    await expect(store.read([key])).rejects.toMatchObject(broken);
   });
 });
 

@@ -4,6 +4,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { parseArgs } from "node:util";
 import { collection, writeBehind } from "write-behind";
+import { redis } from "write-behind/redis";
 import { openDatabase } from "./database.js";
 
 /** A row of the table. */
@@ -19,11 +20,18 @@ const { values: flags } = parseArgs({
   options: {
     store: { type: "string", default: "sqlite:page-views.db" },
     data: { type: "string", default: "page-views-data" },
+    cache: { type: "string" },
     port: { type: "string", default: "8080" },
   },
 });
 
-const wb = await writeBehind({ data: flags.data, store: await openDatabase(flags.store), routes: [pageViews] });
+const wb = await writeBehind({
+  data: flags.data,
+  // With a Redis any number of these servers count together.
+  cache: flags.cache === undefined ? undefined : redis(flags.cache),
+  store: await openDatabase(flags.store),
+  routes: [pageViews],
+});
 const views = wb.collection(pageViews);
 
 const server = createServer((request, response) => {

@@ -23,6 +23,8 @@ export interface Setting {
   readonly database: ShopDatabase;
   /** For the shop's queue. */
   readonly data: string;
+  /** The Redis that holds its cache and its queue instead. */
+  readonly cache?: string | undefined;
   readonly outage: Outage;
   readonly seconds: number;
   readonly seed: number;
@@ -83,8 +85,9 @@ class Game {
 
   /** Starts the shop; resolves when it is open. */
   async open(): Promise<void> {
-    const { data, database } = this.#setting;
-    const desk = fork(fileURLToPath(new URL("desk.js", import.meta.url)), [data, database.url]);
+    const { data, database, cache } = this.#setting;
+    const places = [data, database.url, ...(cache === undefined ? [] : [cache])];
+    const desk = fork(fileURLToPath(new URL("desk.js", import.meta.url)), places);
     this.#desk = desk;
     const ended = once(desk, "exit").then(([code]) => {
       throw new Error(`the shop ended by itself with exit code ${String(code)}`);

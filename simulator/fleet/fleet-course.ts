@@ -57,7 +57,8 @@ async function settle(stage: FleetStage): Promise<void> {
     );
   }
   const sound = state.partitions.filter((_, partition) => !lost.has(partition));
-  // What was settled before a keeper went back, and told to be stored after, stays marked as pending: it is kept longer.
+  // What was settled before a keeper went back, and told to be stored after, stays marked as pending: it is kept
+  // longer.
   const isStored = ({ sequence, stored, pending }: MemoryKeeperState["partitions"][number]): boolean =>
     sequence === stored && (pending.size === 0 || stage.mayMismatch);
   await stage.until(() => sound.every(isStored), "what is pending is stored or parked");

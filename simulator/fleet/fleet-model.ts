@@ -1,8 +1,8 @@
 /**
  * What is true in a simulated fleet: every frame that a partition's log ever held, what came before it, and how every
  * record of the partition was after it. A keeper that loses its last writes makes of a history two that part: so frames
- * are a tree, told apart by their tags. Plain maps, nothing of the engine but the law of changes, which has tests of its
- * own.
+ * are a tree, told apart by their tags. Plain maps, nothing of the engine but the law of changes, which has tests of
+ * its own.
  */
 import type { Bytes } from "../../src/bytes.js";
 import { apply, type RecordChange, type RecordValue } from "../../src/change.js";

@@ -1,7 +1,7 @@
 /**
- * The keeper of a fleet as one process reaches it: the twin in memory behind an unreliable road. A call takes time on its
- * way there and back, in order; it may fail before anything was done (CACHE_DOWN), or be done and nobody hears of it
- * (UNKNOWN), also because the process ends. What a process that is stopped or dead has sent still arrives.
+ * The keeper of a fleet as one process reaches it: the twin in memory behind an unreliable road. A call takes time on
+ * its way there and back, in order; it may fail before anything was done (CACHE_DOWN), or be done and nobody hears of
+ * it (UNKNOWN), also because the process ends. What a process that is stopped or dead has sent still arrives.
  */
 import type { Bytes } from "../../src/bytes.js";
 import { WriteBehindError } from "../../src/errors.js";

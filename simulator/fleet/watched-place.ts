@@ -1,6 +1,6 @@
 /**
- * The place of a simulated fleet's keeper: what befalls it, and what is seen there. Every step is looked at as it is done:
- * new frames go into the model, and checkers are told.
+ * The place of a simulated fleet's keeper: what befalls it, and what is seen there. Every step is looked at as it is
+ * done: new frames go into the model, and checkers are told.
  */
 import type { Bytes } from "../../src/bytes.js";
 import type { RecordChange } from "../../src/change.js";

@@ -21,7 +21,7 @@ export function seenBase({ base }: PartitionData): BaseSeen | null {
 export function compactFrames(data: PartitionData, { after, to, oldestAt, at, changes, bytes }: Compaction): boolean {
   if (to.sequence <= after.sequence || to.sequence > data.sequence) return false;
   if (data.base !== null && !samePosition(data.base.to, after)) return false;
-  if (data.base === null && aimedOf(data).sequence > after.sequence) return false;
+  if (data.base === null && data.stored > after.sequence) return false;
   const base: BaseData = data.base ?? { from: after, to, at, oldestAt, bytes: 0, changes: new Map() };
   for (const [record, change] of changes) {
     const old = base.changes.get(record);

@@ -112,7 +112,9 @@ export class MemoryKeeperState {
   readonly #listeners = new Set<(news: News | null) => void>();
   readonly answers = new Map<string, string>();
   #all: Everything = nothing();
-  /** Called before anything is appended: throws where there is no memory left. A script that fails takes nothing back. */
+  /**
+   * Called before anything is appended: throws where there is no memory left. A script that fails takes nothing back.
+   */
   onAppend: () => void = () => {};
   /** Never goes back, whatever else does: two calls must not make the same tags. */
   #calls = 0;

@@ -34,7 +34,12 @@ export function statusText({ state, reason, cache, queue, writer, store, fleet, 
       `${counted(deadLetters.count, "dead letter")}, ${counted(deadLetters.waitingBehind, "change")} waiting behind, ${size(deadLetters.bytes + deadLetters.behindBytes)} (npx write-behind dead list)`,
     ]);
   if (queue.exactUpTo !== null)
-    lines.push(["exact", `up to ${queue.exactUpTo}; of what came later the database lacks what it refuses`]);
+    lines.push([
+      "exact",
+      deadLetters.count > 0
+        ? `up to ${queue.exactUpTo}; of what came later the database lacks what it refuses`
+        : `up to ${queue.exactUpTo}; what came later is stored record by record, because the database was down`,
+    ]);
   return columns(lines);
 }
 

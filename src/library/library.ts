@@ -73,15 +73,13 @@ export class WriteBehind {
   }
 
   /** The newest value as text, or null. Rejects WRONG_TYPE on a hash, STORE_DOWN where it must be loaded and cannot. */
-  async get(key: Key, options?: WaitOptions): Promise<string | null> {
-    const bytes = await this.#read(bytesOfKey(key), options);
-    return bytes === null ? null : textOfBytes(bytes);
+  get(key: Key, options?: WaitOptions): Promise<string | null> {
+    return this.#value(key, textOfBytes, options);
   }
 
   /** The newest value as bytes, or null. */
-  async getBytes(key: Key, options?: WaitOptions): Promise<Uint8Array | null> {
-    const bytes = await this.#read(bytesOfKey(key), options);
-    return bytes === null ? null : bufferOfBytes(bytes);
+  getBytes(key: Key, options?: WaitOptions): Promise<Uint8Array | null> {
+    return this.#value(key, bufferOfBytes, options);
   }
 
   /** The newest values of many keys, read at one moment, in the order asked. */
@@ -233,15 +231,30 @@ export class WriteBehind {
   }
 
   /** Does work that reads, once what it read is as durable as was asked. */
-  async read<T>(work: (workspace: Workspace) => T, options?: WaitOptions): Promise<T> {
-    const done = this.heart.view(work, options);
-    const executed = done instanceof Promise ? await done : done;
-    if (executed.sequence > this.heart.kept) await kept(this.heart, executed.sequence);
-    return executed.value;
+  read<T>(work: (workspace: Workspace) => T, options?: WaitOptions): Promise<T> {
+    try {
+      const done = this.heart.view(work, options);
+      if (done instanceof Promise) return done.then((executed) => this.#shown(executed));
+      return Promise.resolve(this.#shown(done));
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
-  #read(key: Bytes, options: WaitOptions | undefined): Promise<Bytes | null> {
-    return this.read((workspace) => workspace.getString(key), options);
+  #shown<T>({ sequence, value }: Executed<T>): T | Promise<T> {
+    return sequence <= this.heart.kept ? value : kept(this.heart, sequence).then(() => value);
+  }
+
+  #value<T>(key: Key, made: (bytes: Bytes) => T, options: WaitOptions | undefined): Promise<T | null> {
+    try {
+      const keyBytes = bytesOfKey(key);
+      return this.read((workspace) => {
+        const bytes = workspace.getString(keyBytes);
+        return bytes === null ? null : made(bytes);
+      }, options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   #receipt({ sequence, frame }: Executed<unknown>): Receipt | Promise<Receipt> {

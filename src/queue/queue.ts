@@ -56,8 +56,8 @@ export interface RegionChange extends RecordChange {
 }
 
 /**
- * A stretch of the log that stands no more as frames, but as one change for each record. The store is brought over it by
- * record, and is at no past moment until it is at `to`.
+ * A stretch of the log that stands no more as frames, but as one change for each record. The store is brought over it
+ * by record, and is at no past moment until it is at `to`.
  */
 export interface Region {
   readonly to: Position;
@@ -80,8 +80,8 @@ export interface WriteQueue {
   /** The position before the first frame that this log ever held: where an empty database starts. */
   base(): Promise<Position>;
   /**
-   * The region that follows a position that was checked; null where frames do. It stays as it is until it is closed. Left
-   * out where the queue has none.
+   * The region that follows a position that was checked; null where frames do. It stays as it is until it is closed.
+   * Left out where the queue has none.
    */
   region?(position: Position): Promise<Region | null>;
   /** Frames after `sequence` up to and including `upTo`, in order, in pieces of some hundreds. */

@@ -1,6 +1,6 @@
 /**
- * What a base holds of one record, version 1: the sequence of the last frame that changed it as decimal digits, a space,
- * and the change with an empty record (change-code.ts). Pure.
+ * What a base holds of one record, version 1: the sequence of the last frame that changed it as decimal digits, a
+ * space, and the change with an empty record (change-code.ts). Pure.
  */
 import { bufferOfBytes, type Bytes } from "../bytes.js";
 import type { Change } from "../change.js";

@@ -125,43 +125,60 @@ interface Read {
   readonly found: Position | null;
 }
 
+/** What is found of a partition, before it is told. */
+interface Found {
+  readonly verdict: Verdict;
+  readonly goesOn: Position;
+  readonly lost: number | null;
+  readonly isGap?: boolean;
+}
+
 async function compared(keeper: Keeper, read: Read): Promise<Compared> {
-  const { logId, early, late, looked, found } = read;
-  const database = looked?.position ?? null;
+  const { early, late, looked } = read;
   const { partition, head, broken, owner } = late;
+  const { verdict, goesOn, lost, isGap = false } = await verdictOf(keeper, read);
+  const database = looked?.position ?? null;
+  const frames = Math.max(0, head.sequence - goesOn.sequence);
+  return { partition, verdict, database, head, stored: early.stored, goesOn, isGap, frames, lost, broken, owner };
+}
+
+function verdictOf(keeper: Keeper, { logId, early, late, looked, found }: Read): Found | Promise<Found> {
   const base: Position = { logId, sequence: 0, tag: 0 };
-  const make = (verdict: Verdict, goesOn: Position, lost: number | null, isGap = false): Compared => {
-    const frames = Math.max(0, head.sequence - goesOn.sequence);
-    return {
-      partition,
-      verdict,
-      database,
-      head,
-      stored: early.stored,
-      goesOn,
-      isGap,
-      frames,
-      lost,
-      broken,
-      owner,
-    };
-  };
-  if (database !== null && database.logId !== logId) return make("emptied", base, null);
-  const at = database ?? base;
-  if (at.sequence === 0 || (found !== null && samePosition(found, at))) {
-    const first = await firstFrame(keeper, partition);
-    const begins = at.sequence > 0 || first === null || first.sequence === 1 || late.base?.from.sequence === 0;
-    // No queue has ever written here, or the database is empty: all of the log must be there.
-    if (!begins) return make("trimmed", first, first.sequence, true);
-    return make(at.sequence < early.stored.sequence ? "behind" : "fits", at, 0);
-  }
+  const at = looked?.position ?? base;
+  if (at.logId !== logId) return { verdict: "emptied", goesOn: base, lost: null };
+  if (at.sequence === 0 || (found !== null && samePosition(found, at))) return whereItIs(keeper, early, late, at);
+  return whereTheyParted(keeper, { early, late, at, base, found, runEnds: looked?.runEnds ?? [] });
+}
+
+/** The log has the frame where the database is, or the database is empty: all of the log must be there then. */
+async function whereItIs(keeper: Keeper, early: PartitionState, late: PartitionState, at: Position): Promise<Found> {
+  const first = await firstFrame(keeper, late.partition);
+  const begins = at.sequence > 0 || first === null || first.sequence === 1 || late.base?.from.sequence === 0;
+  if (!begins) return { verdict: "trimmed", goesOn: first, lost: first.sequence, isGap: true };
+  return { verdict: at.sequence < early.stored.sequence ? "behind" : "fits", goesOn: at, lost: 0 };
+}
+
+/** A database, and a log that has another frame where it is, or none. */
+interface Parted {
+  readonly early: PartitionState;
+  readonly late: PartitionState;
+  readonly at: Position;
+  readonly base: Position;
+  readonly found: Position | null;
+  readonly runEnds: readonly Position[];
+}
+
+async function whereTheyParted(keeper: Keeper, parted: Parted): Promise<Found> {
+  const { early, late, at, base, found, runEnds } = parted;
+  const { partition, head } = late;
   if (found === null && head.sequence >= at.sequence) {
     const first = late.base?.from.sequence === 0 ? base : ((await firstFrame(keeper, partition)) ?? head);
-    return make("trimmed", first, Math.max(0, first.sequence - at.sequence), true);
+    return { verdict: "trimmed", goesOn: first, lost: Math.max(0, first.sequence - at.sequence), isGap: true };
   }
-  const common = await newestCommon(keeper, partition, looked?.runEnds ?? [], logId);
+  const common = await newestCommon(keeper, partition, runEnds, base.logId);
   const goesOn = common ?? (await ownStored(keeper, early, base));
-  return make(found === null ? "older" : "forked", goesOn, at.sequence - goesOn.sequence, common === null);
+  const verdict = found === null ? "older" : "forked";
+  return { verdict, goesOn, lost: at.sequence - goesOn.sequence, isGap: common === null };
 }
 
 /** The newest position that commits have reached and that the log still has. */

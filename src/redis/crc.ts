@@ -1,6 +1,6 @@
 /**
- * CRC-32 (zlib) of short texts. Pure. A call into zlib costs as much as some eighty bytes of this loop, and a small write
- * needs four of them.
+ * CRC-32 (zlib) of short texts. Pure. A call into zlib costs as much as some eighty bytes of this loop, and a small
+ * write needs four of them.
  */
 import { crc32 } from "node:zlib";
 import { bufferOfBytes, type Bytes } from "../bytes.js";
@@ -23,7 +23,10 @@ export function crcOfBytes(bytes: Bytes): number {
   return ~crc >>> 0;
 }
 
-/** The CRC-32 of the UTF-8 of a text, behind something whose CRC-32 is `before`: what zlib's function says of a string. */
+/**
+ * The CRC-32 of the UTF-8 of a text, behind something whose CRC-32 is `before`: what zlib's function says of a
+ * string.
+ */
 export function crcOfText(text: string, before: number = 0): number {
   if (text.length > shortMax) return crc32(text, before);
   let crc = ~before;

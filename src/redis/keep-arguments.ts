@@ -2,7 +2,7 @@
 import type { Bytes } from "../bytes.js";
 import type { Change, Fields, RecordChange } from "../change.js";
 import { isPlain, packFrame, packPlain } from "./entry.js";
-import type { Claim, Fill, FrameToWrite, ParkedChange } from "./keeper.js";
+import type { Fill, FrameToWrite, ParkedChange } from "./keeper.js";
 import type { RedisArgument } from "./redis-link.js";
 
 /** Whether frames can go by the fast script: each replaces one record by a string, and was made from nothing. */
@@ -118,11 +118,6 @@ export function weightOf({ changes, from }: FrameToWrite): number {
       weight += 2 * change.fields.set.size + change.fields.unset.size;
   }
   return weight;
-}
-
-/** What says who speaks of a partition. */
-export function claimed({ number: claim }: Claim, log: string): RedisArgument[] {
-  return [log, claim];
 }
 
 /** What WAIT or WAITAOF is asked. */

@@ -123,8 +123,8 @@ export interface Claim {
 }
 
 /**
- * A stretch at the log's head that stands no more as frames, but as one change for each record (base-entry.ts). The frame
- * at `from` is in the log still.
+ * A stretch at the log's head that stands no more as frames, but as one change for each record (base-entry.ts). The
+ * frame at `from` is in the log still.
  */
 export interface BaseSeen {
   readonly from: Position;
@@ -137,7 +137,7 @@ export interface BaseSeen {
 
 /** Frames that become part of the base. */
 export interface Compaction {
-  /** Where the base ends; where there is none, where it begins: the database may not be beyond. */
+  /** Where the base ends; where there is none, where it begins: at `stored` or beyond. */
   readonly after: Position;
   readonly to: Position;
   /** Log time of the first frame after `after`. */
@@ -300,11 +300,11 @@ export interface Keeper {
   leave(worker: string): Promise<void>;
 
   /**
-   * A commit is to bring the database to this position. Told before it, whatever becomes of it: so the database is never
-   * at a position of which nobody knows, and no frame up to there becomes part of a base that begins before it.
+   * A commit is to bring the database to this position. Told before it, whatever becomes of it: so it is never at a
+   * position of which nobody knows, also where the frame there is part of a base.
    */
   aim(claim: Claim, position: Position): Promise<void>;
-  /** Puts frames into the base, and takes them out of the log. False: the base or the aims are others than was seen. */
+  /** Puts frames into the base, and takes them out of the log. False: the base is another than was seen. */
   compact(claim: Claim, compaction: Compaction): Promise<boolean>;
   /** What the base has of these records, at one moment: of the first ones, up to so many bytes and one more. */
   baseOf(

@@ -218,7 +218,7 @@ function setupOf(url: string, options: EngineOptions, { id }: Fleet): Parameters
 }
 
 /** Only what a worker obeys crosses the thread. */
-function workerOptions(options: EngineOptions): WorkerOptions {
+export function workerOptions(options: EngineOptions): WorkerOptions {
   const { delayMs, batchBytes, batchRecords, cacheBytes, queueBytes, retryMinMs, retryMaxMs, deadLettersMax } = options;
   const { retainBytes, retainMs, leaseMs, cacheTtlMs } = options;
   const ofWriter = {

@@ -228,9 +228,7 @@ export class StoreError extends Error {
   readonly blamesBatch: boolean;
   /** There is nothing at the store's place: nothing is wrong with it, but a disk is not mounted, or its name is. */
   readonly away: boolean;
-  /**
-   * Refused for a row that another one refers to and that is not there: it may be on its way in another partition.
-   */
+  /** Refused for a row that another one refers to and that is not there: it may be on its way in another partition. */
   readonly missesRow: boolean;
 
   constructor(
@@ -257,10 +255,7 @@ export function blamesBatch(error: unknown): boolean {
   return storeErrorKind(error) === "retryable" && (error as Partial<StoreError>).blamesBatch === true;
 }
 
-/**
- * Whether a store's error says that a foreign key finds no row. A user's store may have an older copy of the
- * class.
- */
+/** Whether a store's error says that a foreign key finds no row. A user's store may have an older copy of the class. */
 export function missesRow(error: unknown): boolean {
   return storeErrorKind(error) === "refused" && (error as Partial<StoreError>).missesRow === true;
 }

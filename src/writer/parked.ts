@@ -23,7 +23,10 @@ export interface RunParking extends Parking {
 /** A run, and what is parked together with it. */
 export interface ParkingRun extends Run {
   readonly parking: RunParking | null;
-  /** The run is the last commit of a region: the store has had so many records of it before. Left out: it is of frames. */
+  /**
+   * The run is the last commit of a region: the store has had so many records of it before. Left out: it is of
+   * frames.
+   */
   readonly drained?: number | undefined;
 }
 

@@ -1,9 +1,9 @@
 /**
- * Brings the store over a region (queue.ts): piece after piece of records, committed where the store is, and last a commit
- * that moves the position over it. What is refused is halved by record, set aside in memory, tried again when the rest
- * is in, because what it refers to may have come later, and only then parked (promise 7). It knows neither position nor
- * claim; runs.ts makes one for each region, and gives it up where the store fails: a region begun again does no harm,
- * because changes are values, and until it ends nothing newer of its records is written (promise 3).
+ * Brings the store over a region (queue.ts): piece after piece of records, committed where the store is, and last a
+ * commit that moves the position over it. What is refused is halved by record, set aside in memory, tried again when
+ * the rest is in, because what it refers to may have come later, and only then parked (promise 7). It knows neither
+ * position nor claim; runs.ts makes one for each region, and gives it up where the store fails: a region begun again
+ * does no harm, because changes are values, and until it ends nothing newer of its records is written (promise 3).
  */
 import type { Bytes } from "../bytes.js";
 import type { Change } from "../change.js";
@@ -66,8 +66,8 @@ export class RegionDrain {
   }
 
   /**
-   * Commits everything, and returns the run that ends the region; null where it was halted. Where a commit fails of what
-   * may pass it throws, and goes on there when it is called again.
+   * Commits everything, and returns the run that ends the region; null where it was halted. Where a commit fails of
+   * what may pass it throws, and goes on there when it is called again.
    */
   async drain(): Promise<ParkingRun | null> {
     do {
@@ -134,8 +134,8 @@ export class RegionDrain {
   }
 
   /**
-   * Whether what was refused is tried again, all of it: once, and as long as that helps some of it; once more when other
-   * partitions have gone on.
+   * Whether what was refused is tried again, all of it: once, and as long as that helps some of it; once more when
+   * other partitions have gone on.
    */
   async #again(): Promise<boolean> {
     const refused = [...this.#refused.values()];
@@ -163,7 +163,14 @@ export class RegionDrain {
     const drained = this.#records - this.#refused.size;
     const { to, at } = region;
     return {
-      ...{ from, to, at, clear: false, rows: new Map(), frames, changes: frames, bytes: 0 },
+      from,
+      to,
+      at,
+      clear: false,
+      rows: new Map(),
+      frames,
+      changes: frames,
+      bytes: 0,
       parking: this.#parking(),
       drained,
     };
@@ -219,8 +226,8 @@ export class RegionDrain {
   }
 
   /**
-   * Where a letter stands: at the last frame that changed its record, together with what else that frame changed last and
-   * is refused. Letters up to where the region was begun may be there already: then it stands at the end.
+   * Where a letter stands: at the last frame that changed its record, together with what else that frame changed last
+   * and is refused. Letters up to where the region was begun may be there already: then it stands at the end.
    */
   #placeOf({ sequence }: RegionChange): number {
     const { from, region } = this.#parts;

@@ -43,7 +43,10 @@ export class Runs {
   readonly #parts: RunsParts;
   /** A run whose commit has failed or is under way. It stays the same until it is known what became of it. */
   #inHand: ParkingRun | null = null;
-  /** The region that the store is brought over, and how far that is; the region stays as it is until the store is there. */
+  /**
+   * The region that the store is brought over, and how far that is; the region stays as it is until the store is
+   * there.
+   */
   #region: Region | null = null;
   #drain: RegionDrain | null = null;
   /** Runs that were given up for smaller ones although their commit may still be done: its answer was lost once. */
@@ -68,9 +71,9 @@ export class Runs {
   }
 
   /**
-   * Commits the run in hand, or else a new one of what follows `from`; where it is refused, the half of it, or of that the
-   * half …, down to one frame, which is parked (promise 7). Of a region all is committed. Null where nothing is to be done,
-   * or it was halted.
+   * Commits the run in hand, or else a new one of what follows `from`; where it is refused, the half of it, or of
+   * that the half …, down to one frame, which is parked (promise 7). Of a region all is committed. Null where nothing
+   * is to be done, or it was halted.
    */
   async commitNext(from: Position): Promise<BatchReport | null> {
     const { commit, stopping } = this.#parts;
@@ -165,7 +168,8 @@ export class Runs {
     const { troubles } = this.#parts;
     const { from, to } = run;
     if (run.drained !== undefined) throw notOneChange(reason);
-    const next = to.sequence - from.sequence > 1 ? null : await this.#parkingRun(run, reason);
+    const isOne = to.sequence - from.sequence === 1;
+    const next = isOne && !(await this.#isInRegion(from)) ? await this.#parkingRun(run, reason) : null;
     if (next === null) this.#halving = halved(from.sequence, to.sequence);
     // It failed before of something else: its commit may still be done.
     if (troubles.any) this.#unsure.push(run);
@@ -215,6 +219,14 @@ export class Runs {
     this.#drain = null;
     this.#region?.close();
     this.#region = null;
+  }
+
+  /** Whether what follows a position has become a region since it was read. */
+  async #isInRegion(from: Position): Promise<boolean> {
+    const { queue } = this.#parts;
+    const region = queue.region === undefined ? null : await queue.region(from);
+    region?.close();
+    return region !== null;
   }
 
   async #make(from: Position): Promise<ParkingRun | null> {

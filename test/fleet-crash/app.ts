@@ -1,7 +1,6 @@
 /** An application process of a fleet: does with the library what its parent asks, and says what was answered. */
 import { once } from "node:events";
-import { bytesOfText, textOfBytes, type Bytes } from "../../src/bytes.js";
-import type { Fields } from "../../src/change.js";
+import { bytesOfText, textOfBytes } from "../../src/bytes.js";
 import { writeBehind, type WriteBehind } from "../../src/index.js";
 import { redis } from "../../src/redis/index.js";
 import { postgres } from "../../src/store/postgres/index.js";
@@ -32,6 +31,7 @@ async function perform(wb: WriteBehind, verb: Verb): Promise<unknown> {
     case "set":
       return void (await wb.set(verb.key, verb.value, verb.ttlMs === null ? {} : { ttlMs: verb.ttlMs }));
     case "increment":
+      if (verb.inTransaction) return wb.transaction((tx) => tx.increment(verb.key));
       return wb.increment(verb.key);
     case "hashSet":
       return void (await wb.hash(verb.key).set(verb.fields));
@@ -76,8 +76,8 @@ function look(wb: WriteBehind, keys: readonly string[]): Promise<Looked[]> {
       const content = workspace.get(key);
       if (content === null) return null;
       const expiresAt = workspace.expiryOf(key) ?? null;
-      if (typeof content === "string") return { value: textOfBytes(content as Bytes), expiresAt };
-      const fields = [...(content as Fields)];
+      if (typeof content === "string") return { value: textOfBytes(content), expiresAt };
+      const fields = [...content];
       return { fields: fields.map(([name, value]) => [textOfBytes(name), textOfBytes(value)] as const), expiresAt };
     }),
   );

@@ -1,9 +1,10 @@
 /** Child processes of a fleet campaign, each behind proxies of its own on its ways to Redis and to the database. */
-import { fork, type ChildProcess } from "node:child_process";
+import { fork, spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
+import { program } from "../cli-process.js";
 import { TcpProxy } from "../tcp-proxy.js";
-import type { Answer, AppSetup, Verb, WorkerProcessSetup } from "./messages.js";
+import type { Answer, AppSetup, Verb } from "./messages.js";
 
 /** Where Redis and the database are. */
 export interface Places {
@@ -24,17 +25,16 @@ export class FleetProcess {
   readonly #exit: Promise<unknown>;
   readonly #ready: Promise<boolean>;
 
-  protected constructor(entry: string, setup: AppSetup | WorkerProcessSetup, proxies: readonly [TcpProxy, TcpProxy]) {
+  protected constructor(child: ChildProcess, proxies: readonly [TcpProxy, TcpProxy]) {
     this.proxies = proxies;
-    const file = fileURLToPath(new URL(`./${entry}.js`, import.meta.url));
-    this.child = fork(file, [JSON.stringify(setup)], { stdio: ["ignore", "ignore", "pipe", "ipc"] });
-    this.child.stderr?.on("data", (data: Buffer) => (this.errors = (this.errors + data.toString()).slice(-10_000)));
-    this.child.on("error", () => {});
-    this.#ready = new Promise((resolve) =>
-      this.child.on("message", (message) => {
-        if (message === "ready") resolve(true);
-      }),
-    );
+    this.child = child;
+    child.stderr?.on("data", (data: Buffer) => (this.errors = (this.errors + data.toString()).slice(-10_000)));
+    child.on("error", () => {});
+    // The first that it says, on whatever way, is that it is ready.
+    this.#ready = new Promise((resolve) => {
+      child.once("message", () => resolve(true));
+      child.stdout?.once("data", () => resolve(true));
+    });
     this.#exit = once(this.child, "exit").then(
       ([code, signal]) => (this.ended = `code ${String(code)}, signal ${String(signal)}`),
     );
@@ -88,11 +88,13 @@ export class AppProcess extends FleetProcess {
 
   static async start(places: Places, options: Readonly<Record<string, unknown>>): Promise<AppProcess> {
     const proxies = await proxiesTo(places);
-    return new AppProcess("app", { ...urlsOf(proxies), options }, proxies);
+    const setup: AppSetup = { ...urlsOf(proxies), options };
+    const file = fileURLToPath(new URL("./app.js", import.meta.url));
+    return new AppProcess(fork(file, [JSON.stringify(setup)], { stdio: ["ignore", "ignore", "pipe", "ipc"] }), proxies);
   }
 
-  private constructor(entry: string, setup: AppSetup, proxies: readonly [TcpProxy, TcpProxy]) {
-    super(entry, setup, proxies);
+  private constructor(child: ChildProcess, proxies: readonly [TcpProxy, TcpProxy]) {
+    super(child, proxies);
     this.child.on("message", (message) => {
       if (typeof message !== "object") return;
       const answer = message as Answer;
@@ -120,19 +122,16 @@ export class AppProcess extends FleetProcess {
   }
 }
 
-/** A worker process. */
+/** A worker process: `write-behind work`. */
 export class WorkerProcess extends FleetProcess {
   /** It stands still (SIGSTOP). */
   stands = false;
 
-  static async start(
-    places: Places,
-    partitions: number,
-    options: Readonly<Record<string, unknown>>,
-    database?: string,
-  ): Promise<WorkerProcess> {
+  static async start(places: Places, flags: readonly string[], database?: string): Promise<WorkerProcess> {
     const proxies = await proxiesTo(places);
-    return new WorkerProcess("worker", { ...urlsOf(proxies, database), partitions, options }, proxies);
+    const { cache, store } = urlsOf(proxies, database);
+    const args = [program, "work", "--json", "--cache", cache, "--store", store, ...flags];
+    return new WorkerProcess(spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] }), proxies);
   }
 
   stop(): void {

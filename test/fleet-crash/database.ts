@@ -1,4 +1,6 @@
-/** The PostgreSQL of a fleet campaign: killed and started, looked into; triggers in it keep a history of what is written. */
+/**
+ * The PostgreSQL of a fleet campaign: killed, started, looked into; triggers in it keep a history of what is written.
+ */
 import { Client } from "pg";
 import { sightOf } from "../crash/postgres-database.js";
 import type { StoredSight } from "../crash/database.js";

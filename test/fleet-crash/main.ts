@@ -3,7 +3,8 @@
  * The seed decides what is written and which faults come; how fast the machine is decides the rest.
  */
 import { parseArgs } from "node:util";
-import { line, runFleetCampaign, type Fault } from "./campaign.js";
+import { line, runFleetCampaign } from "./campaign.js";
+import type { Fault } from "./fleet.js";
 
 const { values } = parseArgs({
   options: {

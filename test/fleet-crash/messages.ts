@@ -7,14 +7,6 @@ export interface AppSetup {
   readonly options: Readonly<Record<string, unknown>>;
 }
 
-/** How a worker is started. */
-export interface WorkerProcessSetup {
-  readonly cache: string;
-  readonly store: string;
-  readonly partitions: number;
-  readonly options: Readonly<Record<string, unknown>>;
-}
-
 /** One step of a transaction. */
 export type Step =
   | { readonly do: "set"; readonly key: string; readonly value: string }
@@ -24,7 +16,8 @@ export type Step =
 /** What is asked of an application process. */
 export type Verb =
   | { readonly verb: "set"; readonly key: string; readonly value: string; readonly ttlMs: number | null }
-  | { readonly verb: "increment"; readonly key: string }
+  /** `inTransaction`: in a transaction of its own, which is begun again where it meets another one. */
+  | { readonly verb: "increment"; readonly key: string; readonly inTransaction: boolean }
   | { readonly verb: "hashSet"; readonly key: string; readonly fields: Readonly<Record<string, string>> }
   | { readonly verb: "hashDelete"; readonly key: string; readonly field: string }
   | { readonly verb: "delete"; readonly key: string }

@@ -1,8 +1,8 @@
 /**
  * One stream of writes: it asks an application process for one thing after the other and keeps the record of what was
- * answered. Its own keys share a tag, so the database shows them as they were at one moment. What was not answered may
- * still be done later (it may lie in a socket): so the stream then leaves its keys, with the last write open, and begins
- * again with new ones.
+ * answered. Its own keys share a tag, so the database shows them as they were at one moment. What was not answered
+ * may still be done later (it may lie in a socket): so the stream then leaves its keys, with the last write open, and
+ * begins again with new ones.
  */
 import type { Dice } from "../../simulator/host/random.js";
 import { History, type Found, type Kept, type Life, type Sight } from "../crash/history.js";
@@ -57,11 +57,14 @@ export class Stream {
   #isStopped = false;
   readonly done: Promise<void>;
 
-  constructor(load: Load, app: AppProcess) {
+  /** With the keys of a stream that has ended, or with new ones. */
+  constructor(load: Load, app: AppProcess, before: Stream | null) {
     this.#load = load;
     this.#app = app;
-    this.#number = load.streamNumber();
-    this.history = new History(keysOf(this.#number));
+    this.#number = before === null ? load.streamNumber() : before.#number;
+    this.#made = before === null ? 0 : before.#made;
+    this.history = before?.history ?? new History(keysOf(this.#number));
+    this.flushed = before?.flushed ?? 0;
     this.done = this.#live();
   }
 
@@ -141,7 +144,11 @@ export class Stream {
   async #count(): Promise<void> {
     const counter = this.#load.dice.pick(this.#load.shared.counters);
     const { atLeast } = counter;
-    const answer = await this.#ask({ verb: "increment", key: counter.key });
+    const answer = await this.#ask({
+      verb: "increment",
+      key: counter.key,
+      inTransaction: this.#load.dice.below(2) === 0,
+    });
     if (answer === null || ("error" in answer && !refusals.has(answer.error.code))) counter.unknown++;
     else if ("value" in answer) {
       const wrong = counter.answered(answer.value as number, atLeast);
@@ -222,7 +229,12 @@ export class Stream {
     const kept = this.#now(key);
     const value = 1 + (kept?.type === "string" ? Number(kept.value) : 0);
     const after: Kept = { type: "string", value: String(value), life: kept?.life ?? null };
-    return { what: `increment ${key}`, verb: { verb: "increment", key }, changes: [[key, after]], expected: value };
+    return {
+      what: `increment ${key}`,
+      verb: { verb: "increment", key, inTransaction: false },
+      changes: [[key, after]],
+      expected: value,
+    };
   }
 
   #hashSet(key: string): Plan {

@@ -1,7 +1,7 @@
 /**
- * Who may write a partition. A worker that was taken over writes nothing any more, and takes nothing back without having
- * heard that the partition is its own (promise 5); one that gives a partition back has ended the run in hand before;
- * in calm every partition is owned, and the shares of two workers differ by one at the most.
+ * Who may write a partition. A worker that was taken over writes nothing any more, and takes nothing back without
+ * having heard that the partition is its own (promise 5); one that gives a partition back has ended the run in hand
+ * before; in calm every partition is owned, and the shares of two workers differ by one at the most.
  */
 import type { Commit } from "../../database.js";
 import type { Process } from "../../machine.js";

@@ -15,6 +15,9 @@ import { foreignType } from "./failures.js";
 /** Between two tries to read a database that went back and is being brought forward again, in milliseconds. */
 const movedRetryMs = 20;
 
+/** So long a read waits for the first worker of a fleet, which makes the tables, in milliseconds. */
+const firstMs = 10_000;
+
 /** A database that has said nothing to a read for so long counts as one that cannot be reached, in milliseconds. */
 const readMs = 30_000;
 
@@ -191,7 +194,7 @@ export class Cold {
     const records = some.map(({ record }) => record);
     const mark: ReachedMark | null =
       reached === null ? null : { ...reached.position, generation: reached.generation, partition };
-    const giveUpAt = clock.monotonic() + heldMs;
+    const giveUpAt = clock.monotonic() + (reached === null ? Math.max(heldMs, firstMs) : heldMs);
     for (;;) {
       try {
         return await this.#inTime(records, mark);

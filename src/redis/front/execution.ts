@@ -16,14 +16,14 @@ import type { StoreLimits } from "../../store/store.js";
 import { Workspace, type Written } from "../../workspace.js";
 import { brokenPartition } from "../keeper-errors.js";
 import { ownPrefix } from "../keys.js";
-import type { FrameToWrite, Keeper, Mark, Outcome } from "../keeper.js";
+import type { Asked, FrameToWrite, Keeper, Mark, Outcome } from "../keeper.js";
 import { partitionOf } from "../partition.js";
 import type { Cold, ToLoad } from "./cold.js";
 import { cannotClear, foreignType, noRoom, ownKey, severalPartitions, tooManyTries } from "./failures.js";
 import type { FleetTime } from "./fleet-time.js";
 import { FleetWatch, marksOf } from "./fleet-watch.js";
-import type { MadeFrames } from "./made-frames.js";
-import type { Reads, SeenRecord } from "./reads.js";
+import type { ReadResult, Reads, SeenRecord } from "./reads.js";
+import type { StoredWatch } from "./stored-watch.js";
 import { Turns } from "./turns.js";
 import type { Writes } from "./writes.js";
 
@@ -45,7 +45,7 @@ export interface FleetExecutionParts {
   readonly reads: Reads;
   readonly writes: Writes;
   readonly cold: Cold;
-  readonly frames: MadeFrames;
+  readonly stored: Pick<StoredWatch, "made">;
   readonly events: Emitter;
   /** Throws where the instance takes no more work. */
   readonly assertOpen: () => void;
@@ -105,6 +105,9 @@ export class FleetExecution {
     if ("value" in tried && tried.changes.length > 0 && expected.size === 0) {
       return this.#writeFirst(task, tried, options);
     }
+    if ("missing" in tried && !write && watches === undefined) {
+      return abortable(this.#readFirst(task, tried.missing), options.signal);
+    }
     return abortable(this.#again(task, tried, watches), options.signal);
   }
 
@@ -117,6 +120,21 @@ export class FleetExecution {
         },
         failed: reject,
       });
+    });
+  }
+
+  /** The road of a plain read: one promise, too, where all is known. */
+  #readFirst<T>(task: Task<T>, missing: readonly Bytes[]): Promise<Executed<T>> {
+    return new Promise((resolve, reject) => {
+      const seen = (result: ReadResult): void => {
+        this.#parts.assertOpen();
+        const toLoad = this.#saw(task, missing, result);
+        const tried = toLoad.length === 0 ? this.#try(task) : null;
+        if (tried !== null && "value" in tried) return resolve({ value: tried.value, sequence: 0, frame: 0 });
+        const loaded = this.#load(task, toLoad).then(() => this.#again(task, this.#try(task), undefined));
+        return void loaded.then(resolve, reject);
+      };
+      this.#parts.reads.read(this.#asked(missing), { seen, failed: reject });
     });
   }
 
@@ -197,8 +215,8 @@ export class FleetExecution {
   }
 
   #kept<T>(_task: Task<T>, { value, changes }: Worked<T>, sequence: number): Executed<T> {
-    const { events, frames, partitions } = this.#parts;
-    const frame = frames.add(partitionOf((changes[0] as Written).record, partitions), sequence);
+    const { events, stored, partitions } = this.#parts;
+    const frame = stored.made(partitionOf((changes[0] as Written).record, partitions), sequence);
     if (events.has("accepted")) events.emit("accepted", { sequence: frame, changes: changes.length });
     return { value, sequence: frame, frame };
   }
@@ -211,8 +229,8 @@ export class FleetExecution {
       const partition = partitionOf(record, this.#parts.partitions);
       groups.set(partition, (groups.get(partition) ?? new Map<Bytes, Mark>()).set(record, mark));
     };
-    for (const [record, mark] of expected) add(record, mark);
     for (const [record, { mark }] of records ?? []) add(record, mark);
+    for (const [record, mark] of expected) add(record, mark);
     for (const [partition, group] of groups) {
       if (!(await this.#parts.keeper.unchanged(partition, group))) return false;
     }
@@ -228,7 +246,8 @@ export class FleetExecution {
       const marks = new Map(expected);
       for (const record of touched) {
         const read = records.get(record);
-        if (read !== undefined) marks.set(record, read.mark);
+        // What a transaction read first decides, not what its last look at the same record saw.
+        if (read !== undefined && !expected.has(record)) marks.set(record, read.mark);
       }
       from = marks;
     }
@@ -248,11 +267,20 @@ export class FleetExecution {
    * Reads what is missing and, anew, what was read before: at one moment but for what the database must be asked for.
    */
   async #read<T>(task: Task<T>, missing: readonly Bytes[]): Promise<void> {
-    const { reads, cold, partitions, time } = this.#parts;
     const wanted = task.records === null ? missing : [...task.records.keys(), ...missing];
-    const asked = wanted.map((record) => ({ record, partition: partitionOf(record, partitions) }));
-    const { now, records: found, lease } = await reads.read(asked);
-    time.saw(now);
+    const result = await new Promise<ReadResult>((seen, failed) => {
+      this.#parts.reads.read(this.#asked(wanted), { seen, failed });
+    });
+    await this.#load(task, this.#saw(task, wanted, result));
+  }
+
+  #asked(wanted: readonly Bytes[]): readonly Asked[] {
+    return wanted.map((record) => ({ record, partition: partitionOf(record, this.#parts.partitions) }));
+  }
+
+  /** Takes what was read in the place of what was read before. Says what the database must be asked for. */
+  #saw<T>(task: Task<T>, wanted: readonly Bytes[], { now, records: found, lease }: ReadResult): readonly ToLoad[] {
+    this.#parts.time.saw(now);
     task.now = now;
     const read = new Map<Bytes, ReadRecord>();
     const toLoad: ToLoad[] = [];
@@ -265,12 +293,16 @@ export class FleetExecution {
     }
     this.hits += read.size;
     task.oneMoment = toLoad.length === 0;
-    if (toLoad.length > 0) {
-      for (const [record, value] of await cold.load(toLoad)) {
-        read.set(record, { value, mark: (found.get(record) as SeenRecord).partition });
-      }
-    }
     task.records = read;
+    return toLoad;
+  }
+
+  async #load<T>(task: Task<T>, toLoad: readonly ToLoad[]): Promise<void> {
+    if (toLoad.length === 0) return;
+    const values = await this.#parts.cold.load(toLoad);
+    for (const { record, partition } of toLoad) {
+      task.records?.set(record, { value: values.get(record) ?? null, mark: partition });
+    }
   }
 
   /** Nothing hangs: at the deadline the write is refused (promise 8). */

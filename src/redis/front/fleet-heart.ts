@@ -168,7 +168,7 @@ export class FleetHeart implements Heart {
       reads: new Reads(keeper, clock, random),
       writes: new Writes(keeper, clock, fleet.partitions, room),
       cold: this.#cold,
-      frames: this.#stored.frames,
+      stored: this.#stored,
       events: this.events,
       assertOpen: () => this.#assertOpen(),
     });

@@ -98,11 +98,14 @@ export class FleetInspector {
     if (state === undefined) return;
     const { base, head, stored } = state;
     const from = Math.max(after, stored.sequence);
-    if (base === null || from >= base.to.sequence) return yield* this.#frames(partition, from, head.sequence);
+    if (base === null || from >= base.to.sequence) {
+      yield* this.#frames(partition, from, head.sequence);
+      return;
+    }
     yield* this.#frames(partition, from, base.from.sequence);
     const { changes } = await keeper.baseRecords(partition, null, Math.max(1, baseRecordsMax));
     if (baseRecordsMax > 0) yield frameOf(base, [...changes].slice(0, baseRecordsMax));
-    return yield* this.#frames(partition, base.to.sequence, head.sequence);
+    yield* this.#frames(partition, base.to.sequence, head.sequence);
   }
 
   async *#frames(partition: number, after: number, upTo: number): AsyncIterable<Frame> {

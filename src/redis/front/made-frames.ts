@@ -51,6 +51,15 @@ export class MadeFrames {
     return number;
   }
 
+  /**
+   * A partition counts anew from an earlier frame on: of what is stored up to this number nothing need be remembered.
+   */
+  restart(storedUpTo: number): void {
+    this.#ranges = this.#ranges.filter(({ first, count }) => first + count - 1 > storedUpTo);
+    this.#far = this.#far.map(() => 0);
+    this.#farUpTo = Math.max(this.#farUpTo, storedUpTo);
+  }
+
   /** Where a frame is; null where only `farOf` is known of it. */
   placeOf(number: number): MadeFrame | null {
     const range = this.#ranges[this.#indexOf(number)];

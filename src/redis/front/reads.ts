@@ -4,7 +4,7 @@
  */
 import type { Bytes } from "../../bytes.js";
 import type { Clock, Random } from "../../host/host.js";
-import type { Asked, Keeper, Known, PartitionSeen } from "../keeper.js";
+import type { Asked, Keeper, Known, PartitionSeen, Seen } from "../keeper.js";
 
 /** Records of one call, unless a single command names more. */
 const recordsMax = 4000;
@@ -24,10 +24,15 @@ export interface ReadResult {
   readonly lease: string;
 }
 
+/** Told what was read, or that it failed: CACHE_DOWN, UNKNOWN, QUEUE_MISMATCH, or what `seen` has thrown. */
+export interface ReadTold {
+  seen(result: ReadResult): void;
+  failed(error: unknown): void;
+}
+
 interface Reader {
   readonly asked: readonly Asked[];
-  readonly resolve: (result: ReadResult) => void;
-  readonly reject: (error: unknown) => void;
+  readonly told: ReadTold;
 }
 
 /** The reads of one process. */
@@ -46,12 +51,10 @@ export class Reads {
     this.#name = this.#random.hex(6);
   }
 
-  /** Resolves with these records as they are. Rejects CACHE_DOWN, UNKNOWN, QUEUE_MISMATCH. */
-  read(asked: readonly Asked[]): Promise<ReadResult> {
-    return new Promise((resolve, reject) => {
-      this.#readers.push({ asked, resolve, reject });
-      if (this.#readers.length === 1) this.#clock.soon(() => this.#readAll());
-    });
+  /** Reads these records. A call and no promise, as with writes. */
+  read(asked: readonly Asked[], told: ReadTold): void {
+    this.#readers.push({ asked, told });
+    if (this.#readers.length === 1) this.#clock.soon(() => this.#readAll());
   }
 
   #readAll(): void {
@@ -73,18 +76,27 @@ export class Reads {
     const asked = new Map<Bytes, Asked>();
     for (const reader of readers) for (const each of reader.asked) asked.set(each.record, each);
     const lease = `${this.#name}${(this.#leases++).toString(36)}`;
+    const all = [...asked.values()];
+    let seen: Seen;
     try {
-      const all = [...asked.values()];
-      const seen = await this.#keeper.read(all, lease);
-      const partitions = new Map(seen.partitions.map((partition) => [partition.partition, partition]));
-      const found = new Map<Bytes, SeenRecord>();
-      for (const [index, { record, partition }] of all.entries()) {
-        const known = seen.records[index] as Known;
-        found.set(record, { known, partition: partitions.get(partition) as PartitionSeen });
-      }
-      for (const { resolve } of readers) resolve({ now: seen.now, records: found, lease });
+      seen = await this.#keeper.read(all, lease);
     } catch (error) {
-      for (const { reject } of readers) reject(error);
+      for (const { told } of readers) told.failed(error);
+      return;
+    }
+    const partitions = new Map(seen.partitions.map((partition) => [partition.partition, partition]));
+    const records = new Map<Bytes, SeenRecord>();
+    for (const [index, { record, partition }] of all.entries()) {
+      const known = seen.records[index] as Known;
+      records.set(record, { known, partition: partitions.get(partition) as PartitionSeen });
+    }
+    const result = { now: seen.now, records, lease };
+    for (const { told } of readers) {
+      try {
+        told.seen(result);
+      } catch (error) {
+        told.failed(error);
+      }
     }
   }
 }

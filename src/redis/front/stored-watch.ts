@@ -43,6 +43,20 @@ export class StoredWatch {
     return this.#looked;
   }
 
+  /**
+   * A frame was kept. Says its number. One that is no later than what was heard to be stored may be of a log that
+   * goes on from an earlier frame (an older Redis): then that was said of another frame. Or the news were quicker
+   * than the answer to the write; asking tells.
+   */
+  made(partition: number, sequence: number): number {
+    if (sequence <= (this.#stored[partition] ?? 0)) {
+      this.#stored[partition] = sequence - 1;
+      this.frames.restart(this.#looked);
+      if (this.#waits.size > 0) void this.#askOnce();
+    }
+    return this.frames.add(partition, sequence);
+  }
+
   /** Calls back once a frame and all before it are in the database or parked. */
   whenStored(number: number, reached: Reached): () => void {
     if (number <= this.#looked || this.#ended !== null) {
@@ -131,15 +145,19 @@ export class StoredWatch {
   /** Again and again while somebody waits. */
   async #ask(): Promise<void> {
     this.#timer = this.#clock.after(askEveryMs, () => void this.#ask(), true);
+    await this.#askOnce();
+    if (this.#waits.size > 0 && this.#ended === null) return;
+    this.#timer?.cancel();
+    this.#timer = null;
+  }
+
+  async #askOnce(): Promise<void> {
     try {
       const { states } = await this.#keeper.states(this.#stored.map((_, partition) => partition));
       this.saw(states);
     } catch {
       // It is asked again.
     }
-    if (this.#waits.size > 0 && this.#ended === null) return;
-    this.#timer?.cancel();
-    this.#timer = null;
   }
 
   #moved(partition: number, sequence: number): void {

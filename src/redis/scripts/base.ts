@@ -1,7 +1,7 @@
 /**
- * The base of a partition: what the head of its log has made of each record, so that a database that is down costs memory
- * by record and not by change. `meta` has it as "from tag to tag log-time oldest-log-time bytes", the hash `base` its
- * records; `aims` are positions that the database may have reached, "sequence tag" by sequence.
+ * The base of a partition: what the head of its log has made of each record, so that a database that is down costs
+ * memory by record and not by change. `meta` has it as "from tag to tag log-time oldest-log-time bytes", the hash
+ * `base` its records; `aims` are positions that the database may have reached, "sequence tag" by sequence.
  */
 import type { Script } from "../redis-link.js";
 import { owning, prelude } from "./prelude.js";
@@ -53,9 +53,10 @@ return {'ok', redis.call('ZRANGEBYSCORE', KEYS[1] .. 'aims', ARGV[2], ARGV[2])[1
 };
 
 /**
- * Frames become part of the base. KEYS: prefix. ARGV: log, claim, sequence and tag after which they are, sequence and tag
- * of the last, log times of the first and the last, their bytes of log, then record and base entry of each record. Answers
- * {'ok', 1}, or 0 where nothing was done. The base is put first and the log goes last: whatever stands in both is the same.
+ * Frames become part of the base. KEYS: prefix. ARGV: log, claim, sequence and tag after which they are, sequence and
+ * tag of the last, log times of the first and the last, their bytes of log, then record and base entry of each
+ * record. Answers {'ok', 1}, or 0 where nothing was done. The base is put first and the log goes last: whatever
+ * stands in both is the same.
  */
 export const compactScript: Script = {
   name: "compact",
@@ -70,8 +71,7 @@ if to <= after or to > tonumber(m[1]) then return {'ok', 0} end
 if b then
   if b.to ~= ARGV[3] or b.toTag ~= ARGV[4] then return {'ok', 0} end
 else
-  local aim = tonumber(string.match(lastAim(p), '^%d+') or '0')
-  if tonumber(m[2]) > after or aim > after then return {'ok', 0} end
+  if tonumber(m[2]) > after then return {'ok', 0} end
   b = {from = ARGV[3], fromTag = ARGV[4], oldest = ARGV[7], bytes = '0'}
 end
 evenWhenFull(p .. 'meta')
@@ -85,8 +85,9 @@ for i = 10, #ARGV, 2 do
   if #puts >= 4000 then redis.call('HSET', p .. 'base', unpack(puts)) puts = {} end
 end
 if #puts > 0 then redis.call('HSET', p .. 'base', unpack(puts)) end
+local size = digits(tonumber(b.bytes) + grown)
 redis.call('HSET', p .. 'meta',
-  'base', table.concat({b.from, b.fromTag, ARGV[5], ARGV[6], ARGV[8], b.oldest, digits(tonumber(b.bytes) + grown)}, ' '),
+  'base', table.concat({b.from, b.fromTag, ARGV[5], ARGV[6], ARGV[8], b.oldest, size}, ' '),
   'bytes', digits(math.max(0, tonumber(m[3]) + grown - tonumber(ARGV[9]))))
 -- The entries that hold the frames at both ends stay: positions are compared with them.
 local first = redis.call('XRANGE', p .. 'log', idOf(p, tonumber(b.from)), '+', 'COUNT', 1)[1]
@@ -105,8 +106,8 @@ return {'ok', 1}
 };
 
 /**
- * What the base has of records. KEYS: prefix. ARGV: log, bytes at the most, records. Answers {'ok', the base, entries or
- * "" of the first records}.
+ * What the base has of records. KEYS: prefix. ARGV: log, bytes at the most, records. Answers {'ok', the base, entries
+ * or "" of the first records}.
  */
 export const baseOfScript: Script = {
   name: "baseOf",

@@ -64,7 +64,8 @@ if b and tonumber(b.to) <= sequence then
 end
 redis.call('DEL', p .. 'aims')
 redis.call('HSET', meta, 'epoch', epoch, 'epochs', m[3] .. ' ' .. epoch .. ':' .. digits(tonumber(m[1]) + 1),
-  'stored', ARGV[3], 'storedTag', ARGV[4], 'storedAt', ARGV[5], 'generation', ARGV[6], 'bytes', digits(tonumber(ARGV[8]) + (b and tonumber(b.bytes) or 0)),
+  'stored', ARGV[3], 'storedTag', ARGV[4], 'storedAt', ARGV[5], 'generation', ARGV[6],
+  'bytes', digits(tonumber(ARGV[8]) + (b and tonumber(b.bytes) or 0)),
   'furthest', furthest, 'furthestTag', furthestTag, 'settled', digits(math.max(sequence, tonumber(m[6]))))
 redis.call('HDEL', meta, 'broken')
 redis.call('HINCRBY', meta, 'thrown', 1)

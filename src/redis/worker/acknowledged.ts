@@ -71,6 +71,11 @@ export class Acknowledged {
     this.#remembered.add(frames);
   }
 
+  /** Frames that were read need not be in the log any more. */
+  forgetRead(): void {
+    this.#remembered.clear();
+  }
+
   /** The store was opened here, and this is parked there. */
   opened(position: Position, change: ParkedChange): void {
     this.#remembered.clear();
@@ -265,10 +270,13 @@ export class Acknowledged {
       return;
     }
     const { base } = await this.#state();
-    if (base === null) return yield* this.#read(from, to);
+    if (base === null) {
+      yield* this.#read(from, to);
+      return;
+    }
     yield* this.#read(from, Math.min(to, base.from.sequence));
     if (from < base.to.sequence && base.to.sequence <= to) yield* this.#baseNotes(base);
-    return yield* this.#read(Math.max(from, base.to.sequence), to);
+    yield* this.#read(Math.max(from, base.to.sequence), to);
   }
 
   async *#read(from: number, to: number): AsyncIterable<readonly FrameNote[]> {

@@ -1,7 +1,7 @@
 /**
- * Who is at the head of a partition's log: its writer, which reads frames or a region to commit them, or the compaction,
- * which makes a region of frames. Never both: what is being read must not go. Values only; it waits for nobody but the
- * step of a compaction.
+ * Who is at the head of a partition's log: its writer, which reads frames or a region to commit them, or the
+ * compaction, which makes a region of frames. Never both: what is being read must not go. Values only; it waits for
+ * nobody but the step of a compaction.
  */
 
 /** The guard of one partition. */
@@ -27,7 +27,9 @@ export class BaseGuard {
     if (draining) this.#reading = false;
   }
 
-  /** Does a step of the compaction, where the writer is not at the head. False where it is, or where the step says so. */
+  /**
+   * Does a step of the compaction, where the writer is not at the head. False where it is, or where the step says so.
+   */
   async compact(step: () => Promise<boolean>): Promise<boolean> {
     if (this.#reading || this.#draining || this.#step !== null) return false;
     const doing = step();

@@ -1,7 +1,7 @@
 /**
- * While nothing can be committed, the head of a partition's log is composed into the partition's base, chunk by chunk: so
- * what is pending costs memory by record and not by change (promise 8). It never touches a frame that the database may
- * have reached, and nothing while the writer reads or drains (base-guard.ts).
+ * While nothing can be committed, the head of a partition's log is composed into the partition's base, chunk by
+ * chunk: so what is pending costs memory by record and not by change (promise 8). It never touches a frame that the
+ * database may have reached, and nothing while the writer reads or drains (base-guard.ts).
  */
 import type { Bytes } from "../../bytes.js";
 import { compose, type Change } from "../../change.js";
@@ -19,7 +19,7 @@ const lookEveryMs = 200;
 const chunkBytesMax = 1024 * 1024;
 
 /** Of less log it is not worth it. */
-const worthBytes = 128 * 1024;
+const worthBytes = 64 * 1024;
 
 /** What the base has of a chunk's records, at the most; where it has more, the chunk is made smaller. */
 const valueBytesMax = 4 * 1024 * 1024;
@@ -32,6 +32,8 @@ export interface CompactionParts {
   readonly guard: BaseGuard;
   /** Whether the store takes nothing, so that frames wait. */
   readonly wanted: () => boolean;
+  /** These frames are in the log no more. */
+  readonly composed: () => void;
 }
 
 /** How much log is worth a compaction of a base of so many bytes: putting a large record again costs its size. */
@@ -39,7 +41,13 @@ export function enoughLog(baseBytes: number): number {
   return Math.max(worthBytes, baseBytes / 2);
 }
 
-/** The compaction of one partition. It works until it is closed. */
+/**
+ * The compaction of one partition. It works until it is closed.
+ *
+ * A base begins behind what the database may have reached, so that nothing is stored twice. Only where that is much log
+ * (the run of a commit that was not answered may be a whole `batchBytes`) it begins at what is known to be stored: then
+ * the database may turn out to be inside, at an aim, and gets some records again with the values that they have.
+ */
 export class Compaction {
   readonly #parts: CompactionParts;
   #timer: Timer | null = null;
@@ -79,27 +87,38 @@ export class Compaction {
     const { states } = await keeper.states([claim.partition]);
     const [state] = states;
     if (state === undefined) return false;
-    const chunk = await this.#chunk(state);
+    const after = state.base?.to ?? (await this.#begin(state));
+    const chunk = await this.#chunk(state, after);
     if (chunk === null) return false;
-    const after = state.base?.to ?? state.aimed;
     const changes = await this.#composed(chunk, state.base);
     if (changes === null) return true;
     const [first, last] = [chunk[0] as FrameOnDisk, chunk.at(-1) as FrameOnDisk];
     const bytes = bytesOf(chunk);
     const { position: to, at } = last.frame;
     this.#chunkBytes = Math.min(chunkBytesMax, 2 * this.#chunkBytes);
-    return keeper.compact(claim, { after, to, oldestAt: first.frame.at, at, changes, bytes });
+    const isDone = await keeper.compact(claim, { after, to, oldestAt: first.frame.at, at, changes, bytes });
+    if (isDone) this.#parts.composed();
+    return isDone;
   }
 
-  /** Frames that are worth composing; null where there are none. */
-  async #chunk({ base, aimed, stored, head, pendingBytes }: PartitionState): Promise<readonly FrameOnDisk[] | null> {
+  /** Where a base is to begin. */
+  async #begin({ stored, aimed }: PartitionState): Promise<Position> {
     const { keeper, claim } = this.#parts;
+    if (stored.sequence === aimed.sequence) return stored;
+    const frames = await keeper.frames(claim.partition, stored.sequence, worthBytes);
+    const last = frames.at(-1)?.frame.position.sequence ?? stored.sequence;
+    return last < aimed.sequence || bytesOf(frames) >= worthBytes ? stored : aimed;
+  }
+
+  /** Frames after a position that are worth composing; null where there are none. */
+  async #chunk(state: PartitionState, { sequence }: Position): Promise<readonly FrameOnDisk[] | null> {
+    const { keeper, claim } = this.#parts;
+    const { base, aimed, stored, head, pendingBytes } = state;
     const place = `${stored.sequence} ${aimed.sequence}`;
     if (this.#held.place !== place) this.#held = { place, bytes: 0 };
     const logBytes = pendingBytes - (base?.bytes ?? 0);
     const enough = enoughLog(base?.bytes ?? 0);
     if (logBytes - this.#held.bytes < enough) return null;
-    const { sequence } = base?.to ?? aimed;
     const frames = await keeper.frames(claim.partition, sequence, this.#chunkBytes);
     const last = frames.at(-1)?.frame.position.sequence ?? head.sequence;
     if (last >= head.sequence && bytesOf(frames) < enough) {
@@ -135,7 +154,10 @@ export class Compaction {
     return composed;
   }
 
-  /** What the base has of these records, as far as that matters. Null where that is much, and a smaller chunk is possible. */
+  /**
+   * What the base has of these records, as far as that matters. Null where that is much, and a smaller chunk is
+   * possible.
+   */
   async #older(rows: ReadonlyMap<Bytes, Change>, end: Position): Promise<Map<Bytes, Change> | null> {
     const { keeper, claim } = this.#parts;
     const found = new Map<Bytes, Change>();

@@ -53,7 +53,8 @@ export class KeeperQueue implements WriteQueue {
     const { poll, acknowledged } = this.#parts;
     let { state, now } = await poll.after(this, this.#placeAt(sequence));
     while (state.head.sequence <= sequence) {
-      // The keeper went back. Whoever writes there now is answered, and what he writes must not grow into a fork unseen.
+      // The keeper went back. Whoever writes there now is answered, and what he writes must not grow into a fork
+      // unseen.
       if (this.#at !== null) await this.check(this.#at);
       ({ state, now } = await poll.after(this, this.#placeAt(sequence)));
     }

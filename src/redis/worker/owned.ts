@@ -99,7 +99,8 @@ export class OwnedPartition {
     const [acknowledged, guard] = [this.#acknowledged, this.#guard];
     const queue = new KeeperQueue({ keeper, partition, logId, poll, acknowledged, guard });
     this.#queue = queue;
-    this.#compaction = new Compaction({ keeper, claim, clock, guard, wanted: () => this.#isStuck() });
+    const composed = (): void => acknowledged.forgetRead();
+    this.#compaction = new Compaction({ keeper, claim, clock, guard, wanted: () => this.#isStuck(), composed });
     const report = (each: WriterReport): void => this.#hear(each);
     const { others } = parts;
     this.#writer = new Writer({ store: this.#store, queue, logId, clock, random, options, paused, others, report });

@@ -53,8 +53,8 @@ export class StatesPoll {
   }
 
   /**
-   * Resolves when the partition is somewhere else: it has a frame after that place, or has lost the one there, as that of
-   * an older Redis: then whoever looks closer finds out. A newer question takes the place of an older one.
+   * Resolves when the partition is somewhere else: it has a frame after that place, or has lost the one there, as
+   * that of an older Redis: then whoever looks closer finds out. A newer question takes the place of an older one.
    */
   after(asker: object, place: KnownPlace): Promise<FoundState> {
     return new Promise((resolve, reject) => {

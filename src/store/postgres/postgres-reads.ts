@@ -48,6 +48,9 @@ export class PostgresReads {
     const pool = new Pool({ ...config, max: connectionsMax, allowExitOnIdle: true });
     // A connection that breaks while it is idle is thrown away, and the next read makes another one.
     pool.on("error", () => {});
+    // What breaks on its way between the pool and its user is said to nobody, and would end the process: a server may
+    // say that it ends in the same breath in which it lets somebody in.
+    pool.on("connect", (client) => client.on("error", () => {}));
     return new PostgresReads(pool, statements, place.prepare);
   }
 
@@ -111,9 +114,6 @@ export class PostgresReads {
   /** Does steps on one connection, in one round trip. One that has failed is not used again. */
   async run(steps: readonly Step[]): Promise<void> {
     const client = await this.#pool.connect();
-    // What breaks under way is said to the steps; said to nobody it would end the process.
-    const ignore = (): void => {};
-    client.on("error", ignore);
     const timer = setTimeout(() => void client.end().catch(() => {}), readMs);
     let failed = true;
     try {
@@ -121,7 +121,6 @@ export class PostgresReads {
       failed = false;
     } finally {
       clearTimeout(timer);
-      client.removeListener("error", ignore);
       client.release(failed);
     }
   }
