@@ -14,7 +14,7 @@ const hasPostgres = (embeddedPostgres() ?? systemPostgres()) !== null;
 describeWith(["redis-server"], "a fleet of processes", () => {
   describe.skipIf(!hasPostgres)("with PostgreSQL", () => {
     test("killed, stopped, cut off at random: nothing that was answered is lost, nothing is written twice", async () => {
-      const report = await runFleetCampaign({ seed, seconds: 5, apps: 3, streams: 3, workersMax: 4 }, () => {});
+      const report = await runFleetCampaign({ seed, seconds: 4, apps: 3, streams: 3, workersMax: 4 }, () => {});
       expect(report.answered, line(report)).toBeGreaterThan(100);
       expect(report.commits, line(report)).toBeGreaterThan(0);
       expect(report.calms, line(report)).toBeGreaterThan(0);
