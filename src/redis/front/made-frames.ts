@@ -51,9 +51,7 @@ export class MadeFrames {
     return number;
   }
 
-  /**
-   * A partition counts anew from an earlier frame on: of what is stored up to this number nothing need be remembered.
-   */
+  /** A partition counts anew from an earlier frame on: what is stored up to this number need not be remembered. */
   restart(storedUpTo: number): void {
     this.#ranges = this.#ranges.filter(({ first, count }) => first + count - 1 > storedUpTo);
     this.#far = this.#far.map(() => 0);

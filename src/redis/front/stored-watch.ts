@@ -44,9 +44,9 @@ export class StoredWatch {
   }
 
   /**
-   * A frame was kept. Says its number. One that is no later than what was heard to be stored may be of a log that
-   * goes on from an earlier frame (an older Redis): then that was said of another frame. Or the news were quicker
-   * than the answer to the write; asking tells.
+   * A frame was kept. Says its number. One that is no later than what was heard to be stored may be of a log that goes
+   * on from an earlier frame (an older Redis): then that was said of another frame. Or the news were quicker than the
+   * answer to the write; asking tells.
    */
   made(partition: number, sequence: number): number {
     if (sequence <= (this.#stored[partition] ?? 0)) {
