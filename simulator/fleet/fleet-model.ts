@@ -22,6 +22,8 @@ export interface FleetFrame {
 export class FleetModel {
   /** The last frame of each partition; null where it never had one. */
   heads: (FleetFrame | null)[] = [];
+  /** A keeper went back to when others were parked than now, and nobody tells readers so: they are not judged. */
+  doubtful = false;
   readonly #frames = new Map<string, FleetFrame>();
 
   /** A frame has entered a log. */

@@ -102,6 +102,7 @@ export class WatchedPlace implements KeeperPlace {
 
   #lost(): void {
     this.mayMismatch = true;
+    if (this.#world.options.refused > 0) this.#world.model.doubtful = true;
     this.restart();
     this.#looks = this.state.partitions.map(lookAt);
     this.#world.observe((checker) => checker.keeperWentBack?.());
@@ -163,8 +164,10 @@ export class WatchedPlace implements KeeperPlace {
 
   /** Where the database has what the keeper has lost, readers see some of it until that is found out. */
   lookApart(partition: number): void {
+    const { model, database } = this.#world;
     const { keys, tags, partitions } = this.#world.options;
-    if (!this.mayMismatch || this.#world.model.isPresent(partition, this.#world.database.position(partition))) return;
+    const isApart = this.mayMismatch && !model.isPresent(partition, database.position(partition));
+    if (!isApart && !model.doubtful) return;
     const records = Array.from({ length: keys }, (_, key) => taggedKey(`k${key}` as Bytes, tags));
     this.#outside.givenUp(records.filter((record) => partitionOf(record, partitions) === partition));
   }

@@ -13,7 +13,7 @@ export class FleetNewest extends FleetModelChecker {
   framed(frame: FleetFrame, { operation, reply, at, client, inDoubt }: Invocation): void {
     const { model, database } = this.parts;
     // Where the database has what the keeper has lost, readers see it until that is found out.
-    if (inDoubt || !model.isPresent(frame.partition, database.position(frame.partition))) return;
+    if (inDoubt || model.doubtful || !model.isPresent(frame.partition, database.position(frame.partition))) return;
     const should = expected(operation, (record) => frame.parent?.state.get(record) ?? null, at);
     const words = `frame ${frame.position.sequence} of partition ${frame.partition}, by ${client}`;
     if (should.reply !== reply) throw new Violation(promise, `${words}: it replies ${reply}, and not ${should.reply}`);
