@@ -143,6 +143,11 @@ export class SimulatedDatabase {
     return this.#inner.position(partition);
   }
 
+  /** Groups of letters that a partition has parked. */
+  parkedGroups(partition: number): number {
+    return this.#inner.parked(partition).length;
+  }
+
   /** Everything that is in it now. */
   get rows(): ReadonlyMap<Bytes, RecordValue> {
     return this.#inner.rows();

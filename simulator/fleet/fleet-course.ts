@@ -62,21 +62,24 @@ async function settle(stage: FleetStage): Promise<void> {
   const isStored = ({ sequence, stored, pending }: MemoryKeeperState["partitions"][number]): boolean =>
     sequence === stored && (pending.size === 0 || stage.mayMismatch);
   await stage.until(() => sound.every(isStored), "what is pending is stored or parked");
+  // A keeper that went back may show letters that are no more.
+  const lettersIn = (each: MemoryKeeperState["partitions"][number]): number =>
+    stage.mayMismatch ? database.parkedGroups(state.partitions.indexOf(each)) : each.letters;
   database.temper.refuses = false;
   const retry = (): void => {
-    if (sound.every(({ letters }) => letters === 0)) return;
+    if (sound.every((each) => lettersIn(each) === 0)) return;
     const again = (): void => stage.later(1000, retry);
     stage.serving()?.heart?.deadLetters.retry("all").then(again, again);
   };
   retry();
-  await stage.until(() => sound.every((each) => each.letters === 0 && isStored(each)), "dead letters are retried");
+  await stage.until(() => sound.every((each) => lettersIn(each) === 0 && isStored(each)), "dead letters are retried");
   // Who lives on while the keeper loses his frames waits for them in vain.
   if (!stage.mayMismatch) await flush(stage);
   const isWhole = (): boolean => state.partitions.every(({ owner }) => owner !== null) && isBalanced(stage);
   await stage.until(isWhole, "every partition is owned, and the shares are equal");
   const shares = sharesOf(members);
   const mismatches = new Map([...lost.keys()].map((partition) => [partition, said(stage, partition)]));
-  const letters = sound.reduce((sum, each) => sum + each.letters, 0);
+  const letters = sound.reduce((sum, each) => sum + lettersIn(each), 0);
   const at: FleetRest = { mismatched: mismatches, looks: stage.looks(), shares, letters };
   stage.observe((checker) => checker.atRest?.(at));
 }

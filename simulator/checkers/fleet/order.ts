@@ -1,6 +1,7 @@
 /** Promise 3: the database never goes back to an older value of a record, nor a partition to an older position. */
 import type { Bytes } from "../../../src/bytes.js";
 import type { Commit } from "../../database.js";
+import type { RecordValue } from "../../../src/change.js";
 import { historyOf } from "../../fleet/fleet-model.js";
 import { textOf } from "../../operation.js";
 import { Violation } from "../checker.js";
@@ -20,9 +21,7 @@ export class FleetOrder extends FleetModelChecker {
       const holds = rows.get(record) ?? null;
       const states = [null, ...history.map(({ state }) => state.get(record) ?? null)];
       const at = states.findIndex(
-        (value, sequence) =>
-          sequence >= from &&
-          (textOf(value) === textOf(holds) || (holds === null && (value?.expiresAt ?? null) !== null)),
+        (value, sequence) => sequence >= from && (textOf(value) === textOf(holds) || isSwept(value, holds)),
       );
       if (at === -1) {
         const what = `an older value than that of frame ${from}, or one that nobody wrote`;
@@ -42,4 +41,10 @@ export class FleetOrder extends FleetModelChecker {
   keeperWentBack(): void {
     this.#reached.clear();
   }
+}
+
+/** What has ended may be swept, and what was pending of it then makes a row that has ended as well. */
+function isSwept(value: RecordValue | null, holds: RecordValue | null): boolean {
+  const endsAt = value?.expiresAt ?? null;
+  return endsAt !== null && (holds === null || holds.expiresAt === endsAt);
 }

@@ -47,8 +47,9 @@ export class FleetPastMoment extends FleetModelChecker {
     const should = frame.state.get(record) ?? null;
     const is = withParked(commit, record);
     if (textOf(is) === textOf(should)) return;
+    const endedBy = Math.max(frame.at, this.#sweptUpTo);
     // One that has ended may be swept; a row of a parked one is not.
-    if (is === null && (should?.expiresAt ?? Infinity) <= Math.max(frame.at, this.#sweptUpTo)) return;
+    if ((should?.expiresAt ?? Infinity) <= endedBy && (is?.expiresAt ?? 0) <= endedBy) return;
     if (should === null && (is?.expiresAt ?? Infinity) <= frame.at) return;
     const { sequence } = frame.position;
     throw new Violation(
