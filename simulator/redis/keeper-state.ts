@@ -38,6 +38,7 @@ export interface Owner {
   readonly worker: string;
   readonly claim: number;
   readonly until: number;
+  readonly leaseMs: number;
 }
 
 /** What the head of a log has made of each record, encoded. */

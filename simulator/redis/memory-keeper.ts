@@ -145,6 +145,7 @@ export class MemoryKeeper implements Keeper {
       const { workers } = this.#state;
       const now = this.#state.now();
       if (worker !== "") workers.set(worker, { seenAt: now, report });
+      this.#notBeyond(now);
       for (const [id, { seenAt }] of workers) if (seenAt <= now - leaseMs) workers.delete(id);
       const seen = [...workers].map(([id, each]) => ({ id, ...each }));
       return {
@@ -165,7 +166,7 @@ export class MemoryKeeper implements Keeper {
       const data = this.#data(partition);
       if (!fromAnybody && this.#ownerOf(data) !== null) return null;
       data.claim++;
-      data.owner = { worker, claim: data.claim, until: this.#state.now() + leaseMs };
+      data.owner = { worker, claim: data.claim, until: this.#state.now() + leaseMs, leaseMs };
       return { partition, worker, number: data.claim };
     });
   }
@@ -176,7 +177,7 @@ export class MemoryKeeper implements Keeper {
       const { owner } = data;
       // A lease that is over holds as long as nobody else has taken the partition; one that was given back does not.
       if (owner === null || owner.worker !== claim.worker || owner.claim !== claim.number) return false;
-      data.owner = { ...owner, until: this.#state.now() + leaseMs };
+      data.owner = { ...owner, until: this.#state.now() + leaseMs, leaseMs };
       return true;
     });
   }
@@ -373,6 +374,16 @@ export class MemoryKeeper implements Keeper {
     const data = this.#data(partition);
     if (data.claim !== number) throw claimLost(partition, worker);
     return data;
+  }
+
+  /** A clock that went back would let the dead own their partitions, and live, until it is there again. */
+  #notBeyond(now: number): void {
+    const { workers, partitions } = this.#state;
+    for (const [id, each] of workers) if (each.seenAt > now) workers.set(id, { ...each, seenAt: now });
+    for (const data of partitions) {
+      const { owner } = data;
+      if (owner !== null && owner.until > now + owner.leaseMs) data.owner = { ...owner, until: now + owner.leaseMs };
+    }
   }
 
   #ownerOf({ owner }: PartitionData): Owner | null {

@@ -105,7 +105,7 @@ export function stateOf(reply: RedisReply | undefined, partition: number, nowMs:
   if (parts[0] === "gone") return null;
   const logId = bytes(parts[0]);
   const [head, stored] = [number(parts[1]), number(parts[3])];
-  const [, owner, until] = /^(.*) \d+ (\d+)$/.exec(bytes(parts[12])) ?? [];
+  const [, owner, until] = /^(.*) \d+ (\d+) \d+$/.exec(bytes(parts[12])) ?? [];
   const oldest = bytes(parts[7]);
   const reached = { logId, sequence: stored, tag: number(parts[4]) };
   const [aim, aimTag] = cutAtSpace(bytes(parts[13]));

@@ -9,9 +9,23 @@ const owners = `
 local function ownerOf(all, partition, time)
   local found = redis.call('HGET', all .. 'owners', partition)
   if not found then return nil end
-  local worker, until_ = string.match(found, '^(.*) %d+ (%d+)$')
+  local worker, until_ = string.match(found, '^(.*) %d+ (%d+) %d+$')
   if tonumber(until_) <= time then return nil end
   return worker
+end
+-- A clock that went back would let the dead own their partitions, and live, until it is there again: nothing lasts longer
+-- than a lease from now on.
+local function notBeyond(all, time, partitions)
+  for _, worker in ipairs(redis.call('ZRANGEBYSCORE', all .. 'workers', '(' .. digits(time), '+inf')) do
+    redis.call('ZADD', all .. 'workers', digits(time), worker)
+  end
+  for p = 0, partitions - 1 do
+    local found = redis.call('HGET', all .. 'owners', p)
+    local mine, until_, lease = string.match(found or '', '^(.* %d+ )(%d+) (%d+)$')
+    if mine and tonumber(until_) > time + tonumber(lease) then
+      redis.call('HSET', all .. 'owners', p, mine .. digits(time + tonumber(lease)) .. ' ' .. lease)
+    end
+  end
 end
 `;
 
@@ -30,6 +44,7 @@ if ARGV[1] ~= '' then
   redis.call('ZADD', all .. 'workers', digits(time), ARGV[1])
   redis.call('HSET', all .. 'reports', ARGV[1], ARGV[3])
 end
+notBeyond(all, time, tonumber(ARGV[4]))
 for _, dead in ipairs(redis.call('ZRANGEBYSCORE', all .. 'workers', '-inf', digits(time - tonumber(ARGV[2])))) do
   redis.call('ZREM', all .. 'workers', dead)
   redis.call('HDEL', all .. 'reports', dead)
@@ -61,7 +76,7 @@ local time = now()
 if ARGV[5] ~= '1' and ownerOf(all, ARGV[2], time) then return {'ok', 0} end
 evenWhenFull(p .. 'meta')
 local claim = redis.call('HINCRBY', p .. 'meta', 'claim', 1)
-redis.call('HSET', all .. 'owners', ARGV[2], ARGV[1] .. ' ' .. claim .. ' ' .. digits(time + tonumber(ARGV[4])))
+redis.call('HSET', all .. 'owners', ARGV[2], ARGV[1] .. ' ' .. claim .. ' ' .. digits(time + tonumber(ARGV[4])) .. ' ' .. ARGV[4])
 return {'ok', claim}
 `,
 };
@@ -80,7 +95,7 @@ local mine = ARGV[1] .. ' ' .. ARGV[4] .. ' '
 local found = redis.call('HGET', all .. 'owners', ARGV[2])
 if not found or string.sub(found, 1, #mine) ~= mine then return {'ok', 0} end
 evenWhenFull(p .. 'meta')
-redis.call('HSET', all .. 'owners', ARGV[2], mine .. digits(now() + tonumber(ARGV[5])))
+redis.call('HSET', all .. 'owners', ARGV[2], mine .. digits(now() + tonumber(ARGV[5])) .. ' ' .. ARGV[5])
 return {'ok', 1}
 `,
 };
