@@ -168,6 +168,16 @@ export class MemoryKeeperState {
     return null;
   }
 
+  /** A clock that went back would let the dead own their partitions, and live, until it is there again. */
+  lastNoLongerThanLeases(): void {
+    const now = this.now();
+    for (const [id, each] of this.workers) if (each.seenAt > now) this.workers.set(id, { ...each, seenAt: now });
+    for (const data of this.partitions) {
+      const { owner } = data;
+      if (owner !== null && owner.until > now + owner.leaseMs) data.owner = { ...owner, until: now + owner.leaseMs };
+    }
+  }
+
   /** Puts something under a record's name; null takes it away. */
   putKey(record: Bytes, entry: KeyEntry | null): void {
     if (entry === null) this.#all.keys.delete(record);

@@ -145,7 +145,7 @@ export class MemoryKeeper implements Keeper {
       const { workers } = this.#state;
       const now = this.#state.now();
       if (worker !== "") workers.set(worker, { seenAt: now, report });
-      this.#notBeyond(now);
+      this.#state.lastNoLongerThanLeases();
       for (const [id, { seenAt }] of workers) if (seenAt <= now - leaseMs) workers.delete(id);
       const seen = [...workers].map(([id, each]) => ({ id, ...each }));
       return {
@@ -374,16 +374,6 @@ export class MemoryKeeper implements Keeper {
     const data = this.#data(partition);
     if (data.claim !== number) throw claimLost(partition, worker);
     return data;
-  }
-
-  /** A clock that went back would let the dead own their partitions, and live, until it is there again. */
-  #notBeyond(now: number): void {
-    const { workers, partitions } = this.#state;
-    for (const [id, each] of workers) if (each.seenAt > now) workers.set(id, { ...each, seenAt: now });
-    for (const data of partitions) {
-      const { owner } = data;
-      if (owner !== null && owner.until > now + owner.leaseMs) data.owner = { ...owner, until: now + owner.leaseMs };
-    }
   }
 
   #ownerOf({ owner }: PartitionData): Owner | null {
