@@ -142,8 +142,7 @@ export class MemoryKeeper implements Keeper {
   beat(worker: string, leaseMs: number, report: string): Promise<FleetSeen> {
     return this.#step("beat", () => {
       this.#here();
-      const { workers } = this.#state;
-      const now = this.#state.now();
+      const [{ workers }, now] = [this.#state, this.#state.now()];
       if (worker !== "") workers.set(worker, { seenAt: now, report });
       this.#state.lastNoLongerThanLeases();
       for (const [id, { seenAt }] of workers) if (seenAt <= now - leaseMs) workers.delete(id);
