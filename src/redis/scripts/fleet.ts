@@ -13,8 +13,8 @@ local function ownerOf(all, partition, time)
   if tonumber(until_) <= time then return nil end
   return worker
 end
--- A clock that went back would let the dead own their partitions, and live, until it is there again: nothing lasts longer
--- than a lease from now on.
+-- A clock that went back would let the dead own their partitions, and live, until it is there again: nothing lasts
+-- longer than a lease from now on.
 local function notBeyond(all, time, partitions)
   for _, worker in ipairs(redis.call('ZRANGEBYSCORE', all .. 'workers', '(' .. digits(time), '+inf')) do
     redis.call('ZADD', all .. 'workers', digits(time), worker)
@@ -76,7 +76,8 @@ local time = now()
 if ARGV[5] ~= '1' and ownerOf(all, ARGV[2], time) then return {'ok', 0} end
 evenWhenFull(p .. 'meta')
 local claim = redis.call('HINCRBY', p .. 'meta', 'claim', 1)
-redis.call('HSET', all .. 'owners', ARGV[2], ARGV[1] .. ' ' .. claim .. ' ' .. digits(time + tonumber(ARGV[4])) .. ' ' .. ARGV[4])
+local until_ = digits(time + tonumber(ARGV[4]))
+redis.call('HSET', all .. 'owners', ARGV[2], ARGV[1] .. ' ' .. claim .. ' ' .. until_ .. ' ' .. ARGV[4])
 return {'ok', claim}
 `,
 };
