@@ -14,7 +14,10 @@ test("frames are numbered as they were kept, and stored up to the first that is 
         expect(frames.add(partition, sequence)).toBe(frames.last);
         return { partition, sequence };
       });
-      places.forEach((place, index) => expect(frames.placeOf(index + 1)).toEqual(place));
+      places.forEach((place, index) => {
+        const first = index + 1;
+        expect(frames.between(first, first)).toEqual([{ first, count: 1, ...place }]);
+      });
       const first = places.findIndex(({ partition, sequence }) => sequence > (stored[partition] as number));
       expect(frames.storedUpTo(stored)).toBe(first === -1 ? places.length : first);
     }),

@@ -3,10 +3,10 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { describe, expect, test } from "vitest";
-import { fittingJson, fittingTables, fittingText, type Asked } from "../src/cli/check-tables.js";
+import { fittingJson, fittingTables, fittingText } from "../src/cli/check-tables.js";
 import { CliError } from "../src/cli/exit.js";
 import { sqlOf } from "../src/cli/sql.js";
-import { readRoutes, type Route } from "../src/routes/route.js";
+import { readRoutes, type Route, type Routing } from "../src/routes/route.js";
 import type { TableSchema } from "../src/routes/table.js";
 import type { StoreDescriptor } from "../src/store/store.js";
 import { inFolder, run } from "./cli-process.js";
@@ -27,7 +27,7 @@ const looks = `export async function lookAtTables(options, routes) {
 }`;
 
 const users = tableOf("users", ["id: integer", "name: text", "views: integer=", "up: text*?", "until: timestamptz?"]);
-const asked = (routes: readonly Route[], unrouted: Asked["unrouted"] = "store"): Asked => ({
+const asked = (routes: readonly Route[], unrouted: Routing["unrouted"] = "store"): Routing => ({
   routes: readRoutes(routes),
   unrouted,
 });

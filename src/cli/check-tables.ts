@@ -6,18 +6,12 @@ import type { Column } from "../routes/column.js";
 import { shown } from "../routes/check-table.js";
 import { planOf, type Checked } from "../routes/check.js";
 import type { MappedTable } from "../routes/mapped-table.js";
-import { columnInKey, type OnDelete, type RouteSpec, type Unrouted } from "../routes/route.js";
+import { columnInKey, type OnDelete, type RouteSpec, type Routing } from "../routes/route.js";
 import { loadStoreModule } from "../store/load-store.js";
 import { someOptions, type Flags } from "./config.js";
 import { CliError, exitCodes, type ExitCode } from "./exit.js";
 import { columns, print } from "./output.js";
 import { namedStore, type NamedStore } from "./store-url.js";
-
-/** What is held against the tables. */
-export interface Asked {
-  readonly routes: readonly RouteSpec[];
-  readonly unrouted: Unrouted;
-}
 
 /** Routes that fit, and the tables as they are to them. */
 export type Fitting = Extract<Checked, { plan: unknown }>;
@@ -34,7 +28,7 @@ export async function checkTables(flags: Flags): Promise<ExitCode> {
 /** Looks at the tables of these routes. Throws with all that does not fit, and a StoreError without a database. */
 export async function fittingTables(
   { place, descriptor }: Pick<NamedStore, "place" | "descriptor">,
-  { routes, unrouted }: Asked,
+  { routes, unrouted }: Routing,
 ): Promise<Fitting> {
   if (routes.length === 0) {
     const hint = "name a file with routes: --routes FILE; a journal is checked with --data DIR";
@@ -55,7 +49,7 @@ export async function fittingTables(
 }
 
 /** What goes where, as JSON. */
-export function fittingJson({ plan, warnings }: Fitting, { routes, unrouted }: Asked): unknown {
+export function fittingJson({ plan, warnings }: Fitting, { routes, unrouted }: Routing): unknown {
   return {
     tables: plan.tables.map(({ schema, route, keyColumns, fields, expiresAt }) => ({
       table: schema.name,
@@ -81,7 +75,7 @@ function columnJson({ name, typeName, nullable, hasDefault, generated }: Column)
 }
 
 /** What goes where, for people. */
-export function fittingText({ plan, warnings }: Fitting, { routes, unrouted }: Asked): string {
+export function fittingText({ plan, warnings }: Fitting, { routes, unrouted }: Routing): string {
   const tables = plan.tables.map((table) => {
     const of = routes.filter((route) => route.table === table.schema.name);
     return `${table.schema.name}\n${columns(tableLines(table, of)).replaceAll(/^/gm, "  ").trimEnd()}\n`;

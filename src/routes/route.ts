@@ -264,6 +264,12 @@ function tableText({ schema, name }: TableName): string {
   return schema === null ? part(name) : `${part(schema)}.${part(name)}`;
 }
 
+/** Routes, and what is done without them. */
+export interface Routing {
+  readonly routes: readonly RouteSpec[];
+  readonly unrouted: Unrouted;
+}
+
 /**
  * What makes pending changes mean what they mean, as one text: while there are any, routes with another fingerprint are
  * refused (ROUTE_MISMATCH).

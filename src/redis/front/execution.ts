@@ -115,7 +115,7 @@ export class FleetExecution {
     return new Promise((resolve, reject) => {
       this.#write(task, tried, {
         settled: (outcome) => {
-          if (outcome.became === "kept") resolve(this.#kept(task, tried, outcome.sequence));
+          if (outcome.became === "kept") resolve(this.#kept(tried, outcome.sequence));
           else abortable(this.#again(task, tried, undefined, outcome), options.signal).then(resolve, reject);
         },
         failed: reject,
@@ -149,7 +149,7 @@ export class FleetExecution {
     const deadline = clock.monotonic() + waitMs;
     let turn: (() => void) | null = null;
     try {
-      let ended = outcome === null ? null : this.#endedBy(task, first as Worked<T>, outcome);
+      let ended = outcome === null ? null : this.#endedBy(first as Worked<T>, outcome);
       for (let [tried, tries] = [first, 0]; tries < triesMax; tries++) {
         if ("missing" in tried) {
           // Whoever changes a record that it has read takes turns with the others of this process.
@@ -204,17 +204,17 @@ export class FleetExecution {
       return holds ? { value: tried.value, sequence: 0, frame: 0 } : { again: "conflict" };
     }
     const outcome = await new Promise<Outcome>((settled, failed) => this.#write(task, tried, { settled, failed }));
-    return this.#endedBy(task, tried, outcome);
+    return this.#endedBy(tried, outcome);
   }
 
-  #endedBy<T>(task: Task<T>, tried: Worked<T>, outcome: Outcome): Ended<T> {
-    if (outcome.became === "kept") return this.#kept(task, tried, outcome.sequence);
+  #endedBy<T>(tried: Worked<T>, outcome: Outcome): Ended<T> {
+    if (outcome.became === "kept") return this.#kept(tried, outcome.sequence);
     const { events } = this.#parts;
     if (outcome.became === "full" && events.has("full")) events.emit("full", { pendingBytes: 0, diskFull: false });
     return { again: outcome.became };
   }
 
-  #kept<T>(_task: Task<T>, { value, changes }: Worked<T>, sequence: number): Executed<T> {
+  #kept<T>({ value, changes }: Worked<T>, sequence: number): Executed<T> {
     const { events, stored, partitions } = this.#parts;
     const frame = stored.made(partitionOf((changes[0] as Written).record, partitions), sequence);
     if (events.has("accepted")) events.emit("accepted", { sequence: frame, changes: changes.length });

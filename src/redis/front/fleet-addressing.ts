@@ -5,7 +5,7 @@
  */
 import { WriteBehindError } from "../../errors.js";
 import { Addressing } from "../../heart/addressing.js";
-import { fingerprintOf, type RouteSpec, type Unrouted } from "../../routes/route.js";
+import { fingerprintOf, type RouteSpec, type Routing } from "../../routes/route.js";
 import { isStoreAway, storeErrorKind, type TableSchema } from "../../store/store.js";
 import type { Keeper, PartitionState } from "../keeper.js";
 import { RoutesNote } from "./routes-note.js";
@@ -14,12 +14,6 @@ import { RoutesNote } from "./routes-note.js";
 export interface FleetAddressing extends Pick<Addressing, "plan" | "resolve" | "freshMs"> {
   /** Why this process must take no more work; null: nothing is wrong. */
   lookAgain(): Promise<WriteBehindError | null>;
-}
-
-/** Routes, and what is done without them. */
-export interface Routing {
-  readonly routes: readonly RouteSpec[];
-  readonly unrouted: Unrouted;
 }
 
 /** Looks at the tables of routes as they are; null where the store maps none. Throws a StoreError. */

@@ -4,12 +4,6 @@
  * for one of them waits for a few more. Pure bookkeeping.
  */
 
-/** A frame's place in the fleet. */
-export interface MadeFrame {
-  readonly partition: number;
-  readonly sequence: number;
-}
-
 /** Neighbours: the numbers from `first` on are the sequences from `sequence` on. */
 interface Range {
   readonly first: number;
@@ -58,24 +52,9 @@ export class MadeFrames {
     this.#farUpTo = Math.max(this.#farUpTo, storedUpTo);
   }
 
-  /** Where a frame is; null where only `farOf` is known of it. */
-  placeOf(number: number): MadeFrame | null {
-    const range = this.#ranges[this.#indexOf(number)];
-    if (range === undefined || number < range.first) return null;
-    return { partition: range.partition, sequence: range.sequence + (number - range.first) };
-  }
-
   /** The ranges that hold frames of these numbers, cut to them. */
-  between(
-    first: number,
-    last: number,
-  ): readonly {
-    readonly first: number;
-    readonly count: number;
-    readonly partition: number;
-    readonly sequence: number;
-  }[] {
-    const found = [];
+  between(first: number, last: number): readonly Readonly<Range>[] {
+    const found: Range[] = [];
     for (let at = Math.max(0, this.#indexOf(first)); at < this.#ranges.length; at++) {
       const range = this.#ranges[at] as Range;
       const from = Math.max(first, range.first);

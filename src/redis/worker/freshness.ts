@@ -6,15 +6,9 @@ import type { Bytes } from "../../bytes.js";
 import type { RecordChange } from "../../change.js";
 import { planOf } from "../../routes/check.js";
 import type { Plan } from "../../routes/plan.js";
-import type { RouteSpec, Unrouted } from "../../routes/route.js";
+import type { Routing } from "../../routes/route.js";
 import { mayDiffer } from "../../routes/row-door.js";
 import type { TableSchema } from "../../routes/table.js";
-
-/** The routes, and what is done without them. */
-export interface Routing {
-  readonly routes: readonly RouteSpec[];
-  readonly unrouted: Unrouted;
-}
 
 /** How long records stay. */
 export class Freshness {

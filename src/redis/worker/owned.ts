@@ -4,6 +4,7 @@
  */
 import { WriteBehindError, type PlainError } from "../../errors.js";
 import type { Host } from "../../host/host.js";
+import type { Routing } from "../../routes/route.js";
 import { Writer } from "../../writer/writer.js";
 import type { WriterReport } from "../../writer/messages.js";
 import type { Claim, Keeper } from "../keeper.js";
@@ -12,7 +13,7 @@ import { Acknowledged } from "./acknowledged.js";
 import { answerTo } from "./answers.js";
 import { BaseGuard } from "./base-guard.js";
 import { Compaction } from "./compaction.js";
-import { Freshness, type Routing } from "./freshness.js";
+import { Freshness } from "./freshness.js";
 import { KeeperQueue } from "./keeper-queue.js";
 import { changeOfOverlay, changeOfReport, changeOfUnparked } from "./parked-reports.js";
 import type { PartitionReport, WorkerOptions } from "./report.js";

@@ -1,7 +1,7 @@
 /** What a worker and whoever holds it say to each other, on one thread or across two. Plain values. */
 import type { PlainError } from "../../errors.js";
+import type { Routing } from "../../routes/route.js";
 import type { StoreDescriptor } from "../../store/store.js";
-import type { Routing } from "./freshness.js";
 import type { WorkerIdentity, WorkerOptions, WorkerReport } from "./report.js";
 
 /** What a worker is started with, apart from its store. */

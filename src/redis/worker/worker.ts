@@ -5,12 +5,12 @@
  */
 import { plainError, type PlainError } from "../../errors.js";
 import type { Host } from "../../host/host.js";
+import type { Routing } from "../../routes/route.js";
 import type { Store } from "../../store/store.js";
 import { clockSlackMs } from "../../writer/beat.js";
 import { Wake } from "../../writer/wake.js";
 import type { Fleet, FleetSeen, Keeper, News } from "../keeper.js";
 import { Others } from "./others.js";
-import type { Routing } from "./freshness.js";
 import { OwnedPartition } from "./owned.js";
 import type { WorkerIdentity, WorkerOptions, WorkerReport } from "./report.js";
 import { share } from "./share.js";
