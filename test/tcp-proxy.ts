@@ -93,7 +93,13 @@ export class TcpProxy {
 
   #pass(side: Side, way: Way): void {
     const [from, to] = side === "client" ? [way.client, way.server] : [way.server, way.client];
-    const after = (work: () => void): void => void (this.delayMs === 0 ? work() : setTimeout(work, this.delayMs));
+    const held: (() => void)[] = [];
+    // A delay may get shorter while something is held: still nothing overtakes, as on a real way.
+    const after = (work: () => void): void => {
+      if (this.delayMs === 0 && held.length === 0) return work();
+      held.push(work);
+      setTimeout(() => held.shift()?.(), this.delayMs);
+    };
     from.setNoDelay(true);
     from.on("data", (data: Buffer) => {
       if (this.onData?.(side, data, way) !== false) after(() => to.writable && to.write(data));
