@@ -4,6 +4,7 @@ import type { Position } from "../src/queue/queue.js";
 import { compareFleet, isSound, type Compared } from "../src/redis/compare.js";
 import type { Claim, Fleet } from "../src/redis/keeper.js";
 import type { LookedPosition } from "../src/store/store.js";
+import { telling } from "../contract/keeper/world.js";
 import { MemoryKeeperState } from "../simulator/redis/keeper-state.js";
 import { MemoryKeeper } from "../simulator/redis/memory-keeper.js";
 import { put } from "./writer-world.js";
@@ -38,7 +39,7 @@ class World {
     this.#ends.unshift(position);
     this.at(position);
     const stored = { position, at: 1, generation: 1, trimTo, bytes: 0 };
-    if (told) await this.keeper.stored(this.#claim as Claim, stored);
+    if (told) await this.keeper.stored(this.#claim as Claim, stored, telling());
   }
 
   at(position: Position | null): void {

@@ -5,6 +5,7 @@ import { closedBeforeStored } from "../src/heart/failures.js";
 import { systemClock } from "../src/host/clock.js";
 import type { Position } from "../src/queue/queue.js";
 import { StoredWatch } from "../src/redis/front/stored-watch.js";
+import { telling } from "../contract/keeper/world.js";
 import { MemoryKeeperState } from "../simulator/redis/keeper-state.js";
 import { MemoryKeeper } from "../simulator/redis/memory-keeper.js";
 import { fleetId, room } from "./fleet-kit.js";
@@ -22,7 +23,7 @@ test("a frame of a log that goes on from an earlier one is not stored by what wa
   };
   const store = async (sequence: number): Promise<void> => {
     const position = (await keeper.positionAt(0, sequence)) as Position;
-    await keeper.stored(claim, { position, at: 1, generation: 1, trimTo: 0, bytes: 0 });
+    await keeper.stored(claim, { position, at: 1, generation: 1, trimTo: 0, bytes: 0 }, telling());
   };
   const stored = (number: number): Promise<WriteBehindError | null> =>
     new Promise((reached) => watch.whenStored(number, reached));

@@ -1,10 +1,11 @@
 /** Workers of a fleet: they share the partitions, drain, hand over, and nothing is written twice or out of order. */
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { Bytes } from "../src/bytes.js";
 import { WriteBehindError } from "../src/errors.js";
 import { StoreError } from "../src/store/store.js";
 import { parkedOfBytes } from "../src/redis/parked-change.js";
 import { partitionOf } from "../src/redis/partition.js";
+import type { KeeperSnapshot } from "../simulator/redis/keeper-state.js";
 import { FleetWorld } from "./fleet-kit.js";
 import { put } from "./writer-world.js";
 
@@ -429,4 +430,66 @@ test("a Redis that loses what is being committed is found, and its log does not 
   await world.until(() => one.worker.report().partitions[0]?.state === "broken");
   expect(world.value("a")).toBe("1");
   expect(world.state.partitions[0]?.broken).toContain("older than the database");
+});
+
+describe("a Redis that has only lost what it was told", () => {
+  test("is told anew how far the database is, also where nobody writes any more", async () => {
+    const world = new FleetWorld(1);
+    const one = await world.start();
+    await world.until(() => world.owns([one, 1]));
+    let older: KeeperSnapshot | null = null;
+    one.fault = (verb, when) => {
+      if (verb === "stored" && when === "before") older ??= world.state.snapshot();
+    };
+    await world.write(put("a", "1"));
+    await world.until(() => world.stored);
+    world.state.restore(older as unknown as KeeperSnapshot);
+    expect(world.stored).toBe(false);
+    await world.until(() => world.stored, 1000);
+    expect(one.opens).toBe(1);
+    expect(world.state.partitions[0]).toMatchObject({ stored: 1, bytes: 0 });
+  });
+
+  test("is told anew what is parked, and readers do not see what is parked no more", async () => {
+    const world = new FleetWorld(1);
+    let refuses = true;
+    world.refuse = ({ rows }) => {
+      if (refuses && rows.has("a" as Bytes)) throw new StoreError("refused", "no such thing");
+    };
+    const one = await world.start();
+    await world.write(put("a", "1"));
+    await world.until(() => world.state.partitions[0]?.letters === 1 && world.stored);
+    const older = world.state.snapshot();
+    refuses = false;
+    await world.until(() => world.state.partitions[0]?.letters === 0);
+    world.state.restore(older);
+    expect(world.state.partitions[0]?.parked.size).toBe(1);
+    await world.until(() => world.state.partitions[0]?.parked.size === 0, 1000);
+    expect(world.state.partitions[0]).toMatchObject({ letters: 0, waitingBehind: 0 });
+    expect(one.opens).toBe(1);
+  });
+
+  test("is told anew while more is being told, and what is committed meanwhile counts once", async () => {
+    const world = new FleetWorld(1);
+    const one = await world.start({ delayMs: 0, batchRecords: 1 });
+    await world.until(() => world.owns([one, 1]));
+    let older: KeeperSnapshot | null = null;
+    let wentBack = false;
+    one.fault = (verb, when) => {
+      if (verb !== "stored" || when !== "before") return;
+      if (older === null) older = world.state.snapshot();
+      else if (!wentBack) {
+        wentBack = true;
+        world.state.restore(older);
+      }
+    };
+    await world.writeFrames(
+      0,
+      keys(30).map((key) => [put(key, "1")]),
+    );
+    await world.until(() => wentBack && world.stored);
+    expect(world.state.partitions[0]).toMatchObject({ stored: 30, bytes: 0 });
+    expect(one.opens).toBe(1);
+    expect(one.worker.report().totals.rows).toBe(30);
+  });
 });

@@ -1,7 +1,7 @@
 /** What only a real Redis can do to the keeper: no memory, no scripts, a key gone, an entry of a newer version. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { keeperContract } from "../contract/keeper.js";
-import { b, fields, frame, merge, remove, replace, Shop, wide } from "../contract/keeper/world.js";
+import { b, fields, frame, merge, remove, replace, Shop, telling, wide } from "../contract/keeper/world.js";
 import { UnknownEntry } from "../src/redis/entry.js";
 import { systemRandom } from "../src/host/random.js";
 import type { ParkedChange } from "../src/redis/keeper.js";
@@ -76,7 +76,7 @@ describeRedis(
         throwAway: [b("hash")],
         anew: true,
       };
-      await keeper.parked(claim, change);
+      await keeper.parked(claim, change, telling());
       expect(await keeper.parkedBetween(0, 1, 1)).toEqual(change.frames);
       await shop.store(claim, ["a", "hash", "gone", "laid", "new"], 60_000, (await shop.state()).head.sequence);
       await keeper.break(0, "why");

@@ -5,7 +5,18 @@ import { compose } from "../../src/change.js";
 import type { FrameOnDisk, Position } from "../../src/queue/queue.js";
 import { baseOfBytes, bytesOfBase, type BaseChange } from "../../src/redis/base-entry.js";
 import type { Claim, Compaction } from "../../src/redis/keeper.js";
-import { b, changesOf, merge, rejectsWith, remove, replace, Shop, value, type KeeperCaseBody } from "./world.js";
+import {
+  b,
+  changesOf,
+  merge,
+  rejectsWith,
+  remove,
+  replace,
+  Shop,
+  value,
+  type KeeperCaseBody,
+  telling,
+} from "./world.js";
 
 /** What a worker would put for these frames. */
 async function compactionOf(shop: Shop, after: Position, upTo: number): Promise<Compaction> {
@@ -184,11 +195,11 @@ export const baseCases: readonly KeeperCaseBody[] = [
       assert.deepEqual(await shop.keeper.positionAt(0, 2), inside);
       assert.equal(await shop.keeper.positionAt(0, 1), null);
       const told = { at: frames[1]?.at ?? 0, generation: 1, trimTo: 0, bytes: 0 };
-      await shop.keeper.stored(claim, { position: inside, ...told });
+      await shop.keeper.stored(claim, { position: inside, ...told }, telling());
       const { base, oldestAt, pendingBytes } = await shop.state();
       assert.deepEqual([base?.from, base?.to.sequence, oldestAt], [start, 3, frames[0]?.at]);
       assert.equal(pendingBytes, base?.bytes);
-      await shop.keeper.stored(claim, { ...told, position: frames[2]?.position as Position });
+      await shop.keeper.stored(claim, { ...told, position: frames[2]?.position as Position }, telling());
       const after = await shop.state();
       assert.deepEqual([after.base, after.pendingBytes, after.oldestAt], [null, 0, null]);
       assert.equal(await shop.keeper.positionAt(0, 2), null);
@@ -205,13 +216,17 @@ export const baseCases: readonly KeeperCaseBody[] = [
       await shop.write(["a", replace(b("later"))]);
       const [, last] = await shop.keeper.frames(0, 1, 1e9);
       await shop.keeper.settle(claim, 2, [b("a"), b("c")], 60_000);
-      await shop.keeper.stored(claim, {
-        position: compaction.to,
-        at: compaction.at,
-        generation: 1,
-        trimTo: 0,
-        bytes: 0,
-      });
+      await shop.keeper.stored(
+        claim,
+        {
+          position: compaction.to,
+          at: compaction.at,
+          generation: 1,
+          trimTo: 0,
+          bytes: 0,
+        },
+        telling(),
+      );
       const { base, pendingBytes, pendingRecords, oldestAt } = await shop.state();
       assert.deepEqual([base, pendingBytes, pendingRecords, oldestAt], [null, last?.bytes, 1, last?.frame.at]);
       assert.deepEqual(await shop.keeper.baseRecords(0, null, 10), { changes: new Map(), next: null });

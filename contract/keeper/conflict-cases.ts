@@ -12,6 +12,7 @@ import {
   value,
   wide,
   type KeeperCaseBody,
+  telling,
 } from "./world.js";
 
 const set = (record: string, text = "1") => frame([[record, replace(b(text))]]);
@@ -90,7 +91,7 @@ export const conflictCases: readonly KeeperCaseBody[] = [
       const from = await shop.from("a");
       const totals = { letters: 0, waitingBehind: 0 };
       const change = { put: new Map(), drop: [], frames: new Map(), totals, throwAway: [b("z")], anew: false };
-      await shop.keeper.parked(await shop.claim(), change);
+      await shop.keeper.parked(await shop.claim(), change, telling());
       assert.equal((await shop.mark()).thrown, 1);
       assert.equal(await shop.keeper.unchanged(0, from), false);
       assert.deepEqual(await shop.tryWrite(frame([["a", replace(b("3"))]], from)), conflict);

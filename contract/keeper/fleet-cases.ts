@@ -1,6 +1,6 @@
 /** The fleet's birth, and a keeper that is not the one that it was. */
 import assert from "node:assert/strict";
-import { b, fleetId, frame, rejectsWith, replace, Shop, wide, type KeeperCaseBody } from "./world.js";
+import { b, fleetId, frame, rejectsWith, replace, Shop, wide, type KeeperCaseBody, telling } from "./world.js";
 
 const born = { id: fleetId, partitions: 2 };
 
@@ -102,8 +102,8 @@ export const fleetCases: readonly KeeperCaseBody[] = [
         () => keeper.release(claim),
         () => keeper.leave("worker-1"),
         () => keeper.settle(claim, 1, [b("a")], 1000),
-        () => keeper.stored(claim, stored),
-        () => keeper.parked(claim, nothing),
+        () => keeper.stored(claim, stored, telling()),
+        () => keeper.parked(claim, nothing, telling()),
         () => keeper.parkedBetween(0, 1, 1),
         () => keeper.break(0, "why"),
         () => keeper.fleet(null),

@@ -3,7 +3,19 @@ import assert from "node:assert/strict";
 import type { Bytes } from "../../src/bytes.js";
 import type { Change } from "../../src/change.js";
 import type { Frame, FrameOnDisk } from "../../src/queue/queue.js";
-import { b, changesOf, fields, frame, merge, remove, replace, Shop, value, type KeeperCaseBody } from "./world.js";
+import {
+  b,
+  changesOf,
+  fields,
+  frame,
+  merge,
+  remove,
+  replace,
+  Shop,
+  value,
+  type KeeperCaseBody,
+  telling,
+} from "./world.js";
 
 const sequenceOf = ({ frame: each }: FrameOnDisk): number => each.position.sequence;
 
@@ -181,7 +193,7 @@ export const logCases: readonly KeeperCaseBody[] = [
       const trim = async (trimTo: number) => {
         const last = frames[5] as Frame;
         const stored = { position: last.position, at: last.at, generation: 1, trimTo, bytes: 0 };
-        await shop.keeper.stored(claim, stored);
+        await shop.keeper.stored(claim, stored, telling());
         return (await shop.frames()).map(({ position }) => position.sequence);
       };
       assert.deepEqual(await trim(0), [1, 2, 3, 4, 5, 6]);

@@ -4,7 +4,7 @@ import { bytesOfText, type Bytes } from "../../src/bytes.js";
 import { remove, type Change, type Content, type Fields, type RecordChange } from "../../src/change.js";
 import { WriteBehindError, type ErrorCode } from "../../src/errors.js";
 import type { Frame } from "../../src/queue/queue.js";
-import type { Claim, FrameToWrite, Keeper, Known, Mark, Outcome, Room } from "../../src/redis/keeper.js";
+import type { Claim, FrameToWrite, Keeper, Known, Mark, Outcome, Room, Telling } from "../../src/redis/keeper.js";
 
 /** An empty keeper, made for one case. */
 export interface KeeperWorld {
@@ -86,6 +86,13 @@ export function overlaid(
 ): Known {
   return { ...nothingKnown, overlay: { set: fields(set), unset: new Set(unset.map(b)), expiresAt } };
 }
+
+/** A telling that asks for nothing before it. */
+export function telling(): Telling {
+  return { after: null, name: `telling ${++tellings}` };
+}
+
+let tellings = 0;
 
 /** A frame. */
 export function frame(
@@ -187,13 +194,10 @@ export class Shop {
     const run = await this.keeper.frames(this.partition, stored.sequence, 1e9);
     const last = run.at(-1);
     assert.ok(last);
-    await this.keeper.stored(claim, {
-      position: last.frame.position,
-      at: last.frame.at,
-      generation: 1,
-      trimTo: trimTo ?? stored.sequence,
-      bytes: run.reduce((sum, each) => sum + each.bytes, 0),
-    });
+    const { position, at } = last.frame;
+    const bytes = run.reduce((sum, each) => sum + each.bytes, 0);
+    const told = { position, at, generation: 1, trimTo: trimTo ?? stored.sequence, bytes };
+    await this.keeper.stored(claim, told, telling());
   }
 }
 

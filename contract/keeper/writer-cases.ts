@@ -1,7 +1,7 @@
 /** The writers' side: claims, settling, what is stored and what is parked. */
 import assert from "node:assert/strict";
 import type { Bytes } from "../../src/bytes.js";
-import type { Frame } from "../../src/queue/queue.js";
+import type { Frame, FrameOnDisk } from "../../src/queue/queue.js";
 import type { ParkedChange } from "../../src/redis/keeper.js";
 import {
   absent,
@@ -15,6 +15,7 @@ import {
   Shop,
   value,
   type KeeperCaseBody,
+  telling,
 } from "./world.js";
 
 const nothing: ParkedChange = {
@@ -74,7 +75,7 @@ export const writerCases: readonly KeeperCaseBody[] = [
       assert.equal((await shop.state()).oldestAt, first.at);
       const claim = await shop.claim();
       const stored = (to: Frame, bytes: number, generation: number) =>
-        shop.keeper.stored(claim, { position: to.position, at: to.at, generation, trimTo: 0, bytes });
+        shop.keeper.stored(claim, { position: to.position, at: to.at, generation, trimTo: 0, bytes }, telling());
       await stored(first, frames[0]?.bytes ?? 0, 7);
       const after = await shop.state();
       assert.deepEqual([after.stored, after.storedAt, after.oldestAt], [first.position, first.at, second.at]);
@@ -147,12 +148,15 @@ export const writerCases: readonly KeeperCaseBody[] = [
       const stored = { position, at, generation: 1, trimTo: 1, bytes: 10 };
       const before = await shop.state();
       await rejectsWith("QUEUE_MISMATCH", shop.keeper.settle(old, 1, [b("a")], 1000));
-      await rejectsWith("QUEUE_MISMATCH", shop.keeper.stored(old, stored));
-      await rejectsWith("QUEUE_MISMATCH", shop.keeper.parked(old, { ...nothing, throwAway: [b("a")], anew: true }));
+      await rejectsWith("QUEUE_MISMATCH", shop.keeper.stored(old, stored, telling()));
+      await rejectsWith(
+        "QUEUE_MISMATCH",
+        shop.keeper.parked(old, { ...nothing, throwAway: [b("a")], anew: true }, telling()),
+      );
       assert.deepEqual(await shop.state(), before);
       await shop.is("a", value(b("1")));
       await shop.keeper.settle(newest, 1, [b("a")], 1000);
-      await shop.keeper.stored(newest, stored);
+      await shop.keeper.stored(newest, stored, telling());
       assert.deepEqual((await shop.state()).stored, position);
     },
   },
@@ -207,7 +211,7 @@ export const writerCases: readonly KeeperCaseBody[] = [
         [10, "letter-2"],
       ]);
       const totals = { letters: 2, waitingBehind: 3 };
-      await shop.keeper.parked(claim, { ...nothing, put, frames, totals });
+      await shop.keeper.parked(claim, { ...nothing, put, frames, totals }, telling());
       const { letters, waitingBehind } = await shop.state();
       assert.deepEqual({ letters, waitingBehind }, totals);
       const overlay = { set: fields({ x: "1" }), unset: new Set<Bytes>(), expiresAt: undefined };
@@ -217,12 +221,60 @@ export const writerCases: readonly KeeperCaseBody[] = [
       assert.deepEqual(await shop.keeper.parkedBetween(0, 1, 10), frames);
       assert.deepEqual(await shop.keeper.parkedBetween(0, 2, 2), new Map());
       assert.deepEqual(await shop.keeper.parkedBetween(0, 3, 2), new Map());
-      await shop.keeper.parked(claim, { ...nothing, drop: [b("a")], frames: new Map([[1, "letter-0"]]) });
+      await shop.keeper.parked(claim, { ...nothing, drop: [b("a")], frames: new Map([[1, "letter-0"]]) }, telling());
       await shop.is("a", { ...nothingKnown, overlay });
       assert.deepEqual(await shop.keeper.parkedBetween(0, 1, 10), new Map([...frames, [1, "letter-0"]]));
-      await shop.keeper.parked(claim, { ...nothing, put: new Map([[b("e"), b("e")]]), anew: true });
+      await shop.keeper.parked(claim, { ...nothing, put: new Map([[b("e"), b("e")]]), anew: true }, telling());
       await shop.is("d", nothingKnown);
       await shop.is("e", { ...nothingKnown, parked: b("e") });
+    },
+  },
+  {
+    name: "what an owner tells is a chain: nothing is done twice, and nothing beside what was heard last",
+    run: async (world) => {
+      const shop = await Shop.open(world);
+      const { keeper } = shop;
+      await shop.write(["a", replace(b("1"))], ["c", replace(b("1"))]);
+      const [{ frame: only, bytes }] = (await keeper.frames(0, 0, 1e9)) as [FrameOnDisk];
+      const claim = await shop.claim();
+      const stored = { position: only.position, at: only.at, generation: 1, trimTo: 0, bytes: bytes - 1 };
+      const put = new Map([[b("a"), b("parked a")]]);
+      assert.equal((await shop.state()).heard, null);
+      const first = { after: null, name: "worker 1 1" };
+      assert.equal(await keeper.parked(claim, { ...nothing, put, anew: true }, first), true);
+      assert.equal(await keeper.parked(claim, { ...nothing, throwAway: [b("c")] }, first), true);
+      await shop.is("c", value(b("1")));
+      assert.equal((await shop.state()).heard, "worker 1 1");
+      await shop.write(["a", replace(b("2"))]);
+      const next = { after: "worker 1 1", name: "worker 1 2" };
+      assert.equal(await keeper.stored(claim, stored, { after: "worker 1 0", name: "worker 1 7" }), false);
+      assert.equal((await shop.state()).stored.sequence, 0);
+      const before = (await shop.state()).pendingBytes;
+      for (let again = 0; again < 2; again++) assert.equal(await keeper.stored(claim, stored, next), true);
+      const { pendingBytes, heard } = await shop.state();
+      assert.deepEqual([before - pendingBytes, heard], [bytes - 1, "worker 1 2"]);
+      const late = { after: "worker 1 1", name: "worker 1 3" };
+      assert.equal(await keeper.parked(claim, { ...nothing, drop: [b("a")] }, late), false);
+      assert.equal(await keeper.parked(claim, nothing, telling()), true);
+    },
+  },
+  {
+    name: "where all that is parked is new, what is parked no more is known no more",
+    run: async (world) => {
+      const shop = await Shop.open(world);
+      await shop.write(["a", replace(b("1"))], ["c", replace(b("1"))]);
+      const claim = await shop.claim();
+      await shop.store(claim, ["a", "c"]);
+      const put = new Map([
+        [b("a"), b("parked a")],
+        [b("c"), b("parked c")],
+      ]);
+      await shop.keeper.parked(claim, { ...nothing, put }, telling());
+      const { thrown } = await shop.mark();
+      await shop.keeper.parked(claim, { ...nothing, put: new Map([[b("a"), b("else")]]), anew: true }, telling());
+      await shop.is("a", value(b("1")));
+      await shop.is("c", nothingKnown);
+      assert.equal((await shop.mark()).thrown, thrown + 1);
     },
   },
   {
@@ -236,7 +288,7 @@ export const writerCases: readonly KeeperCaseBody[] = [
       await shop.write(["whole", replace(b("1"))], ["laid", merge({ x: "1" })], ["removed", remove]);
       await shop.known("asked", "mine");
       const names = ["clean", "gone", "whole", "laid", "removed", "asked", "never"];
-      await shop.keeper.parked(claim, { ...nothing, throwAway: names.map(b) });
+      await shop.keeper.parked(claim, { ...nothing, throwAway: names.map(b) }, telling());
       await world.passes(30);
       await shop.is("clean", nothingKnown);
       await shop.is("gone", nothingKnown);
@@ -256,7 +308,7 @@ export const writerCases: readonly KeeperCaseBody[] = [
       for (const text of ["1", "2", "3"]) await shop.write(["a", replace(b(text))]);
       const claim = await shop.claim();
       const frames = new Map([1, 2, 3].map((sequence) => [sequence, `letter ${sequence}`]));
-      await shop.keeper.parked(claim, { ...nothing, frames });
+      await shop.keeper.parked(claim, { ...nothing, frames }, telling());
       assert.deepEqual(await shop.keeper.parkedBetween(0, 1, 3), frames);
       await shop.store(claim, ["a"], 1000, 2);
       frames.delete(1);

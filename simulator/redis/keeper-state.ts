@@ -71,6 +71,7 @@ export interface PartitionData {
   owner: Owner | null;
   letters: number;
   waitingBehind: number;
+  heard: string | null;
   log: LogEntry[];
   base: BaseData | null;
   /** Positions that the database may have reached, by sequence. */
@@ -292,6 +293,7 @@ export function newPartition(logId: string): PartitionData {
     owner: null,
     letters: 0,
     waitingBehind: 0,
+    heard: null,
     log: [],
     base: null,
     aims: new Map(),

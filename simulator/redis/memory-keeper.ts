@@ -25,6 +25,7 @@ import type {
   Room,
   Seen,
   Stored,
+  Telling,
 } from "../../src/redis/keeper.js";
 import { anotherFleet, brokenPartition, claimLost } from "../../src/redis/keeper-errors.js";
 import { logIdOf } from "../../src/redis/partition.js";
@@ -226,9 +227,11 @@ export class MemoryKeeper implements Keeper {
     });
   }
 
-  stored(claim: Claim, { position, at, generation, trimTo, bytes }: Stored): Promise<void> {
+  stored(claim: Claim, { position, at, generation, trimTo, bytes }: Stored, telling: Telling): Promise<boolean> {
     return this.#step("stored", () => {
       const data = this.#owned(claim);
+      const answer = unheard(data, telling);
+      if (answer !== null) return answer;
       const { sequence, tag } = position;
       data.bytes = sequence === data.sequence ? 0 : Math.max(0, data.bytes - bytes);
       data.stored = sequence;
@@ -241,20 +244,26 @@ export class MemoryKeeper implements Keeper {
       trimLog(data, trimTo);
       for (const parked of data.parkedFrames.keys()) if (parked < trimTo) data.parkedFrames.delete(parked);
       this.#state.publish({ kind: "stored", partition: claim.partition, sequence });
+      return true;
     });
   }
 
-  parked(claim: Claim, change: ParkedChange): Promise<void> {
+  parked(claim: Claim, change: ParkedChange, telling: Telling): Promise<boolean> {
     return this.#step("parked", () => {
       const data = this.#owned(claim);
+      const answer = unheard(data, telling);
+      if (answer !== null) return answer;
       data.letters = change.totals.letters;
       data.waitingBehind = change.totals.waitingBehind;
+      const before = change.anew ? [...data.parked.keys()] : [];
       if (change.anew) data.parked.clear();
       for (const [record, parked] of change.put) data.parked.set(record, parked);
       for (const record of change.drop) data.parked.delete(record);
       for (const [sequence, letter] of change.frames) data.parkedFrames.set(sequence, letter);
-      for (const record of change.throwAway) throwAwayRecord(this.#state, data, record);
-      if (change.throwAway.length > 0) data.thrown++;
+      const throwAway = [...before.filter((record) => !data.parked.has(record)), ...change.throwAway];
+      for (const record of throwAway) throwAwayRecord(this.#state, data, record);
+      if (throwAway.length > 0) data.thrown++;
+      return true;
     });
   }
 
@@ -395,6 +404,15 @@ export class MemoryKeeper implements Keeper {
       owner: this.#ownerOf(data)?.worker ?? null,
       letters: data.letters,
       waitingBehind: data.waitingBehind,
+      heard: data.heard,
     };
   }
+}
+
+/** What is answered where a telling is not to be done; null where it is, and it is heard now. */
+function unheard(data: PartitionData, { after, name }: Telling): boolean | null {
+  if (data.heard === name) return true;
+  if (after !== null && data.heard !== after) return false;
+  data.heard = name;
+  return null;
 }

@@ -105,24 +105,25 @@ export function stateOf(reply: RedisReply | undefined, partition: number, nowMs:
   if (parts[0] === "gone") return null;
   const logId = bytes(parts[0]);
   const [head, stored] = [number(parts[1]), number(parts[3])];
-  const [, owner, until] = /^(.*) \d+ (\d+) \d+$/.exec(bytes(parts[12])) ?? [];
+  const [, owner, until] = /^(.*) \d+ (\d+) \d+$/.exec(bytes(parts[13])) ?? [];
   const oldest = bytes(parts[7]);
   const reached = { logId, sequence: stored, tag: number(parts[4]) };
-  const [aim, aimTag] = cutAtSpace(bytes(parts[13]));
+  const [aim, aimTag] = cutAtSpace(bytes(parts[14]));
   return {
     partition,
     head: { logId, sequence: head, tag: number(parts[2]) },
     stored: reached,
     aimed: Number(aim) > stored ? { logId, sequence: Number(aim), tag: Number(aimTag) } : reached,
-    base: baseOf(parts[14], logId),
+    base: baseOf(parts[15], logId),
     storedAt: head === stored ? nowMs : number(parts[5]),
-    pendingRecords: number(parts[11]),
+    pendingRecords: number(parts[12]),
     pendingBytes: number(parts[6]),
     oldestAt: oldest === "" ? null : Number(oldest),
     broken: bytes(parts[8]) === "" ? null : bytes(parts[8]),
     owner: owner !== undefined && Number(until) > nowMs ? owner : null,
     letters: number(parts[9]),
     waitingBehind: number(parts[10]),
+    heard: bytes(parts[11]) === "" ? null : bytes(parts[11]),
   };
 }
 

@@ -171,6 +171,8 @@ export interface PartitionState {
   readonly owner: string | null;
   readonly letters: number;
   readonly waitingBehind: number;
+  /** The name of what its owner has told last; null where none has told anything. */
+  readonly heard: string | null;
 }
 
 /** A change of what is parked, as readers need it. */
@@ -183,8 +185,21 @@ export interface ParkedChange {
   readonly totals: { readonly letters: number; readonly waitingBehind: number };
   /** What is known of these records is thrown away: their rows are what the database says. */
   readonly throwAway: readonly Bytes[];
-  /** All of it is new: what was there before goes first. */
+  /**
+   * All of it is new: what was there before goes first, and what is known of records that are parked no more is thrown
+   * away.
+   */
   readonly anew: boolean;
+}
+
+/**
+ * One of the chain of things that an owner tells of its partition: done where the partition has heard `after` last
+ * (null: whatever it has heard), and not done again where it has heard `name` already because an answer was lost. So
+ * an owner finds out that the keeper went back.
+ */
+export interface Telling {
+  readonly after: string | null;
+  readonly name: string;
 }
 
 /** Records of a base, encoded. `next` is null after the last ones. */
@@ -320,10 +335,13 @@ export interface Keeper {
 
   /** These records were in a committed run: clean ones may be forgotten after `freshMs`. */
   settle(claim: Claim, upTo: number, records: readonly Bytes[], freshMs: number): Promise<void>;
-  /** The database has reached a position: told after `settle` of all records up to it. A base that ends there goes. */
-  stored(claim: Claim, stored: Stored): Promise<void>;
-  /** What is parked has changed; told before `stored` of the commit that did it. */
-  parked(claim: Claim, change: ParkedChange): Promise<void>;
+  /**
+   * The database has reached a position: told after `settle` of all records up to it. A base that ends there goes.
+   * False, and nothing was done, where the telling does not follow on what was heard.
+   */
+  stored(claim: Claim, stored: Stored, telling: Telling): Promise<boolean>;
+  /** What is parked has changed; told before `stored` of the commit that did it. False as of `stored`. */
+  parked(claim: Claim, change: ParkedChange, telling: Telling): Promise<boolean>;
   /** Which frames from `first` to `last` are or were parked, and which letter each waits or waited for. */
   parkedBetween(partition: number, first: number, last: number): Promise<ReadonlyMap<number, string>>;
   /** The partition stops until a person has acted; null mends it. */

@@ -49,6 +49,7 @@ import type {
   Room,
   Seen,
   Stored,
+  Telling,
 } from "./keeper.js";
 import { newsChannel, ownPrefix, partitionPrefix } from "./keys.js";
 import { newsOfText, textOfNews } from "./news.js";
@@ -257,13 +258,19 @@ export class RedisKeeper implements Keeper {
     }
   }
 
-  async stored(claim: Claim, { position, at, generation, trimTo, bytes: size }: Stored): Promise<void> {
-    const args = [position.sequence, position.tag, at, generation, trimTo, size, claim.partition];
-    await this.#steps.by(claim, storedScript, args, [ownPrefix]);
+  async stored(
+    claim: Claim,
+    { position, at, generation, trimTo, bytes: size }: Stored,
+    { after, name }: Telling,
+  ): Promise<boolean> {
+    const { sequence, tag } = position;
+    const args = [sequence, tag, at, generation, trimTo, size, claim.partition, after ?? "", name];
+    return (await this.#steps.by(claim, storedScript, args, [ownPrefix]))[1] === 1;
   }
 
-  async parked(claim: Claim, change: ParkedChange): Promise<void> {
-    await this.#steps.by(claim, parkedScript, parkedArguments(change));
+  async parked(claim: Claim, change: ParkedChange, { after, name }: Telling): Promise<boolean> {
+    const args = [after ?? "", name, ...parkedArguments(change)];
+    return (await this.#steps.by(claim, parkedScript, args))[1] === 1;
   }
 
   async parkedBetween(partition: number, first: number, last: number): Promise<ReadonlyMap<number, string>> {

@@ -13,7 +13,7 @@ import { Beats, Sweeps, type ClockReading } from "./beat.js";
 import { notOpenYet, overtaken, stopped, wentBack } from "./failures.js";
 import { readsFrom, samePlace, type Known } from "./known.js";
 import { Looks } from "./look.js";
-import type { DeadLetterPage, LetterIds, LetterOutcome } from "./messages.js";
+import type { DeadLetterPage, LetterIds, LetterOutcome, ParkedOverlay } from "./messages.js";
 import { emptyLookMs, enoughBytes, pace, restMs, type Pace, type PaceLimits } from "./pace.js";
 import { Parked, type ParkingRun } from "./parked.js";
 import type { WriterParts } from "./parts.js";
@@ -93,6 +93,11 @@ export class Writer {
   lookAtStore(): void {
     this.#beats.hasten(this.#now());
     this.#wake.wake();
+  }
+
+  /** Everything that is parked, as it was reported. */
+  get parked(): ParkedOverlay {
+    return this.#parked.overlay();
   }
 
   /** Takes no new run, and tries no failed one again. Resolves when the run that is being committed has ended. */

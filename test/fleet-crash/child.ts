@@ -110,13 +110,13 @@ export class AppProcess extends FleetProcess {
 
   /** What was answered; null where the process ended before. */
   ask(verb: Verb): Promise<Answer | null> {
-    if (this.ended !== null || !this.child.connected) return Promise.resolve(null);
+    // It is ending: who asks again and again at once would never let the news of its end come in.
+    if (!this.child.connected) return this.exited.then(() => null);
     const id = ++this.#last;
     return new Promise((resolve) => {
       this.#asked.set(id, resolve);
       this.child.send({ id, ...verb }, (error) => {
-        if (error === null || !this.#asked.delete(id)) return;
-        resolve(null);
+        if (error !== null && this.#asked.delete(id)) void this.exited.then(() => resolve(null));
       });
     });
   }

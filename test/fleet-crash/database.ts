@@ -138,7 +138,8 @@ export class FleetWritten {
 
   #take({ name, value, partition, sequence }: FleetRow): void {
     if (name === null) {
-      const before = this.#sequences.get(partition ?? -1) ?? 0;
+      // At its first frame's base it is before any, where rows that have expired were swept.
+      const before = this.#sequences.get(partition ?? -1) ?? -1;
       if (sequence === null || sequence <= before)
         throw new Error(`the position of partition ${partition} in the database went from ${before} to ${sequence}`);
       this.#sequences.set(partition ?? -1, sequence);

@@ -44,6 +44,13 @@ end
 local function evenWhenFull(key)
   redis.call('HDEL', key, '')
 end
+-- What the caller's answer is where this telling is not to be done; nil where it is, and it is heard now.
+local function unheard(p, after, name)
+  local heard = redis.call('HGET', p .. 'meta', 'heard') or ''
+  if heard == name then return {'ok', 1} end
+  if after ~= '' and heard ~= after then return {'ok', 0} end
+  redis.call('HSET', p .. 'meta', 'heard', name)
+end
 `;
 
 /** For what is kept beside records until its time is over. */

@@ -40,14 +40,14 @@ local seen = {now()}
 for i = 1, #ARGV, 2 do
   local p = KEYS[1] .. ARGV[i] .. ':'
   local m = redis.call('HMGET', p .. 'meta', 'log', 'seq', 'tag', 'stored', 'storedTag', 'storedAt', 'bytes', 'oldest',
-    'broken', 'letters', 'behind')
+    'broken', 'letters', 'behind', 'heard')
   if m[1] ~= ARGV[i + 1] then seen[#seen + 1] = {'gone'}
   else
-    for k = 1, 11 do m[k] = m[k] or '' end
-    m[12] = redis.call('HLEN', p .. 'pending')
-    m[13] = redis.call('HGET', KEYS[1] .. 'owners', ARGV[i]) or ''
-    m[14] = lastAim(p)
-    m[15] = seenBase(p, baseOf(p))
+    for k = 1, 12 do m[k] = m[k] or '' end
+    m[13] = redis.call('HLEN', p .. 'pending')
+    m[14] = redis.call('HGET', KEYS[1] .. 'owners', ARGV[i]) or ''
+    m[15] = lastAim(p)
+    m[16] = seenBase(p, baseOf(p))
     seen[#seen + 1] = m
   end
 end
@@ -137,7 +137,8 @@ return {'ok'}
 
 /**
  * The database has reached a position. KEYS: prefix, prefix of all keys. ARGV: log, claim, sequence, tag, log time,
- * generation, trim to, bytes that are not pending any more, partition.
+ * generation, trim to, bytes that are not pending any more, partition, the telling before or "", this one. Answers
+ * {'ok', 1, or 0 where it does not follow}.
  */
 export const storedScript: Script = {
   name: "stored",
@@ -146,6 +147,8 @@ local p = KEYS[1]
 local no = refused(p, ARGV[1], ARGV[2])
 if no then return no end
 evenWhenFull(p .. 'meta')
+local answer = unheard(p, ARGV[10], ARGV[11])
+if answer then return answer end
 local sequence = tonumber(ARGV[3])
 local m = redis.call('HMGET', p .. 'meta', 'seq', 'bytes', 'furthest')
 local bytes = tonumber(m[2]) - tonumber(ARGV[8])
@@ -171,14 +174,15 @@ redis.call('XTRIM', p .. 'log', 'MINID', idOf(p, tonumber(ARGV[7])))
 redis.call('ZREMRANGEBYSCORE', p .. 'aims', '-inf', '(' .. ARGV[3])
 redis.call('ZREMRANGEBYSCORE', p .. 'parkedFrames', '-inf', '(' .. ARGV[7])
 redis.call('PUBLISH', KEYS[2] .. 'news', 'stored ' .. ARGV[9] .. ' ' .. ARGV[3])
-return {'ok'}
+return {'ok', 1}
 `,
 };
 
 /**
  * What is parked has changed. The value of a record that is thrown away goes also where the record is pending: it was
- * made of what is given up. The log has its changes. KEYS: prefix. ARGV: log, claim, letters, waiting behind, 1 where
- * all of it is new, then n {record, change}, n {record}, n {sequence, letter}, n {record to be thrown away}.
+ * made of what is given up. The log has its changes. KEYS: prefix. ARGV: log, claim, the telling before or "", this
+ * one, letters, waiting behind, 1 where all of it is new, then n {record, change}, n {record}, n {sequence, letter}, n
+ * {record to be thrown away}. Answers {'ok', 1, or 0 where it does not follow}.
  */
 export const parkedScript: Script = {
   name: "parked",
@@ -187,9 +191,15 @@ local p = KEYS[1]
 local no = refused(p, ARGV[1], ARGV[2])
 if no then return no end
 evenWhenFull(p .. 'meta')
-redis.call('HSET', p .. 'meta', 'letters', ARGV[3], 'behind', ARGV[4])
-if ARGV[5] == '1' then redis.call('DEL', p .. 'parked') end
-local i = 6
+local answer = unheard(p, ARGV[3], ARGV[4])
+if answer then return answer end
+redis.call('HSET', p .. 'meta', 'letters', ARGV[5], 'behind', ARGV[6])
+local before = {}
+if ARGV[7] == '1' then
+  before = redis.call('HKEYS', p .. 'parked')
+  redis.call('DEL', p .. 'parked')
+end
+local i = 8
 local function each(size, call)
   local count = tonumber(ARGV[i])
   i = i + 1
@@ -205,15 +215,18 @@ each(2, function(at)
   redis.call('ZADD', p .. 'parkedFrames', ARGV[at], ARGV[at] .. ' ' .. ARGV[at + 1])
 end)
 local gone = 0
-each(1, function(at)
-  local r = ARGV[at]
+local function throwAway(r)
   gone = gone + 1
   redis.call('HDEL', p .. 'leases', r)
   redis.call('ZREM', p .. 'absent', r)
   redis.call('DEL', r)
-end)
+end
+for _, r in ipairs(before) do
+  if redis.call('HEXISTS', p .. 'parked', r) == 0 then throwAway(r) end
+end
+each(1, function(at) throwAway(ARGV[at]) end)
 if gone > 0 then redis.call('HINCRBY', p .. 'meta', 'thrown', 1) end
-return {'ok'}
+return {'ok', 1}
 `,
 };
 

@@ -2,7 +2,8 @@
  * What the keeper is told after commits of one partition: what was parked, which records are settled, how far the
  * database is. In order, one after the other, behind the writer's back: a commit does not wait for it. A keeper that
  * cannot be reached is told later; where this worker ends before, the next owner finds the difference between what was
- * told and where the database is, and tells it.
+ * told and where the database is, and tells it. What is told is a chain, so a keeper that went back is found out: then
+ * its queue looks whether the database is still where the log is, and everything is told anew.
  */
 import type { Bytes } from "../../bytes.js";
 import { WriteBehindError } from "../../errors.js";
@@ -10,7 +11,7 @@ import type { Clock, Random, Timer } from "../../host/host.js";
 import type { FrameOnDisk, Position } from "../../queue/queue.js";
 import { retryDelayMs, type RetryLimits } from "../../writer/retry.js";
 import { baseOfBytes, recordsOfBytes } from "../base-entry.js";
-import type { BaseSeen, Claim, Keeper, ParkedChange, PartitionState } from "../keeper.js";
+import type { BaseSeen, Claim, Keeper, ParkedChange, PartitionState, Telling } from "../keeper.js";
 import type { Freshness } from "./freshness.js";
 import { noteOf, Remembered, type FrameNote } from "./remembered.js";
 import { Retained, type RetainLimits } from "./retained.js";
@@ -29,6 +30,8 @@ export interface AcknowledgedParts {
   readonly freshness: Freshness;
   /** The store's generation. */
   readonly generation: () => number;
+  /** Everything that is parked in the store. */
+  readonly parked: () => ParkedChange;
   /** The partition is another worker's. */
   readonly lost: () => void;
 }
@@ -37,8 +40,11 @@ export interface AcknowledgedParts {
 type Item =
   | { readonly what: "reached"; readonly position: Position; parked: ParkedChange | null }
   | { readonly what: "parked"; readonly change: ParkedChange }
-  | { readonly what: "opened"; readonly position: Position; readonly change: ParkedChange }
+  | { readonly what: "opened"; readonly position: Position; parked: ParkedChange | null }
   | { readonly what: "trim" };
+
+/** The keeper has not heard what it was told. */
+class Missed extends Error {}
 
 /** What is told of one partition. */
 export class Acknowledged {
@@ -51,6 +57,11 @@ export class Acknowledged {
   #closed = false;
   /** The frame that the keeper was told last, and its log time; null before the store was opened. */
   #told: { readonly position: Position; readonly at: number } | null = null;
+  /** The last telling; null: whatever the keeper has heard, the next one is the first. */
+  #lastTold: string | null = null;
+  #tellings = 0;
+  /** The keeper has missed something, and waits for all of it. */
+  #missed = false;
   /** What the keeper is still to be told of: log time of the last such frame, and their bytes. */
   #untold = { at: 0, bytes: 0 };
   #pause: { readonly timer: Timer; readonly end: () => void } | null = null;
@@ -79,7 +90,21 @@ export class Acknowledged {
   /** The store was opened here, and this is parked there. */
   opened(position: Position, change: ParkedChange): void {
     this.#remembered.clear();
-    this.#add({ what: "opened", position, change });
+    this.#add({ what: "opened", position, parked: change });
+  }
+
+  /** The keeper went back. The database is at this position, and the log is still the same there. */
+  tellAnew(position: Position): void {
+    if (this.#working) return;
+    this.#missed = false;
+    this.#lastTold = null;
+    this.opened(position, this.#parts.parked());
+  }
+
+  /** What the keeper must have heard last; null while that may change, or nothing was told. */
+  get lastTold(): string | null {
+    if (this.#missed) return "something else";
+    return this.#working ? null : this.#lastTold;
   }
 
   /** The store has reached this position. */
@@ -95,6 +120,7 @@ export class Acknowledged {
 
   /** The commit that was told last has parked something. */
   reachedParking(change: ParkedChange): void {
+    if (this.#missed) return;
     const last = this.#items.at(-1);
     if (last?.what !== "reached") throw new Error("broken invariant: nothing was reached");
     last.parked = change;
@@ -107,7 +133,7 @@ export class Acknowledged {
 
   /** What was kept long enough goes, also where nothing is committed. */
   trim(): void {
-    if (!this.#working && this.#told !== null) this.#add({ what: "trim" });
+    if (!this.#working && !this.#missed && this.#told !== null) this.#add({ what: "trim" });
   }
 
   /** Whether everything has been told. */
@@ -130,7 +156,7 @@ export class Acknowledged {
   }
 
   #add(item: Item): void {
-    if (this.#closed) return;
+    if (this.#closed || this.#missed) return;
     this.#items.push(item);
     if (!this.#working) void this.#work();
   }
@@ -162,11 +188,16 @@ export class Acknowledged {
   async #persist(item: Item): Promise<void> {
     for (let attempt = 1; !this.#closed; attempt++) {
       try {
-        await this.#tell(item, attempt > 1);
+        await this.#tell(item);
         this.#items.shift();
         return;
       } catch (error) {
         if (this.#closed) return;
+        if (error instanceof Missed) {
+          this.#missed = true;
+          this.#items.length = 0;
+          return;
+        }
         if (error instanceof WriteBehindError && error.code === "QUEUE_MISMATCH") {
           this.close();
           this.#parts.lost();
@@ -182,17 +213,16 @@ export class Acknowledged {
     this.#pause = null;
   }
 
-  async #tell(item: Item, again: boolean): Promise<void> {
-    const { keeper, claim } = this.#parts;
+  async #tell(item: Item): Promise<void> {
     switch (item.what) {
       case "parked":
-        return keeper.parked(claim, item.change);
+        return this.#parked(item.change);
       case "reached":
-        if (item.parked !== null) await keeper.parked(claim, item.parked);
-        return this.#tellReached(item.position, again);
+        await this.#parkedBefore(item);
+        return this.#tellReached(item.position);
       case "opened":
-        await keeper.parked(claim, item.change);
-        return this.#tellOpened(item.position, again);
+        await this.#parkedBefore(item);
+        return this.#tellOpened(item.position);
       case "trim": {
         const told = this.#told;
         const before = this.#retained.kept;
@@ -203,13 +233,13 @@ export class Acknowledged {
   }
 
   /** Where the keeper was told that the database is: by who owned the partition before, or by this worker. */
-  async #tellOpened(position: Position, again: boolean): Promise<void> {
+  async #tellOpened(position: Position): Promise<void> {
     const { stored } = await this.#state();
     const { sequence } = position;
     this.#retained.start(Math.min(sequence, stored.sequence), this.#now());
     if (stored.sequence < sequence) {
       this.#told = { position: stored, at: 0 };
-      return this.#tellReached(position, again);
+      return this.#tellReached(position);
     }
     const at = sequence === 0 ? 0 : await this.#logTimeOf(sequence);
     // The database went back: what follows is pending once more, and none of it may be trimmed.
@@ -220,7 +250,7 @@ export class Acknowledged {
     return undefined;
   }
 
-  async #tellReached(position: Position, again: boolean): Promise<void> {
+  async #tellReached(position: Position): Promise<void> {
     const { keeper, claim } = this.#parts;
     const told = this.#told;
     if (told === null) throw new Error("broken invariant: a commit before the store was opened");
@@ -232,9 +262,7 @@ export class Acknowledged {
       bytes += bytesOf(notes);
       at = (notes.at(-1) as FrameNote).at;
     }
-    // An answer was lost: what was done is not done again, or its bytes would count twice.
-    const isDone = again && (await this.#state()).stored.sequence === position.sequence;
-    if (!isDone) await this.#stored(position, at, bytes);
+    await this.#stored(position, at, bytes);
     this.#retained.add(position.sequence, bytes, this.#now());
     this.#told = { position, at };
     this.#remembered.forgetUpTo(position.sequence);
@@ -259,7 +287,28 @@ export class Acknowledged {
   #stored(position: Position, at: number, bytes: number): Promise<void> {
     const { keeper, claim, generation } = this.#parts;
     const trimTo = Math.min(this.#retained.trimTo(this.#now()), position.sequence);
-    return keeper.stored(claim, { position, at, generation: generation(), trimTo, bytes });
+    const stored = { position, at, generation: generation(), trimTo, bytes };
+    return this.#say((telling) => keeper.stored(claim, stored, telling));
+  }
+
+  #parked(change: ParkedChange): Promise<void> {
+    const { keeper, claim } = this.#parts;
+    return this.#say((telling) => keeper.parked(claim, change, telling));
+  }
+
+  /** What is parked is told before the position, and once: what follows is another telling. */
+  async #parkedBefore(item: { parked: ParkedChange | null }): Promise<void> {
+    if (item.parked !== null) await this.#parked(item.parked);
+    item.parked = null;
+  }
+
+  /** Tells the next in the chain. Where the answer is lost it has the same name when it is told again. */
+  async #say(tell: (telling: Telling) => Promise<boolean>): Promise<void> {
+    const { worker, number } = this.#parts.claim;
+    const name = `${worker} ${number} ${this.#tellings + 1}`;
+    if (!(await tell({ after: this.#lastTold, name }))) throw new Missed();
+    this.#tellings++;
+    this.#lastTold = name;
   }
 
   /** The frames after one up to another: as they are remembered, else as the log has them; a base is one of them. */

@@ -51,12 +51,15 @@ export class KeeperQueue implements WriteQueue {
    */
   async waiting(sequence: number): Promise<Waiting> {
     const { poll, acknowledged } = this.#parts;
-    let { state, now } = await poll.after(this, this.#placeAt(sequence));
-    while (state.head.sequence <= sequence) {
+    let { state, now, missed } = await poll.after(this, this.#placeAt(sequence));
+    while (missed || state.head.sequence <= sequence) {
       // The keeper went back. Whoever writes there now is answered, and what he writes must not grow into a fork
-      // unseen.
-      if (this.#at !== null) await this.check(this.#at);
-      ({ state, now } = await poll.after(this, this.#placeAt(sequence)));
+      // unseen; and what it was told is told once more.
+      if (this.#at !== null) {
+        await this.check(this.#at);
+        if (missed) acknowledged.tellAnew(this.#at);
+      }
+      ({ state, now, missed } = await poll.after(this, this.#placeAt(sequence)));
     }
     const untold = acknowledged.untold;
     const oldestAt = Math.max(state.oldestAt ?? now, untold.at);
@@ -66,7 +69,8 @@ export class KeeperQueue implements WriteQueue {
   /** Frames are there up to a base, or behind it. */
   #placeAt(sequence: number): KnownPlace {
     const tag = this.#at?.sequence === sequence ? this.#at.tag : null;
-    return { partition: this.#parts.partition, sequence, tag };
+    const { partition, acknowledged } = this.#parts;
+    return { partition, sequence, tag, told: () => acknowledged.lastTold };
   }
 
   async durableMark(): Promise<number> {

@@ -93,6 +93,7 @@ export class OwnedPartition {
       retain: { bytes: options.retainBytes / fleet.partitions, ms: options.retainMs },
       freshness: this.#freshness,
       generation: () => this.#generation,
+      parked: () => changeOfOverlay(this.#writer.parked),
       lost,
     });
     const { partition } = claim;

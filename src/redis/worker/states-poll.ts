@@ -11,6 +11,8 @@ export interface FoundState {
   readonly state: PartitionState;
   /** By the keeper's clock. */
   readonly now: number;
+  /** It has not heard what its owner has told: it is older than that. */
+  readonly missed: boolean;
 }
 
 /** A partition and where it was: the tag of the frame there, where it is known. */
@@ -18,6 +20,8 @@ export interface KnownPlace {
   readonly partition: number;
   readonly sequence: number;
   readonly tag: number | null;
+  /** What its owner has told last, as it is when this is called; null: nothing, or it is being told. */
+  readonly told: () => string | null;
 }
 
 interface Ask extends KnownPlace {
@@ -53,8 +57,9 @@ export class StatesPoll {
   }
 
   /**
-   * Resolves when the partition is somewhere else: it has a frame after that place, or has lost the one there, as
-   * that of an older Redis: then whoever looks closer finds out. A newer question takes the place of an older one.
+   * Resolves when the partition is somewhere else: it has a frame after that place, or has lost the one there or what
+   * it was told, as that of an older Redis: then whoever looks closer finds out. A newer question takes the place of an
+   * older one.
    */
   after(asker: object, place: KnownPlace): Promise<FoundState> {
     return new Promise((resolve, reject) => {
@@ -100,10 +105,11 @@ export class StatesPoll {
     if (this.#asks.size === 0) return;
     try {
       const partitions = new Set([...this.#asks.values()].map(({ partition }) => partition));
+      const told = new Map([...this.#asks].map(([asker, ask]) => [asker, ask.told()]));
       const { now, states } = await this.#keeper.states([...partitions]);
       if (this.#failing) this.#recovered();
       this.#failing = false;
-      for (const state of states) this.#found({ state, now });
+      for (const state of states) this.#found(state, now, told);
     } catch (error) {
       this.#failing = true;
       // That it cannot be reached may pass, and is the same as that nothing new is there.
@@ -111,13 +117,16 @@ export class StatesPoll {
     }
   }
 
-  #found(found: FoundState): void {
-    const { partition, head } = found.state;
+  #found(state: PartitionState, now: number, told: ReadonlyMap<object, string | null>): void {
+    const { partition, head, heard } = state;
     for (const [asker, ask] of this.#asks) {
       const isThere = head.sequence === ask.sequence && (ask.tag === null || head.tag === ask.tag);
-      if (ask.partition !== partition || isThere) continue;
+      // Not where it was told something meanwhile.
+      const last = told.get(asker) ?? null;
+      const missed = last !== null && last !== heard && last === ask.told();
+      if (ask.partition !== partition || (isThere && !missed)) continue;
       this.#asks.delete(asker);
-      ask.resolve(found);
+      ask.resolve({ state, now, missed });
     }
   }
 
