@@ -1,5 +1,6 @@
 /** What a case of the keeper's suite is, the keeper it gets, and short words for what it does with it. */
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 import { bytesOfText, type Bytes } from "../../src/bytes.js";
 import { remove, type Change, type Content, type Fields, type RecordChange } from "../../src/change.js";
 import { WriteBehindError, type ErrorCode } from "../../src/errors.js";
@@ -89,10 +90,8 @@ export function overlaid(
 
 /** A telling that asks for nothing before it. */
 export function telling(): Telling {
-  return { after: null, name: `telling ${++tellings}` };
+  return { after: null, name: randomUUID() };
 }
-
-let tellings = 0;
 
 /** A frame. */
 export function frame(

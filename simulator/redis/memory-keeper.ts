@@ -29,10 +29,11 @@ import type {
 } from "../../src/redis/keeper.js";
 import { anotherFleet, brokenPartition, claimLost } from "../../src/redis/keeper-errors.js";
 import { logIdOf } from "../../src/redis/partition.js";
-import { aimedOf, basePage, baseStored, compactFrames, entriesOf, oldestInBase, seenBase } from "./keeper-base.js";
+import { basePage, baseStored, compactFrames, entriesOf, oldestInBase, seenBase } from "./keeper-base.js";
 import { frameAt, framesAfter, isUnchanged, mendPartition, trimLog, writeFrames } from "./keeper-log.js";
+import { ownerOf, stateOf, unheard } from "./keeper-look.js";
 import { fillRecord, forgetRecord, readRecord, settleRecord, throwAwayRecord } from "./keeper-records.js";
-import { newPartition, type MemoryKeeperState, type Owner, type PartitionData } from "./keeper-state.js";
+import { newPartition, type MemoryKeeperState, type PartitionData } from "./keeper-state.js";
 
 /** A verb's name. */
 export type KeeperVerb = Exclude<keyof Keeper, "place">;
@@ -123,7 +124,7 @@ export class MemoryKeeper implements Keeper {
   states(partitions: readonly number[]): Promise<{ now: number; states: readonly PartitionState[] }> {
     return this.#step("states", () => ({
       now: this.#state.now(),
-      states: partitions.map((partition) => this.#stateOf(partition, this.#data(partition))),
+      states: partitions.map((partition) => stateOf(partition, this.#data(partition), this.#state.now())),
     }));
   }
 
@@ -152,7 +153,7 @@ export class MemoryKeeper implements Keeper {
         now,
         paused: this.#state.paused,
         workers: seen.sort((a, b) => a.seenAt - b.seenAt || (a.id < b.id ? -1 : 1)),
-        owners: this.#state.partitions.map((data) => this.#ownerOf(data)?.worker ?? null),
+        owners: this.#state.partitions.map((data) => ownerOf(data, this.#state.now())?.worker ?? null),
       };
     });
   }
@@ -164,7 +165,7 @@ export class MemoryKeeper implements Keeper {
   claim(worker: string, partition: number, leaseMs: number, fromAnybody = false): Promise<Claim | null> {
     return this.#step("claim", () => {
       const data = this.#data(partition);
-      if (!fromAnybody && this.#ownerOf(data) !== null) return null;
+      if (!fromAnybody && ownerOf(data, this.#state.now()) !== null) return null;
       data.claim++;
       data.owner = { worker, claim: data.claim, until: this.#state.now() + leaseMs, leaseMs };
       return { partition, worker, number: data.claim };
@@ -383,36 +384,4 @@ export class MemoryKeeper implements Keeper {
     if (data.claim !== number) throw claimLost(partition, worker);
     return data;
   }
-
-  #ownerOf({ owner }: PartitionData): Owner | null {
-    return owner !== null && owner.until > this.#state.now() ? owner : null;
-  }
-
-  #stateOf(partition: number, data: PartitionData): PartitionState {
-    const { logId, sequence, stored } = data;
-    return {
-      partition,
-      head: { logId, sequence, tag: data.tag },
-      stored: { logId, sequence: stored, tag: data.storedTag },
-      aimed: aimedOf(data),
-      base: seenBase(data),
-      storedAt: sequence === stored ? this.#state.now() : data.storedAt,
-      pendingRecords: data.pending.size,
-      pendingBytes: data.bytes,
-      oldestAt: data.oldestAt,
-      broken: data.broken,
-      owner: this.#ownerOf(data)?.worker ?? null,
-      letters: data.letters,
-      waitingBehind: data.waitingBehind,
-      heard: data.heard,
-    };
-  }
-}
-
-/** What is answered where a telling is not to be done; null where it is, and it is heard now. */
-function unheard(data: PartitionData, { after, name }: Telling): boolean | null {
-  if (data.heard === name) return true;
-  if (after !== null && data.heard !== after) return false;
-  data.heard = name;
-  return null;
 }

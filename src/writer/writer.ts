@@ -56,10 +56,8 @@ export class Writer {
   constructor(parts: WriterParts) {
     this.#parts = parts;
     this.#paused = parts.paused;
-    this.#paceLimits = {
-      delayMs: parts.options.delayMs,
-      enoughBytes: enoughBytes(parts.options.batchBytes, parts.options.queueBytes),
-    };
+    const { delayMs, batchBytes, queueBytes } = parts.options;
+    this.#paceLimits = { delayMs, enoughBytes: enoughBytes(batchBytes, queueBytes) };
     this.#wake = new Wake(parts.clock);
     this.#looks = new Looks(parts.queue, parts.clock, () => this.#wake.wake());
     this.#troubles = new Troubles(parts);
@@ -226,7 +224,7 @@ export class Writer {
     this.#looks.forget();
     this.#beats.opened(this.#now());
     const { kind, place } = this.#parts.store;
-    this.#parts.report({ type: "opened", position, kind, place, parked: this.#parked.overlay() });
+    this.#parts.report({ type: "opened", position, kind, place, parked: this.parked });
   }
 
   // Wait: until there is something to do and it is time.
@@ -360,11 +358,9 @@ export class Writer {
     this.#setState("stopped");
     this.#steps.failAll(stopped());
     this.#suspects.failAll(stopped());
-    try {
-      await this.#parts.store.close();
-    } catch {
-      this.#parts.report({ type: "warning", text: `the store ${this.#parts.store.place} could not be closed` });
-    }
+    const { store, report } = this.#parts;
+    const text = `the store ${store.place} could not be closed`;
+    await store.close().catch(() => report({ type: "warning", text }));
   }
 
   /** The one place where the state changes. */

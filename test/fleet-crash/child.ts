@@ -115,9 +115,8 @@ export class AppProcess extends FleetProcess {
     const id = ++this.#last;
     return new Promise((resolve) => {
       this.#asked.set(id, resolve);
-      this.child.send({ id, ...verb }, (error) => {
-        if (error !== null && this.#asked.delete(id)) void this.exited.then(() => resolve(null));
-      });
+      // What cannot be sent is answered by the end of the process.
+      this.child.send({ id, ...verb }, () => {});
     });
   }
 }
