@@ -75,12 +75,16 @@ async function settle(stage: FleetStage): Promise<void> {
   await stage.until(() => sound.every((each) => lettersIn(each) === 0 && isStored(each)), "dead letters are retried");
   // Who lives on while the keeper loses his frames waits for them in vain.
   if (!stage.mayMismatch) await flush(stage);
-  const isWhole = (): boolean => state.partitions.every(({ owner }) => owner !== null) && isBalanced(stage);
+  // Looked at in the same moment: in the next one a worker may give back a partition to one that has come.
+  let [looks, shares] = [stage.looks(), sharesOf(members)];
+  const isWhole = (): boolean => {
+    [looks, shares] = [stage.looks(), sharesOf(members)];
+    return looks.every(({ owner }) => owner !== null) && isBalanced(shares);
+  };
   await stage.until(isWhole, "every partition is owned, and the shares are equal");
-  const shares = sharesOf(members);
   const mismatches = new Map([...lost.keys()].map((partition) => [partition, said(stage, partition)]));
   const letters = sound.reduce((sum, each) => sum + lettersIn(each), 0);
-  const at: FleetRest = { mismatched: mismatches, looks: stage.looks(), shares, letters };
+  const at: FleetRest = { mismatched: mismatches, looks, shares, letters };
   stage.observe((checker) => checker.atRest?.(at));
 }
 
@@ -105,8 +109,8 @@ function sharesOf(members: readonly Member[]): Map<string, number> {
   return new Map(workers.map(({ process, worker }) => [process.name, worker?.report().partitions.length ?? 0]));
 }
 
-function isBalanced({ members }: FleetStage): boolean {
-  const counts = [...sharesOf(members).values()];
+function isBalanced(shares: ReadonlyMap<string, number>): boolean {
+  const counts = [...shares.values()];
   return counts.length > 0 && Math.max(...counts) - Math.min(...counts) <= 1;
 }
 

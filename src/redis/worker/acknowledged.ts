@@ -36,12 +36,18 @@ export interface AcknowledgedParts {
   readonly lost: () => void;
 }
 
-/** Something to be told. */
+/** A frame, and its log time. */
+interface Told {
+  readonly position: Position;
+  readonly at: number;
+}
+
+/** Something to be told: until it is, and with the same content, for a telling is known by its name. */
 type Item =
   | { readonly what: "reached"; readonly position: Position; parked: ParkedChange | null }
   | { readonly what: "parked"; readonly change: ParkedChange }
   | { readonly what: "opened"; readonly position: Position; parked: ParkedChange | null }
-  | { readonly what: "trim" };
+  | { readonly what: "trim"; readonly told: Told };
 
 /** The keeper has not heard what it was told. */
 class Missed extends Error {}
@@ -56,7 +62,7 @@ export class Acknowledged {
   #working = false;
   #closed = false;
   /** The frame that the keeper was told last, and its log time; null before the store was opened. */
-  #told: { readonly position: Position; readonly at: number } | null = null;
+  #told: Told | null = null;
   /** The last telling; null: whatever the keeper has heard, the next one is the first. */
   #lastTold: string | null = null;
   #tellings = 0;
@@ -98,6 +104,7 @@ export class Acknowledged {
     if (this.#working) return;
     this.#missed = false;
     this.#lastTold = null;
+    this.#tellings++;
     this.opened(position, this.#parts.parked());
   }
 
@@ -133,7 +140,9 @@ export class Acknowledged {
 
   /** What was kept long enough goes, also where nothing is committed. */
   trim(): void {
-    if (!this.#working && !this.#missed && this.#told !== null) this.#add({ what: "trim" });
+    if (this.#working || this.#missed || this.#told === null) return;
+    const before = this.#retained.kept;
+    if (this.#retained.trimTo(this.#now()) !== before) this.#add({ what: "trim", told: this.#told });
   }
 
   /** Whether everything has been told. */
@@ -223,12 +232,8 @@ export class Acknowledged {
       case "opened":
         await this.#parkedBefore(item);
         return this.#tellOpened(item.position);
-      case "trim": {
-        const told = this.#told;
-        const before = this.#retained.kept;
-        if (told === null || this.#retained.trimTo(this.#now()) === before) return undefined;
-        return this.#stored(told.position, told.at, 0);
-      }
+      case "trim":
+        return this.#stored(item.told.position, item.told.at, 0);
     }
   }
 
