@@ -2,11 +2,12 @@
 import { randomBytes } from "node:crypto";
 import fc from "fast-check";
 import { Redis } from "ioredis";
-import { expect, onTestFinished, test } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { redis as redisCache } from "../src/redis/index.js";
 import { postgres } from "../src/store/postgres/index.js";
 import { keys, pair, pipelines, sameReplies, second, streamOf, talk, withSecondsOf } from "./command-pipelines.js";
-import { serveOver, type Engine } from "./server-setup.js";
+import { command, serveOver, type Engine } from "./server-setup.js";
+import { startRedis, type RunningServer } from "./servers.js";
 import { describePostgres, postgresVersions } from "./with-postgres.js";
 import { describeRedis } from "./with-redis.js";
 
@@ -14,8 +15,13 @@ const empty = ["DEL", ...keys];
 
 describeRedis("a server before a Redis", (redisServer) =>
   describePostgres("and PostgreSQL", postgresVersions(), (database) => {
-    /** The database 0 of the redis-server is the rival's; the others are fleets'. */
-    let index = 0;
+    /** Has one database, as a server of ours: SELECT says the same. */
+    let rival: RunningServer;
+    beforeAll(async () => {
+      rival = await startRedis(["--databases", "1"]);
+    });
+    afterAll(() => rival.stop());
+    let index = -1;
 
     /** A place for cache, queue and rows that nobody has used; gives what serves there. */
     async function place(): Promise<(engine?: Readonly<Record<string, unknown>>) => Promise<Engine>> {
@@ -29,12 +35,19 @@ describeRedis("a server before a Redis", (redisServer) =>
       return (engine = {}) => serveOver({ cache, store }, { ...given, ...engine });
     }
 
+    /** A client of ours and one of the rival, which holds nothing, as ours does: keys are not only made of `keys`. */
+    async function clientsOf(port: number, protocol: number): ReturnType<typeof pair> {
+      const clients = await pair(port, rival.port, protocol);
+      await talk(clients[1], command("FLUSHALL"));
+      return clients;
+    }
+
     const rounds = Number(process.env["DIFFERENTIAL_RUNS"] ?? 1500);
 
     for (const protocol of [2, 3]) {
       test(`the same replies as redis-server, RESP${protocol}`, { timeout: 120_000 }, async () => {
         const { port, stop } = await (await place())();
-        const clients = await pair(port, redisServer().port, protocol);
+        const clients = await clientsOf(port, protocol);
         await fc.assert(sameReplies(clients, pipelines, empty), { numRuns: rounds / 10 });
         await stop();
       });
@@ -45,7 +58,7 @@ describeRedis("a server before a Redis", (redisServer) =>
       { timeout: 120_000 },
       async () => {
         const { port, stop, heart } = await (await place())();
-        const [ours, theirs] = await pair(port, redisServer().port, 2);
+        const [ours, theirs] = await clientsOf(port, 2);
         const cache = new Redis({ port: redisServer().port, host: "127.0.0.1", db: index });
         onTestFinished(() => cache.disconnect());
         const check = fc.asyncProperty(pipelines, second, async (before, after) => {
