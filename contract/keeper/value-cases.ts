@@ -7,6 +7,7 @@ import {
   changesOf,
   expire,
   fields,
+  frame,
   merge,
   nothingKnown,
   remove,
@@ -163,6 +164,31 @@ export const valueCases: readonly KeeperCaseBody[] = [
       await shop.write(["a", replace(b("2"))], ["c", replace(fields({ y: "2" }))]);
       await shop.is("a", value(b("2")));
       await shop.is("c", value(fields({ y: "2" })));
+    },
+  },
+  {
+    name: "a frame is no earlier than it was made, and what has ended by the log's time is absent, if the clock says less",
+    run: async (world) => {
+      const shop = await Shop.open(world);
+      const before = await shop.now();
+      await shop.write(
+        ["soon", replace(b("1"), before + 60_000)],
+        ["hash", replace(fields({ f: "1" }), before + 60_000)],
+      );
+      await shop.write(["late", replace(b("1"), before + 600_000)]);
+      await shop.is("soon", value(b("1"), before + 60_000));
+      const at = before + 120_000;
+      await shop.writeAll([{ ...frame([["other", replace(b("1"))]]), at }, frame([["another", replace(b("1"))]])]);
+      assert.deepEqual(
+        (await shop.frames(2)).map((each) => each.at),
+        [at, at],
+      );
+      assert.ok((await shop.now()) < at);
+      for (const ended of ["soon", "hash"]) await shop.is(ended, absent);
+      await shop.is("late", value(b("1"), before + 600_000));
+      const elsewhere = { partition: 1, record: b("elsewhere") };
+      assert.equal((await shop.keeper.read([{ partition: 0, record: b("late") }, elsewhere], null)).now, at);
+      assert.ok((await shop.keeper.read([elsewhere], null)).now < at);
     },
   },
   {

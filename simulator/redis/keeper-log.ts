@@ -22,7 +22,7 @@ export function writeFrames(
   frames: readonly FrameToWrite[],
   room: Room,
 ): Outcome[] {
-  const at = Math.max(data.at, state.now());
+  const at = Math.max(data.at, state.now(), ...frames.map((frame) => frame.at ?? 0));
   const full = fullOf(data, room, at);
   const written = new Set<Bytes>();
   const taken: FrameToWrite[] = [];

@@ -12,7 +12,7 @@ const rememberedMax = 100_000;
 
 /** What is known of a record. Where it is not known, the lease is noted. */
 export function readRecord(state: MemoryKeeperState, data: PartitionData, record: Bytes, lease: string | null): Known {
-  const now = state.now();
+  const now = Math.max(data.at, state.now());
   const key = state.key(record);
   if (key !== null) return knownOfKey(key, now);
   const mark = data.pending.get(record);

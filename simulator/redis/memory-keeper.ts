@@ -83,7 +83,7 @@ export class MemoryKeeper implements Keeper {
       const partitions = new Map<number, PartitionData>();
       for (const { partition } of asked) partitions.set(partition, this.#data(partition));
       return {
-        now: this.#state.now(),
+        now: Math.max(this.#state.now(), ...[...partitions.values()].map(({ at }) => at)),
         partitions: [...partitions].map(([partition, data]) => ({
           partition,
           sequence: data.sequence,

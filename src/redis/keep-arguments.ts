@@ -7,9 +7,10 @@ import type { RedisArgument } from "./redis-link.js";
 
 /** Whether frames can go by the fast script: each replaces one record by a string, and was made from nothing. */
 export function arePlain(frames: readonly FrameToWrite[]): boolean {
-  return frames.every(({ changes, from }) => {
+  return frames.every(({ changes, from, at }) => {
     const [first] = changes;
-    if (first === undefined || changes.length !== 1 || from.size > 0 || !isPlain(first.change)) return false;
+    if (first === undefined || changes.length !== 1 || from.size > 0 || at !== undefined || !isPlain(first.change))
+      return false;
     return first.change.kind === "replace" && !first.change.afterRemove;
   });
 }
@@ -28,9 +29,9 @@ export function plainArguments(frames: readonly FrameToWrite[], nonce: Bytes): R
   return [bytes, lastTag, head, ...pairs];
 }
 
-/** Arguments of the script for any frames, from the number of frames on. */
+/** Arguments of the script for any frames, from the log time on. */
 export function frameArguments(frames: readonly FrameToWrite[], nextNonce: () => Bytes): RedisArgument[] {
-  const args: RedisArgument[] = [frames.length];
+  const args: RedisArgument[] = [Math.max(...frames.map(({ at = 0 }) => at)), frames.length];
   for (const { changes, from } of frames) {
     const { name, head, pairs, tag, bytes } = packFrame(changes, nextNonce());
     args.push(name, head, bytes, tag, from.size);

@@ -66,7 +66,10 @@ export interface PartitionSeen extends Mark {
 
 /** What a read saw, all at one moment. */
 export interface Seen {
-  /** Milliseconds since 1970, by the keeper's clock: the log time of the fleet. */
+  /**
+   * Log time, milliseconds since 1970: the keeper's clock, or the last frame of the partitions that were read where
+   * that clock has gone back since. What has ended by then is absent.
+   */
   readonly now: number;
   readonly partitions: readonly PartitionSeen[];
   /** In the order asked. */
@@ -86,6 +89,11 @@ export interface FrameToWrite {
   readonly changes: readonly RecordChange[];
   /** Records that it was made from, and where the partition was when each was read. */
   readonly from: ReadonlyMap<Bytes, Mark>;
+  /**
+   * Log time by which it was made: its own is no earlier, so what had ended then is not alive in it. Left out where it
+   * was made from nothing and ends nothing.
+   */
+  readonly at?: number | undefined;
 }
 
 /** How much may be pending in one partition. */

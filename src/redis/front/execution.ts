@@ -238,7 +238,11 @@ export class FleetExecution {
   }
 
   /** Throws CROSSSLOT where what was read and what is written are not in one partition. */
-  #write<T>({ records, expected }: Task<T>, { changes, touched }: Worked<T>, told: Parameters<Writes["add"]>[2]): void {
+  #write<T>(
+    { records, expected, now }: Task<T>,
+    { changes, touched }: Worked<T>,
+    told: Parameters<Writes["add"]>[2],
+  ): void {
     const { partitions, writes } = this.#parts;
     const partition = partitionOf((changes[0] as Written).record, partitions);
     let from = expected;
@@ -252,7 +256,7 @@ export class FleetExecution {
       from = marks;
     }
     if (changes.length > 1 || from.size > 0) this.#checkOne(partition, changes, from);
-    const frame: FrameToWrite = { changes, from };
+    const frame: FrameToWrite = { changes, from, at: isTimeless(changes, from) ? undefined : now };
     writes.add(partition, frame, told);
   }
 
@@ -281,7 +285,8 @@ export class FleetExecution {
   /** Takes what was read in the place of what was read before. Says what the database must be asked for. */
   #saw<T>(task: Task<T>, wanted: readonly Bytes[], { now, records: found, lease }: ReadResult): readonly ToLoad[] {
     this.#parts.time.saw(now);
-    task.now = now;
+    // What this process has seen to have ended is not alive again where the keeper's clock goes back.
+    task.now = this.#parts.time.now();
     const read = new Map<Bytes, ReadRecord>();
     const toLoad: ToLoad[] = [];
     for (const record of wanted) {
@@ -318,6 +323,13 @@ function begin(watches: readonly Watch[], records: ReadonlyMap<Bytes, ReadRecord
   for (const watch of watches) {
     if (watch instanceof FleetWatch) watch.mark ??= records?.get(watch.record)?.mark ?? null;
   }
+}
+
+/** Whether a frame is the same at whatever time: it was made from nothing, and ends nothing. */
+function isTimeless(changes: readonly Written[], from: ReadonlyMap<Bytes, Mark>): boolean {
+  return (
+    from.size === 0 && changes.every(({ change }) => change.kind === "remove" || (change.expiresAt ?? null) === null)
+  );
 }
 
 const nothingKnown = (): undefined => undefined;

@@ -7,9 +7,10 @@ export class FleetTime {
   #ahead = 0;
   #last = 0;
 
-  constructor(clock: Clock) {
+  /** `now`: the keeper's clock was read just now, as in `saw`. */
+  constructor(clock: Clock, now: number) {
     this.#clock = clock;
-    this.#ahead = clock.now() - clock.monotonic();
+    this.saw(now);
   }
 
   /** Milliseconds since 1970. */

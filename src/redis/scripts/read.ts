@@ -4,7 +4,7 @@ import { keeping, prelude } from "./prelude.js";
 
 /**
  * Reads records at one moment. KEYS: prefix of all keys. ARGV: lease or "", then for each partition: its number, its
- * log, how many records, the records. Answers {time, one list for each partition, then one for each record}. A
+ * log, how many records, the records. Answers {log time, one list for each partition, then one for each record}. A
  * partition: {sequence, thrown, stored sequence, stored tag, generation, broken or ""}, or {"gone"}. A record: its
  * string, or {"s", string, deadline}, {"h", deadline or "", {field, value, …}}, {"a"} absent, {"x"} of a foreign type,
  * {"u", parked or "", {overlay name, overlay value, …}} not known, {"l", …} likewise and lost.
@@ -12,8 +12,8 @@ import { keeping, prelude } from "./prelude.js";
 export const readScript: Script = {
   name: "read",
   text: `${prelude}
-local time = now()
-local lease = ARGV[1]
+local clock, lease = now(), ARGV[1]
+local time, latest = clock, clock
 local seen, values = {}, {}
 local function other(p, r, hasEnds)
   local kind = redis.call('TYPE', r).ok
@@ -45,9 +45,12 @@ end
 local i = 2
 while i <= #ARGV do
   local p = KEYS[1] .. ARGV[i] .. ':'
-  local m = redis.call('HMGET', p .. 'meta', 'log', 'seq', 'thrown', 'furthest', 'furthestTag', 'generation', 'broken')
+  local m = redis.call('HMGET', p .. 'meta', 'log', 'seq', 'thrown', 'furthest', 'furthestTag', 'generation', 'broken',
+    'at')
   if m[1] ~= ARGV[i + 1] then seen[#seen + 1] = {'gone'}
   else seen[#seen + 1] = {m[2], m[3] or '0', m[4] or '', m[5] or '', m[6] or '', m[7] or ''} end
+  time = math.max(clock, tonumber(m[8] or '0'))
+  latest = math.max(latest, time)
   local count = tonumber(ARGV[i + 2])
   local hasEnds = redis.call('EXISTS', p .. 'ends') == 1
   local first = i + 3
@@ -68,7 +71,7 @@ while i <= #ARGV do
   end
   i = first + count
 end
-return {time, seen, values}
+return {latest, seen, values}
 `,
 };
 

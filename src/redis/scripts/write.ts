@@ -210,8 +210,9 @@ end
 `;
 
 /**
- * Any frames. KEYS: prefix. ARGV: log, bytesMax, recordsMax, ageMax, number of frames, then for each: name, head,
- * bytes, tag, number of records it was made from, {record, sequence, thrown}, number of changes, and each of these:
+ * Any frames. KEYS: prefix. ARGV: log, bytesMax, recordsMax, ageMax, log time by which they were made, number of
+ * frames, then for each: name, head, bytes, tag, number of records it was made from, {record, sequence, thrown}, number
+ * of changes, and each of these:
  *
  *     S record payload                          replace by the string that is the payload
  *     X record payload string expiry            replace by a string; expiry "" for none
@@ -226,6 +227,7 @@ end
 export const writeScript: Script = {
   name: "write",
   text: `${prelude}${begin}${apply}
+time = math.max(time, tonumber(ARGV[5]))
 local thrown = redis.call('HGET', p .. 'meta', 'thrown') or '0'
 local settledTo = tonumber(m[4])
 local written = {}
@@ -238,10 +240,10 @@ local function unchanged(r, at, thrownThen)
 end
 local why = {bytes = -1, records = -2, age = -3}
 local outcomes, fields, starts, counts = {}, {'1', digits(time)}, {}, {}
-local bytes, tag, i, taken = 0, nil, 6, 0
+local bytes, tag, i, taken = 0, nil, 7, 0
 -- A change takes three arguments at least: so where this is not so, every record has room.
 local near = pending + #ARGV / 3 > recordsMax
-for f = 1, tonumber(ARGV[5]) do
+for f = 1, tonumber(ARGV[6]) do
   local name, head, size, frameTag = ARGV[i], ARGV[i + 1], tonumber(ARGV[i + 2]), ARGV[i + 3]
   local from = tonumber(ARGV[i + 4])
   i = i + 5
