@@ -60,6 +60,13 @@ export const campaigns: readonly Campaign[] = [
     reached: (output) => matched(output, /\d+ worlds, \d+ events, .* faults/),
   },
   {
+    name: "simulator, fleet",
+    share: 0.1,
+    jobs: cores,
+    command: (seconds, seed) => ["dist/simulator/main.js", "--fleet", "--seed", `${seed}`, "--seconds", `${seconds}`],
+    reached: (output) => matched(output, /\d+ worlds, \d+ events, .* faults/),
+  },
+  {
     name: "mutants",
     share: 0.2,
     jobs: 1,

@@ -243,7 +243,7 @@ export class FleetExecution {
     { changes, touched }: Worked<T>,
     told: Parameters<Writes["add"]>[2],
   ): void {
-    const { partitions, writes } = this.#parts;
+    const { partitions, writes, time } = this.#parts;
     const partition = partitionOf((changes[0] as Written).record, partitions);
     let from = expected;
     if (records !== null) {
@@ -256,7 +256,8 @@ export class FleetExecution {
       from = marks;
     }
     if (changes.length > 1 || from.size > 0) this.#checkOne(partition, changes, from);
-    const frame: FrameToWrite = { changes, from, at: isTimeless(changes, from) ? undefined : now };
+    const at = isTimeless(changes, from) || !time.isKnown ? undefined : now;
+    const frame: FrameToWrite = { changes, from, at };
     writes.add(partition, frame, told);
   }
 

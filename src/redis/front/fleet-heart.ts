@@ -90,13 +90,13 @@ export class FleetHeart implements Heart {
   #timer: Timer | null = null;
   #closing: Promise<CloseReport> | null = null;
 
-  private constructor(parts: FleetHeartParts, now: number) {
+  private constructor(parts: FleetHeartParts) {
     const { host, keeper, options, fleet, addressing, reader } = parts;
     const { clock, random } = host;
     const { partitions } = fleet;
     this.#parts = parts;
     this.events = parts.events;
-    this.#time = new FleetTime(clock, now);
+    this.#time = new FleetTime(clock);
     this.#stored = new StoredWatch(keeper, clock, partitions);
     this.#cold = new Cold({
       keeper,
@@ -141,9 +141,9 @@ export class FleetHeart implements Heart {
     this.#status = this.#describe("not looked at yet");
   }
 
-  /** Opens a process of a fleet. Rejects CACHE_DOWN, UNKNOWN where the keeper does not say what time it is. */
+  /** Opens a process of a fleet. */
   static async open(parts: FleetHeartParts): Promise<FleetHeart> {
-    const heart = new FleetHeart(parts, (await parts.keeper.states([])).now);
+    const heart = new FleetHeart(parts);
     await heart.refresh();
     heart.#tick();
     return heart;

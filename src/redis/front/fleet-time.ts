@@ -6,21 +6,29 @@ export class FleetTime {
   readonly #clock: Clock;
   #ahead = 0;
   #last = 0;
+  #isKnown = false;
 
-  /** `now`: the keeper's clock was read just now, as in `saw`. */
-  constructor(clock: Clock, now: number) {
+  constructor(clock: Clock) {
     this.#clock = clock;
-    this.saw(now);
+    this.#ahead = clock.now() - clock.monotonic();
+  }
+
+  /** Whether it is the keeper's: before, it is what this machine says, and binds nobody. */
+  get isKnown(): boolean {
+    return this.#isKnown;
   }
 
   /** Milliseconds since 1970. */
   now(): number {
-    this.#last = Math.max(this.#last, Math.floor(this.#clock.monotonic() + this.#ahead));
+    const now = Math.floor(this.#clock.monotonic() + this.#ahead);
+    if (!this.#isKnown) return now;
+    this.#last = Math.max(this.#last, now);
     return this.#last;
   }
 
   /** The keeper's clock was read just now. */
   saw(now: number): void {
+    this.#isKnown = true;
     this.#ahead = now - this.#clock.monotonic();
     this.#last = Math.max(this.#last, now);
   }
