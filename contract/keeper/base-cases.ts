@@ -13,9 +13,9 @@ import {
   remove,
   replace,
   Shop,
+  telling,
   value,
   type KeeperCaseBody,
-  telling,
 } from "./world.js";
 
 /** What a worker would put for these frames. */
@@ -216,17 +216,8 @@ export const baseCases: readonly KeeperCaseBody[] = [
       await shop.write(["a", replace(b("later"))]);
       const [, last] = await shop.keeper.frames(0, 1, 1e9);
       await shop.keeper.settle(claim, 2, [b("a"), b("c")], 60_000);
-      await shop.keeper.stored(
-        claim,
-        {
-          position: compaction.to,
-          at: compaction.at,
-          generation: 1,
-          trimTo: 0,
-          bytes: 0,
-        },
-        telling(),
-      );
+      const { to: position, at } = compaction;
+      await shop.keeper.stored(claim, { position, at, generation: 1, trimTo: 0, bytes: 0 }, telling());
       const { base, pendingBytes, pendingRecords, oldestAt } = await shop.state();
       assert.deepEqual([base, pendingBytes, pendingRecords, oldestAt], [null, last?.bytes, 1, last?.frame.at]);
       assert.deepEqual(await shop.keeper.baseRecords(0, null, 10), { changes: new Map(), next: null });

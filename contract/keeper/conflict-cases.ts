@@ -9,10 +9,10 @@ import {
   remove,
   replace,
   Shop,
+  telling,
   value,
   wide,
   type KeeperCaseBody,
-  telling,
 } from "./world.js";
 
 const set = (record: string, text = "1") => frame([[record, replace(b(text))]]);

@@ -1,6 +1,6 @@
 /** The fleet's birth, and a keeper that is not the one that it was. */
 import assert from "node:assert/strict";
-import { b, fleetId, frame, rejectsWith, replace, Shop, wide, type KeeperCaseBody, telling } from "./world.js";
+import { b, fleetId, frame, rejectsWith, replace, Shop, telling, wide, type KeeperCaseBody } from "./world.js";
 
 const born = { id: fleetId, partitions: 2 };
 

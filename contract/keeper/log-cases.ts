@@ -12,9 +12,9 @@ import {
   remove,
   replace,
   Shop,
+  telling,
   value,
   type KeeperCaseBody,
-  telling,
 } from "./world.js";
 
 const sequenceOf = ({ frame: each }: FrameOnDisk): number => each.position.sequence;

@@ -13,9 +13,9 @@ import {
   remove,
   replace,
   Shop,
+  telling,
   value,
   type KeeperCaseBody,
-  telling,
 } from "./world.js";
 
 const nothing: ParkedChange = {

@@ -7,6 +7,7 @@ import { arePlain } from "../../src/redis/keep-arguments.js";
 import type { FrameToWrite, Mark, Mended, Outcome, Room } from "../../src/redis/keeper.js";
 import { baseStored, oldestInBase } from "./keeper-base.js";
 import { applyToRecord } from "./keeper-records.js";
+import { logTimeOf } from "./keeper-look.js";
 import type { LogEntry, MemoryKeeperState, PartitionData } from "./keeper-state.js";
 
 /** Whether nothing has written a record since the partition was at this mark. */
@@ -22,7 +23,7 @@ export function writeFrames(
   frames: readonly FrameToWrite[],
   room: Room,
 ): Outcome[] {
-  const at = Math.max(data.at, state.now(), ...frames.map((frame) => frame.at ?? 0));
+  const at = Math.max(logTimeOf(data, state.now()), ...frames.map((frame) => frame.at ?? 0));
   const full = fullOf(data, room, at);
   const written = new Set<Bytes>();
   const taken: FrameToWrite[] = [];

@@ -24,6 +24,11 @@ export function stateOf(partition: number, data: PartitionData, now: number): Pa
   };
 }
 
+/** Log time of it: the keeper's clock, or its last frame where that clock has gone back since. */
+export function logTimeOf({ at }: PartitionData, now: number): number {
+  return Math.max(at, now);
+}
+
 /** Who owns it; null where nobody's lease holds. */
 export function ownerOf({ owner }: PartitionData, now: number): Owner | null {
   return owner !== null && owner.until > now ? owner : null;

@@ -5,6 +5,7 @@
 import type { Bytes } from "../../src/bytes.js";
 import { apply, type Change, type Merge } from "../../src/change.js";
 import type { Fill, Known, Overlay } from "../../src/redis/keeper.js";
+import { logTimeOf } from "./keeper-look.js";
 import type { KeyEntry, MemoryKeeperState, PartitionData } from "./keeper-state.js";
 
 /** Absences, and leases, that are remembered in one partition at the most. */
@@ -12,7 +13,7 @@ const rememberedMax = 100_000;
 
 /** What is known of a record. Where it is not known, the lease is noted. */
 export function readRecord(state: MemoryKeeperState, data: PartitionData, record: Bytes, lease: string | null): Known {
-  const now = Math.max(data.at, state.now());
+  const now = logTimeOf(data, state.now());
   const key = state.key(record);
   if (key !== null) return knownOfKey(key, now);
   const mark = data.pending.get(record);

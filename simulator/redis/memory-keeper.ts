@@ -31,7 +31,7 @@ import { anotherFleet, brokenPartition, claimLost } from "../../src/redis/keeper
 import { logIdOf } from "../../src/redis/partition.js";
 import { basePage, baseStored, compactFrames, entriesOf, oldestInBase, seenBase } from "./keeper-base.js";
 import { frameAt, framesAfter, isUnchanged, mendPartition, trimLog, writeFrames } from "./keeper-log.js";
-import { ownerOf, stateOf, unheard } from "./keeper-look.js";
+import { logTimeOf, ownerOf, stateOf, unheard } from "./keeper-look.js";
 import { fillRecord, forgetRecord, readRecord, settleRecord, throwAwayRecord } from "./keeper-records.js";
 import { newPartition, type MemoryKeeperState, type PartitionData } from "./keeper-state.js";
 
@@ -82,8 +82,9 @@ export class MemoryKeeper implements Keeper {
     return this.#step("read", () => {
       const partitions = new Map<number, PartitionData>();
       for (const { partition } of asked) partitions.set(partition, this.#data(partition));
+      const now = this.#state.now();
       return {
-        now: Math.max(this.#state.now(), ...[...partitions.values()].map(({ at }) => at)),
+        now: Math.max(now, ...[...partitions.values()].map((data) => logTimeOf(data, now))),
         partitions: [...partitions].map(([partition, data]) => ({
           partition,
           sequence: data.sequence,
