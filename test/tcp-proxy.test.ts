@@ -1,6 +1,6 @@
 /** The proxy of the fault tests is a way like TCP's: late, cut or silent, and never out of order. */
 import { once } from "node:events";
-import { connect, createServer, type AddressInfo } from "node:net";
+import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 import { expect, test } from "vitest";
 import { TcpProxy } from "./tcp-proxy.js";
 
@@ -32,4 +32,25 @@ test("what is held back arrives in order, also where the delay becomes shorter",
     await proxy.stop();
     server.close();
   }
+});
+
+test("what is cut while its end is on its way is closed", async () => {
+  const server = createServer((socket) => socket.on("error", () => {}).write("hello")).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const proxy = await TcpProxy.start((server.address() as AddressInfo).port);
+  const side = new Promise<Socket>((resolve) => {
+    proxy.onData = (_, __, way) => {
+      resolve(way.client);
+      return true;
+    };
+  });
+  const client = connect({ port: proxy.port, host: "127.0.0.1" }).on("error", () => {});
+  await once(client, "data");
+  const closed = once(await side, "close");
+  proxy.halfClose();
+  proxy.cut();
+  await closed;
+  client.destroy();
+  await proxy.stop();
+  server.close();
 });

@@ -42,7 +42,9 @@ export class TcpProxy {
   /** Breaks off every connection. */
   cut(): void {
     for (const { client, server } of this.#ways) {
-      client.resetAndDestroy();
+      // Node never closes what is reset while its end is on its way.
+      if (client.writableEnded) client.destroy();
+      else client.resetAndDestroy();
       server.destroy();
     }
     this.#ways.clear();
