@@ -164,9 +164,14 @@ export class SimulatedDatabase {
     if (kept.length === this.#history.length || kept.length === 0) return;
     // At the same position only a try of parked changes is lost, and nobody looks before the next beat.
     if (this.#history.slice(kept.length).every(({ expected, to }) => expected?.sequence === to.sequence)) return;
-    const inner = this.#make();
+    let claims: number | null = 0;
+    const inner = memoryStore({ now: () => claims ?? this.#machine.loop.nowMs });
     const generations = new Map<number, number>();
-    for (const each of kept) await doAgain(inner, each, generations);
+    for (const each of kept) {
+      claims = each.generation;
+      await doAgain(inner, each, generations);
+    }
+    claims = null;
     this.#inner = inner;
     this.#connections.clear();
     this.#history = kept;
@@ -272,11 +277,11 @@ export class SimulatedDatabase {
   }
 }
 
-/** As it was done then: by whoever had the claim. */
+/** As it was done then: by whoever had the claim, of which the clock says the number. */
 async function doAgain(store: MemoryStore, batch: Batch, generations: Map<number, number>): Promise<void> {
   const { partition = 0 } = batch;
   let generation = generations.get(partition) ?? 0;
-  while (generation < batch.generation) {
+  if (generation < batch.generation) {
     generation = (await store.open({ logId: batch.to.logId, partition })).generation;
   }
   await store.commit({ ...batch, generation });

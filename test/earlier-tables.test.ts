@@ -50,7 +50,8 @@ function earlierRows(bytes: (text: string) => string, place: (n: number) => stri
 /** The store goes on where it was, and has room for other partitions. */
 async function goesOn(store: Store): Promise<void> {
   const opened = await store.open({ logId: logA });
-  expect(opened).toMatchObject({ position, generation: 4, runEnds: [] });
+  expect(opened).toMatchObject({ position, runEnds: [] });
+  expect(opened.generation).toBeGreaterThan(3);
   expect(opened.parked).toEqual([group]);
   expect(await store.read(["k" as Bytes])).toEqual([value(bytesOfText("Alice"))]);
   const writer = await WriterLike.on(store, { logId: logA });

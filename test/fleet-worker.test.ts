@@ -240,6 +240,55 @@ test("a database that went back is healed from the log, and status says where it
   expect([world.value("a"), world.value("b")]).toEqual(["3", "2"]);
 });
 
+test("what is parked is seen by readers all the time while a database that went back comes to be where it was", async () => {
+  const world = new FleetWorld(1);
+  let refuses = true;
+  world.refuse = ({ rows }) => {
+    if (refuses && rows.has("a" as Bytes)) throw new StoreError("refused", "no such thing");
+  };
+  const one = await world.start({ batchRecords: 1 });
+  await world.write(put("a", "1"));
+  await world.write(put("b", "1"));
+  await world.until(() => world.state.partitions[0]?.letters === 1 && world.stored);
+  const [partition] = world.state.partitions;
+  const isSeen = (): boolean =>
+    partition?.parked.has("a" as Bytes) === true || partition?.pending.has("a" as Bytes) === true;
+  await world.over(one.worker.stop(1000));
+  await goBack(world, 0);
+  const seen: boolean[] = [];
+  world.answers = () => void seen.push(isSeen());
+  const two = await world.start({ batchRecords: 1 });
+  two.fault = () => void seen.push(isSeen());
+  await world.until(() => world.owns([two, 1]) && world.database.position()?.sequence === 2 && world.stored);
+  expect(new Set(seen)).toEqual(new Set([true]));
+  expect([...(partition?.parkedFrames ?? [])]).toEqual([[1, "1"]]);
+  // And where it is accepted the second time, nothing is parked any more.
+  await world.over(two.worker.stop(1000));
+  await goBack(world, 0);
+  refuses = false;
+  const three = await world.start();
+  await world.until(() => world.owns([three, 1]) && world.database.position()?.sequence === 2 && world.stored);
+  await world.until(() => three.verbs.includes("stored"));
+  expect(world.value("a")).toBe("1");
+  await world.until(() => partition?.parked.size === 0, 1000);
+});
+
+/** The database of partition 0 is where it was before: without what it has parked since. */
+async function goBack({ database }: FleetWorld, sequence: number): Promise<void> {
+  const { logId } = database.position() as { logId: string };
+  const { position: expected, generation } = await database.open({ logId, partition: 0 });
+  const drop = database.parked().map(({ id }) => id);
+  const to = { logId, sequence, tag: 0 };
+  const nothing = { clear: false, rows: new Map(), frames: 0, sweepUpTo: null, partition: 0 };
+  await database.commit({
+    ...nothing,
+    expected,
+    generation,
+    to,
+    parking: { drop, put: [] },
+  });
+}
+
 test("a Redis that is older than the database breaks its partition, and says so", async () => {
   const world = new FleetWorld(1);
   const one = await world.start();

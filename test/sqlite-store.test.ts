@@ -122,13 +122,14 @@ describe("what a person sees", () => {
   test("position and claim are one row; close gives the claim back", async () => {
     const writer = await writerOn();
     const { to } = await writer.commit([[key, alice]]);
+    const { generation } = writer;
     const database = shell();
     const row = "SELECT log_id, sequence, tag, generation, owner FROM write_behind_position";
-    expect(database.rows(row)).toEqual([`${logA}|1|${to.tag}|1|${logA}`]);
+    expect(database.rows(row)).toEqual([`${logA}|1|${to.tag}|${generation}|${logA}`]);
     const [age] = database.rows("SELECT unixepoch('subsec') * 1000 - heartbeat_at FROM write_behind_position");
     expect(Number(age)).toBeLessThan(10_000);
     await writer.store.close();
-    expect(database.rows(row)).toEqual([`${logA}|1|${to.tag}|1|`]);
+    expect(database.rows(row)).toEqual([`${logA}|1|${to.tag}|${generation}|`]);
   });
 });
 
@@ -188,17 +189,19 @@ describe("when it does not work", () => {
     const behind = (change: Change) => ({ position: { ...position, sequence: 2 }, change, frames: 3 });
     const group = (change: Change) => ({ id: 1, letters: [letter], behind: new Map([[key, behind(change)]]) });
     const kinds = () => shell().rows("SELECT kind FROM write_behind_dead_letters ORDER BY record, kind").join(" ");
-    const parked = async () => (await writer.store.open({ logId: logA })).parked;
+    const parked = async () => {
+      const opened = await writer.store.open({ logId: logA });
+      writer.generation = opened.generation;
+      return opened.parked;
+    };
 
     await writer.commit([], { parking: { drop: [], put: [group(merge({ a: part, b: part, c: part }, ["d"], 5))] } });
     expect(kinds()).toBe("refused refused+1 refused+2 refused refused+1 refused+2 behind behind+1 behind+2");
     expect(await parked()).toEqual([group(merge({ a: part, b: part, c: part }, ["d"], 5))]);
-    writer.generation += 1;
     const shorter = group(merge({ a: part, b: part }));
     await writer.commit([], { parking: { drop: [], put: [{ ...shorter, letters: [] }] } });
     expect(kinds()).toBe("refused refused+1 refused+2 refused refused+1 refused+2 behind behind+1");
     expect(await parked()).toEqual([shorter]);
-    writer.generation += 1;
     await writer.commit([], { parking: { drop: [1], put: [] } });
     expect(kinds()).toBe("");
   });
@@ -376,7 +379,13 @@ describe("when it does not work", () => {
     expect(filesOpen()).toBe(before);
     database.exec("ROLLBACK");
     await writer.commit([[key, remove]]);
-    expect((await writer.store.open({ logId: logA })).generation).toBe(2);
+    expect((await writer.store.open({ logId: logA })).generation).toBeGreaterThan(writer.generation);
+  });
+
+  test("where the file went back a claim still has a number that none had before", async () => {
+    const { store, generation } = await writerOn();
+    shell().exec("UPDATE write_behind_position SET generation = 0");
+    expect((await store.open({ logId: logA })).generation).toBeGreaterThanOrEqual(generation);
   });
 
   /** Files of this test that the process has open; 0 where the system does not tell. */

@@ -58,9 +58,11 @@ async function settle(stage: FleetStage): Promise<void> {
   }
   const sound = state.partitions.filter((_, partition) => !lost.has(partition));
   // What was settled before a keeper went back, and told to be stored after, stays marked as pending: it is kept
-  // longer.
-  const isStored = ({ sequence, stored, pending }: MemoryKeeperState["partitions"][number]): boolean =>
-    sequence === stored && (pending.size === 0 || stage.mayMismatch);
+  // longer. That the database went back is seen by the next beat.
+  const isStored = (each: MemoryKeeperState["partitions"][number]): boolean =>
+    each.sequence === each.stored &&
+    (database.position(state.partitions.indexOf(each))?.sequence ?? 0) === each.sequence &&
+    (each.pending.size === 0 || stage.mayMismatch);
   await stage.until(() => sound.every(isStored), "what is pending is stored or parked");
   // A keeper that went back may show letters that are no more.
   const lettersIn = (each: MemoryKeeperState["partitions"][number]): number =>

@@ -105,18 +105,19 @@ export function stateOf(reply: RedisReply | undefined, partition: number, nowMs:
   if (parts[0] === "gone") return null;
   const logId = bytes(parts[0]);
   const [head, stored] = [number(parts[1]), number(parts[3])];
-  const [, owner, until] = /^(.*) \d+ (\d+) \d+$/.exec(bytes(parts[13])) ?? [];
+  const [, owner, until] = /^(.*) \d+ (\d+) \d+$/.exec(bytes(parts[14])) ?? [];
   const oldest = bytes(parts[7]);
   const reached = { logId, sequence: stored, tag: number(parts[4]) };
-  const [aim, aimTag] = cutAtSpace(bytes(parts[14]));
+  const [aim, aimTag] = cutAtSpace(bytes(parts[15]));
   return {
     partition,
     head: { logId, sequence: head, tag: number(parts[2]) },
     stored: reached,
+    furthest: Number(bytes(parts[12])),
     aimed: Number(aim) > stored ? { logId, sequence: Number(aim), tag: Number(aimTag) } : reached,
-    base: baseOf(parts[15], logId),
+    base: baseOf(parts[16], logId),
     storedAt: head === stored ? nowMs : number(parts[5]),
-    pendingRecords: number(parts[12]),
+    pendingRecords: number(parts[13]),
     pendingBytes: number(parts[6]),
     oldestAt: oldest === "" ? null : Number(oldest),
     broken: bytes(parts[8]) === "" ? null : bytes(parts[8]),

@@ -165,6 +165,8 @@ export interface PartitionState {
   readonly head: Position;
   /** What a worker has said to be committed. */
   readonly stored: Position;
+  /** The furthest sequence that was ever said to be committed, for cold reads; 0 where none was. */
+  readonly furthest: number;
   /** How far the database may be: `stored`, or what a commit was to reach that has not been told as stored. */
   readonly aimed: Position;
   readonly base: BaseSeen | null;

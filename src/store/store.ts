@@ -27,7 +27,11 @@ export interface StoreClaim {
 export interface StoreOpened {
   /** How far a queue has been committed, or null where no queue ever wrote here. */
   readonly position: Position | null;
-  /** Grows with every claim, and see `generationAfter`. Every commit compares it together with the position. */
+  /**
+   * Grows with every claim, and see `generationAfter`. Every commit compares it together with the position. No less than
+   * the milliseconds since 1970 by the database's clock: so where a database went back, nobody who claims it then has
+   * the number of somebody who has claimed it before.
+   */
   readonly generation: number;
   /**
    * What this partition has parked, in the order of the groups' ids. Of a store that leaves it out no batch ever parks

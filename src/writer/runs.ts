@@ -253,15 +253,20 @@ export class Runs {
     return run;
   }
 
-  /** The run without its rows: its one frame becomes a letter in the transaction that moves the position over it. */
-  async #parkingRun(run: ParkingRun, reason: string): Promise<ParkingRun> {
-    const { parked, options, clock } = this.#parts;
+  /**
+   * The run without its rows: its one frame becomes a letter in the transaction that moves the position over it. Null
+   * where the queue went back, and has another frame there now.
+   */
+  async #parkingRun(run: ParkingRun, reason: string): Promise<ParkingRun | null> {
+    const { queue, parked, options, clock } = this.#parts;
     const { letters, letterBytes } = parked.totals;
     if (run.clear || run.rows.size === 0) throw notOneChange(reason);
     if (!this.canPark) throw notOneChange(`${reason} (the store keeps no dead letters)`);
     if (letters >= options.deadLettersMax) throw tooManyLetters(letters, reason);
     if (letterBytes >= options.cacheBytes) throw tooLargeLetters(letters, letterBytes, options.cacheBytes, reason);
+    await queue.check(run.from);
     const { frame } = await this.#frameAt(run.to);
+    if (!samePosition(frame.position, run.to)) return null;
     const parking = parked.letterOf(frame, reason, Math.max(clock.now(), frame.at));
     return { ...run, rows: new Map(), parking };
   }

@@ -40,14 +40,14 @@ local seen = {now()}
 for i = 1, #ARGV, 2 do
   local p = KEYS[1] .. ARGV[i] .. ':'
   local m = redis.call('HMGET', p .. 'meta', 'log', 'seq', 'tag', 'stored', 'storedTag', 'storedAt', 'bytes', 'oldest',
-    'broken', 'letters', 'behind', 'heard')
+    'broken', 'letters', 'behind', 'heard', 'furthest')
   if m[1] ~= ARGV[i + 1] then seen[#seen + 1] = {'gone'}
   else
-    for k = 1, 12 do m[k] = m[k] or '' end
-    m[13] = redis.call('HLEN', p .. 'pending')
-    m[14] = redis.call('HGET', KEYS[1] .. 'owners', ARGV[i]) or ''
-    m[15] = lastAim(p)
-    m[16] = seenBase(p, baseOf(p))
+    for k = 1, 13 do m[k] = m[k] or '' end
+    m[14] = redis.call('HLEN', p .. 'pending')
+    m[15] = redis.call('HGET', KEYS[1] .. 'owners', ARGV[i]) or ''
+    m[16] = lastAim(p)
+    m[17] = seenBase(p, baseOf(p))
     seen[#seen + 1] = m
   end
 end

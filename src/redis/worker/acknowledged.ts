@@ -10,14 +10,12 @@ import { WriteBehindError } from "../../errors.js";
 import type { Clock, Random, Timer } from "../../host/host.js";
 import type { FrameOnDisk, Position } from "../../queue/queue.js";
 import { retryDelayMs, type RetryLimits } from "../../writer/retry.js";
-import { baseOfBytes, recordsOfBytes } from "../base-entry.js";
-import type { BaseSeen, Claim, Keeper, ParkedChange, PartitionState, Telling } from "../keeper.js";
+import type { Claim, Keeper, ParkedChange, Telling } from "../keeper.js";
 import type { Freshness } from "./freshness.js";
-import { noteOf, Remembered, type FrameNote } from "./remembered.js";
+import { LogNotes } from "./log-notes.js";
+import { changeUnseen } from "./parked-reports.js";
+import type { FrameNote } from "./remembered.js";
 import { Retained, type RetainLimits } from "./retained.js";
-
-/** So much log is read again at once. */
-const pieceBytes = 512 * 1024;
 
 /** What it is made with. */
 export interface AcknowledgedParts {
@@ -55,7 +53,7 @@ class Missed extends Error {}
 /** What is told of one partition. */
 export class Acknowledged {
   readonly #parts: AcknowledgedParts;
-  readonly #remembered: Remembered;
+  readonly #notes: LogNotes;
   readonly #retained: Retained;
   readonly #items: Item[] = [];
   readonly #idle: (() => void)[] = [];
@@ -68,13 +66,15 @@ export class Acknowledged {
   #tellings = 0;
   /** The keeper has missed something, and waits for all of it. */
   #missed = false;
+  /** The database went back from here. What is parked is for readers what it was there, until it is there again. */
+  #cameFrom = 0;
   /** What the keeper is still to be told of: log time of the last such frame, and their bytes. */
   #untold = { at: 0, bytes: 0 };
   #pause: { readonly timer: Timer; readonly end: () => void } | null = null;
 
   constructor(parts: AcknowledgedParts) {
     this.#parts = parts;
-    this.#remembered = new Remembered((change) => parts.freshness.mayDiffer(change));
+    this.#notes = new LogNotes(parts);
     this.#retained = new Retained(parts.retain);
   }
 
@@ -85,17 +85,17 @@ export class Acknowledged {
 
   /** These frames were read; they need not be committed yet. */
   remember(frames: readonly FrameOnDisk[]): void {
-    this.#remembered.add(frames);
+    this.#notes.remember(frames);
   }
 
   /** Frames that were read need not be in the log any more. */
   forgetRead(): void {
-    this.#remembered.clear();
+    this.#notes.forget();
   }
 
   /** The store was opened here, and this is parked there. */
   opened(position: Position, change: ParkedChange): void {
-    this.#remembered.clear();
+    this.#notes.forget();
     this.#add({ what: "opened", position, parked: change });
   }
 
@@ -117,7 +117,7 @@ export class Acknowledged {
   /** The store has reached this position. */
   reached(position: Position): void {
     const known = this.#lastPosition();
-    const notes = known === null ? null : this.#remembered.between(known, position.sequence);
+    const notes = known === null ? null : this.#notes.remembered(known, position.sequence);
     if (notes !== null) {
       const bytes = notes.reduce((sum, note) => sum + note.bytes, this.#untold.bytes);
       this.#untold = { at: notes.at(-1)?.at ?? this.#untold.at, bytes };
@@ -227,29 +227,32 @@ export class Acknowledged {
       case "parked":
         return this.#parked(item.change);
       case "reached":
+        if (this.#cameFrom > 0 && item.position.sequence >= this.#cameFrom) this.#takeAnew(item);
         await this.#parkedBefore(item);
         return this.#tellReached(item.position);
       case "opened":
-        await this.#parkedBefore(item);
-        return this.#tellOpened(item.position);
+        return this.#tellOpened(item);
       case "trim":
         return this.#stored(item.told.position, item.told.at, 0);
     }
   }
 
   /** Where the keeper was told that the database is: by who owned the partition before, or by this worker. */
-  async #tellOpened(position: Position): Promise<void> {
-    const { stored } = await this.#state();
+  async #tellOpened(item: Item & { what: "opened" }): Promise<void> {
+    const { position, parked } = item;
     const { sequence } = position;
+    const { stored, furthest } = await this.#notes.state();
+    if (parked !== null) this.#cameFrom = furthest > sequence ? furthest : 0;
+    await this.#parkedBefore(item);
     this.#retained.start(Math.min(sequence, stored.sequence), this.#now());
     if (stored.sequence < sequence) {
       this.#told = { position: stored, at: 0 };
       return this.#tellReached(position);
     }
-    const at = sequence === 0 ? 0 : await this.#logTimeOf(sequence);
+    const at = sequence === 0 ? 0 : await this.#notes.logTimeOf(sequence);
     // The database went back: what follows is pending once more, and none of it may be trimmed.
     let bytes = 0;
-    for await (const notes of this.#notes(sequence, stored.sequence)) bytes -= bytesOf(notes);
+    for await (const notes of this.#notes.between(sequence, stored.sequence)) bytes -= bytesOf(notes);
     if (stored.sequence > 0) await this.#stored(position, at, bytes);
     this.#told = { position, at };
     return undefined;
@@ -261,7 +264,7 @@ export class Acknowledged {
     if (told === null) throw new Error("broken invariant: a commit before the store was opened");
     let at = told.at;
     let bytes = 0;
-    for await (const notes of this.#notes(told.position.sequence, position.sequence)) {
+    for await (const notes of this.#notes.between(told.position.sequence, position.sequence)) {
       const upTo = (notes.at(-1) as FrameNote).sequence;
       for (const [freshMs, records] of this.#byFreshness(notes)) await keeper.settle(claim, upTo, records, freshMs);
       bytes += bytesOf(notes);
@@ -270,7 +273,7 @@ export class Acknowledged {
     await this.#stored(position, at, bytes);
     this.#retained.add(position.sequence, bytes, this.#now());
     this.#told = { position, at };
-    this.#remembered.forgetUpTo(position.sequence);
+    this.#notes.forgetUpTo(position.sequence);
     this.#untold = { at, bytes: Math.max(0, this.#untold.bytes - bytes) };
   }
 
@@ -298,13 +301,26 @@ export class Acknowledged {
 
   #parked(change: ParkedChange): Promise<void> {
     const { keeper, claim } = this.#parts;
-    return this.#say((telling) => keeper.parked(claim, change, telling));
+    const told = this.#cameFrom > 0 ? changeUnseen(change) : change;
+    return this.#say((telling) => keeper.parked(claim, told, telling));
   }
 
   /** What is parked is told before the position, and once: what follows is another telling. */
   async #parkedBefore(item: { parked: ParkedChange | null }): Promise<void> {
     if (item.parked !== null) await this.#parked(item.parked);
     item.parked = null;
+  }
+
+  /** The database is where it went back from: everything that is parked there takes the place of what was. */
+  #takeAnew(item: Item & { what: "reached" }): void {
+    this.#cameFrom = 0;
+    const frames = new Map<number, string>();
+    for (const each of this.#items)
+      for (const [frame, letter] of changeIn(each)?.frames ?? []) frames.set(frame, letter);
+    const parked = this.#parts.parked();
+    item.parked = { ...parked, frames: new Map([...parked.frames, ...frames]) };
+    // It has all of theirs.
+    this.#items.splice(1, Infinity, ...this.#items.slice(1).flatMap((each) => withoutParked(each)));
   }
 
   /** Tells the next in the chain. Where the answer is lost it has the same name when it is told again. */
@@ -316,64 +332,6 @@ export class Acknowledged {
     this.#lastTold = name;
   }
 
-  /** The frames after one up to another: as they are remembered, else as the log has them; a base is one of them. */
-  async *#notes(from: number, to: number): AsyncIterable<readonly FrameNote[]> {
-    const remembered = this.#remembered.between(from, to);
-    if (remembered !== null) {
-      if (remembered.length > 0) yield remembered;
-      return;
-    }
-    const { base } = await this.#state();
-    if (base === null) {
-      yield* this.#read(from, to);
-      return;
-    }
-    yield* this.#read(from, Math.min(to, base.from.sequence));
-    if (from < base.to.sequence && base.to.sequence <= to) yield* this.#baseNotes(base);
-    yield* this.#read(Math.max(from, base.to.sequence), to);
-  }
-
-  async *#read(from: number, to: number): AsyncIterable<readonly FrameNote[]> {
-    const { keeper, claim } = this.#parts;
-    let after = from;
-    while (after < to) {
-      const frames = await keeper.frames(claim.partition, after, pieceBytes);
-      const notes = frames
-        .map((frame) => noteOf(frame, (change) => this.#parts.freshness.mayDiffer(change)))
-        .filter(({ sequence }) => sequence <= to);
-      const last = notes.at(-1);
-      if (last === undefined) return;
-      yield notes;
-      after = last.sequence;
-    }
-  }
-
-  /** The keeper itself knows the base's bytes. */
-  async *#baseNotes(base: BaseSeen): AsyncIterable<readonly FrameNote[]> {
-    const { keeper, claim, freshness } = this.#parts;
-    const { to, at } = base;
-    let cursor: string | null = null;
-    do {
-      const { changes, next } = await keeper.baseRecords(claim.partition, cursor, recordsOfBytes(base, pieceBytes));
-      const composed = [...changes].map(([record, entry]) => ({ record, change: baseOfBytes(entry).change }));
-      const doubtful = composed.filter((change) => freshness.mayDiffer(change)).map(({ record }) => record);
-      yield [{ sequence: to.sequence, at, bytes: 0, records: [...changes.keys()], doubtful }];
-      cursor = next;
-    } while (cursor !== null);
-  }
-
-  async #logTimeOf(sequence: number): Promise<number> {
-    const [first] = await this.#parts.keeper.frames(this.#parts.claim.partition, sequence - 1, 1);
-    return first?.frame.at ?? 0;
-  }
-
-  async #state(): Promise<PartitionState> {
-    const { states } = await this.#parts.keeper.states([this.#parts.claim.partition]);
-    const [state] = states;
-    if (state === undefined) throw new Error("broken invariant: the keeper says nothing of a partition");
-    return state;
-  }
-
   #now(): number {
     return this.#parts.clock.monotonic();
   }
@@ -381,6 +339,16 @@ export class Acknowledged {
 
 function bytesOf(notes: readonly FrameNote[]): number {
   return notes.reduce((sum, note) => sum + note.bytes, 0);
+}
+
+function changeIn(item: Item): ParkedChange | null {
+  if (item.what === "parked") return item.change;
+  return item.what === "trim" ? null : item.parked;
+}
+
+function withoutParked(item: Item): Item[] {
+  if (item.what === "parked") return [];
+  return item.what === "reached" ? [{ ...item, parked: null }] : [item];
 }
 
 function isPlain(item: Item | undefined): boolean {

@@ -15,7 +15,7 @@ import { baseOfBytes, recordsOfBytes } from "../base-entry.js";
 import type { BaseSeen, Keeper, PartitionState } from "../keeper.js";
 import type { Acknowledged } from "./acknowledged.js";
 import type { BaseGuard } from "./base-guard.js";
-import { composed, emptied, forked, older, trimmed } from "./queue-errors.js";
+import { changed, composed, emptied, forked, older, trimmed } from "./queue-errors.js";
 import type { KnownPlace, StatesPoll } from "./states-poll.js";
 
 /** So much log travels at once. */
@@ -127,12 +127,13 @@ export class KeeperQueue implements WriteQueue {
 
   async *read(sequence: number, upTo: number): AsyncIterable<readonly FrameOnDisk[]> {
     let after = sequence;
-    let next = after < upTo ? this.#piece(after, upTo) : null;
+    const at = this.#at?.sequence === sequence ? this.#at : null;
+    let next = after < upTo ? this.#piece(after, upTo, at) : null;
     while (next !== null) {
       const piece = await next;
       after += piece.length;
       // Asked for while this one is being worked on.
-      next = after < upTo ? this.#piece(after, upTo) : null;
+      next = after < upTo ? this.#piece(after, upTo, piece.at(-1)?.frame.position ?? null) : null;
       next?.catch(() => {});
       this.#parts.acknowledged.remember(piece);
       yield piece;
@@ -168,11 +169,15 @@ export class KeeperQueue implements WriteQueue {
     return state;
   }
 
-  async #piece(after: number, upTo: number): Promise<readonly FrameOnDisk[]> {
+  /** Where it is known which frame they follow, they are of the same history (promise 4). */
+  async #piece(after: number, upTo: number, at: Position | null): Promise<readonly FrameOnDisk[]> {
     const { keeper, partition, logId } = this.#parts;
     const frames = await keeper.frames(partition, after, pieceBytes);
     const first = frames[0]?.frame.position.sequence;
     if (first !== after + 1) throw trimmed(keeper.place, logId, after + 1);
+    // Asked after them: a keeper that went back before they were read has another frame there by now.
+    const found = at === null || after === 0 ? at : await keeper.positionAt(partition, after);
+    if (at !== null && found !== null && !samePosition(found, at)) throw changed(keeper.place);
     return frames.slice(0, upTo - after);
   }
 }

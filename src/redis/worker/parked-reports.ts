@@ -23,6 +23,11 @@ export function changeOfUnparked({ records, ...totals }: UnparkedReport): Parked
   return { ...none, drop: records, totals: totalsOf(totals), throwAway: records, anew: false };
 }
 
+/** Of a change that readers are not to see yet: only how much is parked. */
+export function changeUnseen({ frames, totals }: ParkedChange): ParkedChange {
+  return { put: new Map(), drop: [], frames, totals, throwAway: [], anew: false };
+}
+
 function putOf(records: ReadonlyMap<Bytes, ParkedRecord>): Map<Bytes, Bytes> {
   return new Map([...records].map(([record, parked]) => [record, bytesOfParked(parked)]));
 }

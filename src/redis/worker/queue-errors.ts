@@ -51,3 +51,9 @@ export function trimmed(place: string, logId: string, sequence: number): WriteBe
     "to before what is kept (`retainBytes`, `retainMs`), or the log was cut";
   return new WriteBehindError("QUEUE_MISMATCH", message, { hint: `bring back a newer database; or ${adopt}` });
 }
+
+/** Frames of two histories would have become one run. */
+export function changed(place: string): WriteBehindError {
+  const message = `the Redis at ${place} went back while its log was read; it is read anew`;
+  return new WriteBehindError("CACHE_DOWN", message);
+}

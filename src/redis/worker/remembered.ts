@@ -36,13 +36,13 @@ export class Remembered {
     this.#isDoubtful = isDoubtful;
   }
 
-  /** Takes notes of frames that follow one another. Those that it has already it keeps. */
+  /** Takes notes of frames that follow one another. What was read last counts: a log may go back, and have others. */
   add(frames: readonly FrameOnDisk[]): void {
     for (const frame of frames) {
       const { sequence } = frame.frame.position;
-      const [first, last] = [this.#notes[0]?.sequence ?? sequence, this.#notes.at(-1)?.sequence ?? sequence - 1];
-      if (sequence > last + 1 || sequence < first) this.#notes = [];
-      if (sequence > last || this.#notes.length === 0) this.#notes.push(noteOf(frame, this.#isDoubtful));
+      const known = sequence - (this.#notes[0]?.sequence ?? sequence);
+      this.#notes.length = known < 0 || known > this.#notes.length ? 0 : known;
+      this.#notes.push(noteOf(frame, this.#isDoubtful));
     }
   }
 

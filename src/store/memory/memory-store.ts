@@ -118,7 +118,8 @@ class Connection implements MemoryStore {
       }
       partition.owner = logId;
       partition.heartbeatAt = this.#now();
-      this.#claims.set(number, ++partition.generation);
+      partition.generation = Math.max(partition.generation + 1, Math.floor(this.#now()));
+      this.#claims.set(number, partition.generation);
     }
     const { position, generation, runEnds } = partition;
     return { position, generation, parked: this.parked(number), runEnds };

@@ -48,8 +48,9 @@ export class PostgresPosition {
     const position = adopt ?? before.position;
     if (position !== null && position.logId !== logId) return { position, generation, runEnds };
     if (strangers > 0) await this.#fence(logId, wait);
-    await run([{ statement: claim, parameters: [id, logId] }]);
-    return { position, generation: generation + 1, runEnds };
+    let claimed: Cell = null;
+    await run([{ statement: claim, parameters: [id, logId], onRow: ([cell = null]) => (claimed = cell) }]);
+    return { position, generation: numberOfCell(claimed), runEnds };
   }
 
   /** Sets the position if position and claim are what the batch expects, else fails (see `isMoved`). */

@@ -224,6 +224,7 @@ function opening(name: Naming) {
 /** Position and claim; claims are compared by the database's own clock and by no other. */
 function positionTexts(position: string) {
   const ageMs = "round(extract(epoch FROM clock_timestamp() - heartbeat_at) * 1000)::bigint";
+  const nowMs = "floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
   const row = `id, log_id, sequence, tag, generation, owner, ${ageMs}`;
   return {
     // Tables of an earlier version have no run ends.
@@ -238,8 +239,9 @@ function positionTexts(position: string) {
     lockStrangers: `SELECT ${row}, run_ends FROM ${position} WHERE left(owner, 24) <> $1 ORDER BY id FOR UPDATE`,
     fence: `UPDATE ${position} SET owner = NULL WHERE left(owner, 24) <> $1`,
     adopt: `UPDATE ${position} SET log_id = $2, sequence = $3, tag = $4, run_ends = $5 WHERE id = $1`,
-    claim: `UPDATE ${position} SET generation = generation + 1, owner = $2, heartbeat_at = clock_timestamp()
-      WHERE id = $1`,
+    claim: `UPDATE ${position} SET generation = GREATEST(generation + 1, ${nowMs}), owner = $2,
+        heartbeat_at = clock_timestamp()
+      WHERE id = $1 RETURNING generation`,
     release: `UPDATE ${position} SET owner = NULL WHERE id = $1 AND owner = $2 AND generation = $3`,
     // The first statement of every commit. All of them are sent before any is answered: so a position or a claim that
     // is another one must fail, as a division by the number of rows that were moved.

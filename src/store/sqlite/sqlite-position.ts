@@ -54,8 +54,8 @@ export class SqlitePosition {
     const position = adopt ?? before.position;
     if (position !== null && position.logId !== logId) return { position, generation, runEnds };
     this.#fenceStrangers(all, logId);
-    this.#run.claim.run(id, logId);
-    return { position, generation: generation + 1, runEnds };
+    const claimed = this.#run.claim.get(id, logId) as { readonly generation: number };
+    return { position, generation: claimed.generation, runEnds };
   }
 
   /** Sets the position, if position and claim are what the batch expects. Throws `moved`. */

@@ -129,7 +129,8 @@ export const allPositions = `SELECT *, ${now} - heartbeat_at AS age FROM write_b
 export const positionStatements = {
   all: allPositions,
   make: "INSERT INTO write_behind_position (id, generation, heartbeat_at) VALUES (?, 0, 0) ON CONFLICT (id) DO NOTHING",
-  claim: `UPDATE write_behind_position SET generation = generation + 1, owner = ?2, heartbeat_at = ${now} WHERE id = ?1`,
+  claim: `UPDATE write_behind_position SET generation = MAX(generation + 1, ${now}), owner = ?2, heartbeat_at = ${now}
+    WHERE id = ?1 RETURNING generation`,
   adopt: "UPDATE write_behind_position SET log_id = ?2, sequence = ?3, tag = ?4, run_ends = ?5 WHERE id = ?1",
   release: "UPDATE write_behind_position SET owner = NULL WHERE id = ? AND owner = ? AND generation = ?",
   /**
