@@ -164,7 +164,7 @@ export const fleetMutants: readonly Mutant[] = [
     name: "what-is-parked-goes-with-a-database-that-went-back",
     promise: 2,
     file: "src/redis/worker/acknowledged.js",
-    find: "this.#cameFrom = furthest > sequence ? furthest : 0;",
+    find: "this.#cameFrom = reached > sequence ? reached : 0;",
     replace: "this.#cameFrom = 0;",
     seeds: 6000,
     fleet: true,

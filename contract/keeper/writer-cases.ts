@@ -86,7 +86,20 @@ export const writerCases: readonly KeeperCaseBody[] = [
       await stored(first, 0, 8);
       assert.deepEqual([(await shop.state()).stored, (await shop.state()).oldestAt], [first.position, second.at]);
       const { partitions } = await shop.keeper.read([{ partition: 0, record: b("a") }], null);
-      assert.deepEqual(partitions[0]?.reached, { position: third.position, generation: 8 });
+      const { logId, sequence } = third.position;
+      assert.deepEqual(partitions[0]?.reached, { logId, sequence, generation: 8 });
+    },
+  },
+  {
+    name: "what is settled the database is known to have, before it is told as stored",
+    run: async (world) => {
+      const shop = await Shop.open(world);
+      await shop.write(["a", replace(b("1"))]);
+      await shop.keeper.settle(await shop.claim(), 1, [b("a")], 60_000);
+      const { partitions } = await shop.keeper.read([{ partition: 0, record: b("a") }], null);
+      assert.equal(partitions[0]?.reached?.sequence, 1);
+      const { reached, stored } = await shop.state();
+      assert.deepEqual([reached, stored.sequence], [1, 0]);
     },
   },
   {

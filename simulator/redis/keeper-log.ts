@@ -119,8 +119,6 @@ export function trimLog(data: PartitionData, trimTo: number): void {
 /** A partition goes on where a person has decided: the twin of the script `mend`. */
 export function mendPartition(data: PartitionData, { position, at, generation, bytes }: Mended): void {
   const { sequence, tag } = position;
-  const before = { sequence: data.stored, tag: data.storedTag };
-  data.reached = before.sequence > sequence ? before : { sequence, tag };
   data.stored = sequence;
   data.storedTag = tag;
   data.storedAt = at;

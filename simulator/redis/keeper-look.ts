@@ -20,7 +20,7 @@ export function stateOf(partition: number, data: PartitionData, now: number): Pa
     owner: ownerOf(data, now)?.worker ?? null,
     letters: data.letters,
     waitingBehind: data.waitingBehind,
-    furthest: data.reached?.sequence ?? 0,
+    reached: data.settled,
     heard: data.heard,
   };
 }

@@ -61,7 +61,6 @@ export interface PartitionData {
   storedTag: number;
   storedAt: number;
   generation: number;
-  reached: { readonly sequence: number; readonly tag: number } | null;
   settled: number;
   bytes: number;
   oldestAt: number | null;
@@ -283,7 +282,6 @@ export function newPartition(logId: string): PartitionData {
     storedTag: 0,
     storedAt: 0,
     generation: 0,
-    reached: null,
     settled: 0,
     bytes: 0,
     oldestAt: null,

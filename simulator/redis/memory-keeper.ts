@@ -90,9 +90,7 @@ export class MemoryKeeper implements Keeper {
           sequence: data.sequence,
           thrown: data.thrown,
           reached:
-            data.reached === null
-              ? null
-              : { position: { logId: data.logId, ...data.reached }, generation: data.generation },
+            data.settled === 0 ? null : { logId: data.logId, sequence: data.settled, generation: data.generation },
           broken: data.broken,
         })),
         records: asked.map(({ partition, record }) => readRecord(this.#state, this.#data(partition), record, lease)),
@@ -240,7 +238,7 @@ export class MemoryKeeper implements Keeper {
       data.storedTag = tag;
       data.storedAt = at;
       data.generation = generation;
-      if (data.reached === null || data.reached.sequence <= sequence) data.reached = { sequence, tag };
+      data.settled = Math.max(data.settled, sequence);
       baseStored(data, sequence);
       data.oldestAt = oldestInBase(data, sequence) ?? framesAfter(data, sequence, 1)[0]?.frame.at ?? null;
       trimLog(data, trimTo);

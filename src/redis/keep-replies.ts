@@ -87,14 +87,13 @@ function expiryOf(reply: RedisReply | undefined): number | null {
 
 /** A partition, as the script `read` answers it; null where it is not there. */
 export function seenOf(reply: RedisReply | undefined, partition: number, logId: string): PartitionSeen | null {
-  const [sequence, thrown, reached, tag, generation, broken] = list(reply);
+  const [sequence, thrown, reached, generation, broken] = list(reply);
   if (sequence === "gone") return null;
-  const position = { logId, sequence: number(reached), tag: number(tag) };
   return {
     partition,
     sequence: number(sequence),
     thrown: number(thrown),
-    reached: bytes(reached) === "" ? null : { position, generation: number(generation) },
+    reached: number(reached) === 0 ? null : { logId, sequence: number(reached), generation: number(generation) },
     broken: bytes(broken) === "" ? null : bytes(broken),
   };
 }
@@ -107,14 +106,14 @@ export function stateOf(reply: RedisReply | undefined, partition: number, nowMs:
   const [head, stored] = [number(parts[1]), number(parts[3])];
   const [, owner, until] = /^(.*) \d+ (\d+) \d+$/.exec(bytes(parts[14])) ?? [];
   const oldest = bytes(parts[7]);
-  const reached = { logId, sequence: stored, tag: number(parts[4]) };
+  const storedAt = { logId, sequence: stored, tag: number(parts[4]) };
   const [aim, aimTag] = cutAtSpace(bytes(parts[15]));
   return {
     partition,
     head: { logId, sequence: head, tag: number(parts[2]) },
-    stored: reached,
-    furthest: Number(bytes(parts[12])),
-    aimed: Number(aim) > stored ? { logId, sequence: Number(aim), tag: Number(aimTag) } : reached,
+    stored: storedAt,
+    reached: number(parts[12]),
+    aimed: Number(aim) > stored ? { logId, sequence: Number(aim), tag: Number(aimTag) } : storedAt,
     base: baseOf(parts[16], logId),
     storedAt: head === stored ? nowMs : number(parts[5]),
     pendingRecords: number(parts[13]),

@@ -10,6 +10,7 @@
 import type { Bytes } from "../bytes.js";
 import type { RecordChange, RecordValue } from "../change.js";
 import type { FrameOnDisk, Position } from "../queue/queue.js";
+import type { ReachedMark } from "../store/store.js";
 
 /** Who this fleet is. Made once, by whoever comes first. */
 export interface Fleet {
@@ -58,8 +59,11 @@ export interface Mark {
 /** A partition, as a read saw it. */
 export interface PartitionSeen extends Mark {
   readonly partition: number;
-  /** What the database has reached, for cold reads; null before the first commit. */
-  readonly reached: { readonly position: Position; readonly generation: number } | null;
+  /**
+   * The furthest that the database is known to have been, for cold reads: what was settled is in it, told as stored or
+   * not yet. Null before the first commit.
+   */
+  readonly reached: ReachedMark | null;
   /** As in `PartitionState`: what is read then may be older than what the database has. */
   readonly broken: string | null;
 }
@@ -165,8 +169,8 @@ export interface PartitionState {
   readonly head: Position;
   /** What a worker has said to be committed. */
   readonly stored: Position;
-  /** The furthest sequence that was ever said to be committed, for cold reads; 0 where none was. */
-  readonly furthest: number;
+  /** As in `PartitionSeen`; 0 where nothing was ever committed. */
+  readonly reached: number;
   /** How far the database may be: `stored`, or what a commit was to reach that has not been told as stored. */
   readonly aimed: Position;
   readonly base: BaseSeen | null;

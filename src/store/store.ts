@@ -187,7 +187,7 @@ export interface Store {
 }
 
 /** How far a store is or was, with its generation where that is known: the position does not tell what is parked. */
-export interface ReachedMark extends Position {
+export interface ReachedMark extends Pick<Position, "logId" | "sequence"> {
   readonly generation?: number | undefined;
   /** As in the claim. */
   readonly partition?: number | undefined;

@@ -143,7 +143,7 @@ export class Cold {
    */
   async #fromLog(each: ToLoad, row: RecordValue | null, giveUpAt = this.#giveUpAt()): Promise<RecordValue | null> {
     const { record, partition, known } = each;
-    const changes = await this.#changesOf(record, partition, partition.reached?.position.sequence ?? 0);
+    const changes = await this.#changesOf(record, partition, partition.reached?.sequence ?? 0);
     if (changes !== null) return applyAll(withParked(known, row), changes);
     const { clock } = this.#parts;
     if (clock.monotonic() >= giveUpAt) throw movesOn();
@@ -192,8 +192,7 @@ export class Cold {
   ): Promise<readonly (RecordValue | null)[]> {
     const { clock, heldMs } = this.#parts;
     const records = some.map(({ record }) => record);
-    const mark: ReachedMark | null =
-      reached === null ? null : { ...reached.position, generation: reached.generation, partition };
+    const mark: ReachedMark | null = reached === null ? null : { ...reached, partition };
     const giveUpAt = clock.monotonic() + (reached === null ? Math.max(heldMs, firstMs) : heldMs);
     for (;;) {
       try {

@@ -47,14 +47,11 @@ local p = KEYS[1]
 local meta = p .. 'meta'
 local no = refused(p, ARGV[1], ARGV[2])
 if no then return no end
-local m = redis.call('HMGET', meta, 'seq', 'epoch', 'epochs', 'stored', 'storedTag', 'settled')
+local m = redis.call('HMGET', meta, 'seq', 'epoch', 'epochs', 'settled')
 if m[1] ~= ARGV[7] then return {'ok', 0} end
 evenWhenFull(meta)
 local epoch = digits(tonumber(m[2]) + 1)
 local sequence = tonumber(ARGV[3])
--- Records that a worker has called stored are clean: so long as the database is before that, it must not be asked.
-local furthest, furthestTag = ARGV[3], ARGV[4]
-if tonumber(m[4]) > sequence then furthest, furthestTag = m[4], m[5] end
 -- A base that follows the position goes on being pending; no commit of before counts any more.
 local b = baseOf(p)
 if b and tonumber(b.to) <= sequence then
@@ -66,7 +63,7 @@ redis.call('DEL', p .. 'aims')
 redis.call('HSET', meta, 'epoch', epoch, 'epochs', m[3] .. ' ' .. epoch .. ':' .. digits(tonumber(m[1]) + 1),
   'stored', ARGV[3], 'storedTag', ARGV[4], 'storedAt', ARGV[5], 'generation', ARGV[6],
   'bytes', digits(tonumber(ARGV[8]) + (b and tonumber(b.bytes) or 0)),
-  'furthest', furthest, 'furthestTag', furthestTag, 'settled', digits(math.max(sequence, tonumber(m[6]))))
+  'settled', digits(math.max(sequence, tonumber(m[4]))))
 redis.call('HDEL', meta, 'broken')
 redis.call('HINCRBY', meta, 'thrown', 1)
 redis.call('DEL', p .. 'absent', p .. 'leases')

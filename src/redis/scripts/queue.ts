@@ -40,7 +40,7 @@ local seen = {now()}
 for i = 1, #ARGV, 2 do
   local p = KEYS[1] .. ARGV[i] .. ':'
   local m = redis.call('HMGET', p .. 'meta', 'log', 'seq', 'tag', 'stored', 'storedTag', 'storedAt', 'bytes', 'oldest',
-    'broken', 'letters', 'behind', 'heard', 'furthest')
+    'broken', 'letters', 'behind', 'heard', 'settled')
   if m[1] ~= ARGV[i + 1] then seen[#seen + 1] = {'gone'}
   else
     for k = 1, 13 do m[k] = m[k] or '' end
@@ -150,7 +150,7 @@ evenWhenFull(p .. 'meta')
 local answer = unheard(p, ARGV[10], ARGV[11])
 if answer then return answer end
 local sequence = tonumber(ARGV[3])
-local m = redis.call('HMGET', p .. 'meta', 'seq', 'bytes', 'furthest')
+local m = redis.call('HMGET', p .. 'meta', 'seq', 'bytes', 'settled')
 local bytes = tonumber(m[2]) - tonumber(ARGV[8])
 local b = baseOf(p)
 if b and tonumber(b.to) <= sequence then
@@ -162,9 +162,7 @@ end
 if sequence == tonumber(m[1]) or bytes < 0 then bytes = 0 end
 redis.call('HSET', p .. 'meta', 'stored', ARGV[3], 'storedTag', ARGV[4], 'storedAt', ARGV[5], 'generation', ARGV[6],
   'bytes', digits(bytes))
-if not m[3] or tonumber(m[3]) <= sequence then
-  redis.call('HSET', p .. 'meta', 'furthest', ARGV[3], 'furthestTag', ARGV[4])
-end
+if tonumber(m[3]) < sequence then redis.call('HSET', p .. 'meta', 'settled', ARGV[3]) end
 local next = redis.call('XRANGE', p .. 'log', idOf(p, sequence + 1), '+', 'COUNT', 1)
 redis.call('HDEL', p .. 'meta', 'oldest')
 local oldest = next[1] and next[1][2][2]

@@ -5,7 +5,7 @@ import { keeping, prelude } from "./prelude.js";
 /**
  * Reads records at one moment. KEYS: prefix of all keys. ARGV: lease or "", then for each partition: its number, its
  * log, how many records, the records. Answers {log time, one list for each partition, then one for each record}. A
- * partition: {sequence, thrown, stored sequence, stored tag, generation, broken or ""}, or {"gone"}. A record: its
+ * partition: {sequence, thrown, settled, generation, broken or ""}, or {"gone"}. A record: its
  * string, or {"s", string, deadline}, {"h", deadline or "", {field, value, …}}, {"a"} absent, {"x"} of a foreign type,
  * {"u", parked or "", {overlay name, overlay value, …}} not known, {"l", …} likewise and lost.
  */
@@ -45,11 +45,10 @@ end
 local i = 2
 while i <= #ARGV do
   local p = KEYS[1] .. ARGV[i] .. ':'
-  local m = redis.call('HMGET', p .. 'meta', 'log', 'seq', 'thrown', 'furthest', 'furthestTag', 'generation', 'broken',
-    'at')
+  local m = redis.call('HMGET', p .. 'meta', 'log', 'seq', 'thrown', 'settled', 'generation', 'broken', 'at')
   if m[1] ~= ARGV[i + 1] then seen[#seen + 1] = {'gone'}
-  else seen[#seen + 1] = {m[2], m[3] or '0', m[4] or '', m[5] or '', m[6] or '', m[7] or ''} end
-  time = math.max(clock, tonumber(m[8] or '0'))
+  else seen[#seen + 1] = {m[2], m[3] or '0', m[4], m[5] or '0', m[6] or ''} end
+  time = math.max(clock, tonumber(m[7] or '0'))
   latest = math.max(latest, time)
   local count = tonumber(ARGV[i + 2])
   local hasEnds = redis.call('EXISTS', p .. 'ends') == 1

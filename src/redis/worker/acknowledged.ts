@@ -241,8 +241,8 @@ export class Acknowledged {
   async #tellOpened(item: Item & { what: "opened" }): Promise<void> {
     const { position, parked } = item;
     const { sequence } = position;
-    const { stored, furthest } = await this.#notes.state();
-    if (parked !== null) this.#cameFrom = furthest > sequence ? furthest : 0;
+    const { stored, reached } = await this.#notes.state();
+    if (parked !== null) this.#cameFrom = reached > sequence ? reached : 0;
     await this.#parkedBefore(item);
     this.#retained.start(Math.min(sequence, stored.sequence), this.#now());
     if (stored.sequence < sequence) {

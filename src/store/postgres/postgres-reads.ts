@@ -185,9 +185,8 @@ class OwnRead {
   #take([n = null, type = null, field = null, value = null, number = null, generation = null]: readonly Cell[]): void {
     const index = numberOfCell(n) - 1;
     if (index < 0) {
-      // The tag is not needed to compare how far two positions of one log are.
       if (type === null) return;
-      const mark = { logId: type, sequence: numberOfCell(number), tag: 0, generation: numberOfCell(generation) };
+      const mark = { logId: type, sequence: numberOfCell(number), generation: numberOfCell(generation) };
       this.positions.set(partitionOf(1 - numberOfCell(n)), mark);
     } else if (type !== null) this.#found.set(index, { type, value, expiresAt: numberOrNull(number) });
     else {

@@ -10,7 +10,6 @@ import { readStatements } from "./sqlite-statements.js";
 interface PositionRow {
   readonly log_id: string | null;
   readonly sequence: number;
-  readonly tag: number;
   readonly generation: number;
 }
 
@@ -28,8 +27,8 @@ export class SqliteReads {
   position(partition = 0): ReachedMark | null {
     const row = this.#run.position.get(rowIdOf(partition)) as PositionRow | undefined;
     if (row === undefined || row.log_id === null) return null;
-    const { log_id: logId, sequence, tag, generation } = row;
-    return { logId, sequence, tag, generation };
+    const { log_id: logId, sequence, generation } = row;
+    return { logId, sequence, generation };
   }
 
   /** The record's value, or null where it has no row. */

@@ -197,7 +197,7 @@ const live = "(expires_at IS NULL OR expires_at > ?)";
  * start after is always bound as a blob: it may be any bytes, and the cast compares them as text without looking.
  */
 export const readStatements = {
-  position: "SELECT log_id, sequence, tag, generation FROM write_behind_position WHERE id = ?",
+  position: "SELECT log_id, sequence, generation FROM write_behind_position WHERE id = ?",
   row: "SELECT type, value, expires_at FROM write_behind_kv WHERE key = ?",
   fields: "SELECT field, value FROM write_behind_field WHERE key = ?",
   textKeys: `SELECT key FROM write_behind_kv WHERE key < x'' AND ${live} ORDER BY key LIMIT ?`,
