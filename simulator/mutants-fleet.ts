@@ -155,7 +155,7 @@ export const fleetMutants: readonly Mutant[] = [
     name: "a-run-of-two-histories",
     promise: 4,
     file: "src/redis/worker/keeper-queue.js",
-    find: "if (at !== null && found !== null && !samePosition(found, at))",
+    find: "if (found !== null && !samePosition(found, at))",
     replace: "if (false)",
     seeds: 6000,
     fleet: true,

@@ -1,24 +1,37 @@
 /** A Redis that goes back while a worker reads its log: nothing of two histories is ever mixed. */
 import { expect, test } from "vitest";
 import type { Bytes } from "../src/bytes.js";
+import type { WorkerOptions } from "../src/redis/worker/report.js";
 import { StoreError } from "../src/store/store.js";
-import { FleetWorld } from "./fleet-kit.js";
+import type { KeeperVerb } from "../simulator/redis/memory-keeper.js";
+import { FleetWorld, type TestWorker } from "./fleet-kit.js";
 import { put } from "./writer-world.js";
 
 /** Some of the log travels at once: of values of this length two frames. */
 const long = (text: string): string => text.padEnd(200_000, ".");
 
-test("a refused frame whose place another one has taken is not parked in its stead", async () => {
+/** One partition and its worker. */
+async function begin(options: Partial<WorkerOptions> = {}): Promise<[FleetWorld, TestWorker]> {
   const world = new FleetWorld(1);
-  const one = await world.start();
+  const one = await world.start(options);
   await world.until(() => world.owns([one, 1]));
-  const older = world.state.snapshot();
-  one.gated = new Set(["frames"]);
+  return [world, one];
+}
+
+/** The database refuses a record, and then this verb waits. */
+function waitsWhenRefused(world: FleetWorld, one: TestWorker, refused: string, verb: KeeperVerb): void {
+  one.gated = new Set([verb]);
   world.refuse = ({ rows }) => {
-    if (!rows.has("a" as Bytes)) return;
+    if (!rows.has(refused as Bytes)) return;
     one.toKeeper.shut();
     throw new StoreError("refused", "no such thing");
   };
+}
+
+test("a refused frame whose place another one has taken is not parked in its stead", async () => {
+  const [world, one] = await begin();
+  const older = world.state.snapshot();
+  waitsWhenRefused(world, one, "a", "frames");
   await world.write(put("a", "1"));
   await world.until(() => one.toKeeper.waiting > 0);
   world.state.restore(older);
@@ -30,18 +43,11 @@ test("a refused frame whose place another one has taken is not parked in its ste
 });
 
 test("where the frame is refused whose log has gone back to before the database, that is said", async () => {
-  const world = new FleetWorld(1);
-  const one = await world.start();
-  await world.until(() => world.owns([one, 1]));
+  const [world, one] = await begin();
   const older = world.state.snapshot();
   await world.write(put("a", "1"));
   await world.until(() => world.stored);
-  one.gated = new Set(["positionAt"]);
-  world.refuse = ({ rows }) => {
-    if (!rows.has("b" as Bytes)) return;
-    one.toKeeper.shut();
-    throw new StoreError("refused", "no such thing");
-  };
+  waitsWhenRefused(world, one, "b", "positionAt");
   await world.write(put("b", "1"));
   await world.until(() => one.toKeeper.waiting > 0);
   world.state.restore(older);
@@ -53,9 +59,7 @@ test("where the frame is refused whose log has gone back to before the database,
 });
 
 test("a run is of one history, also where it is read in pieces", async () => {
-  const world = new FleetWorld(1);
-  const one = await world.start({ delayMs: 0 });
-  await world.until(() => world.owns([one, 1]));
+  const [world, one] = await begin({ delayMs: 0 });
   one.gated = new Set(["frames"]);
   one.toKeeper.shut();
   await world.write(put("a", long("1")));
@@ -75,9 +79,7 @@ test("a run is of one history, also where it is read in pieces", async () => {
 });
 
 test("frames of another history than the one that the database is of are not written", async () => {
-  const world = new FleetWorld(1);
-  const one = await world.start({ delayMs: 0 });
-  await world.until(() => world.owns([one, 1]));
+  const [world, one] = await begin({ delayMs: 0 });
   const older = world.state.snapshot();
   await world.write(put("a", "1"));
   await world.until(() => world.stored);

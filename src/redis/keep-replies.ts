@@ -103,19 +103,19 @@ export function stateOf(reply: RedisReply | undefined, partition: number, nowMs:
   const parts = list(reply);
   if (parts[0] === "gone") return null;
   const logId = bytes(parts[0]);
-  const [head, stored] = [number(parts[1]), number(parts[3])];
+  const head = number(parts[1]);
+  const stored = { logId, sequence: number(parts[3]), tag: number(parts[4]) };
   const [, owner, until] = /^(.*) \d+ (\d+) \d+$/.exec(bytes(parts[14])) ?? [];
   const oldest = bytes(parts[7]);
-  const storedAt = { logId, sequence: stored, tag: number(parts[4]) };
   const [aim, aimTag] = cutAtSpace(bytes(parts[15]));
   return {
     partition,
     head: { logId, sequence: head, tag: number(parts[2]) },
-    stored: storedAt,
+    stored,
     reached: number(parts[12]),
-    aimed: Number(aim) > stored ? { logId, sequence: Number(aim), tag: Number(aimTag) } : storedAt,
+    aimed: Number(aim) > stored.sequence ? { logId, sequence: Number(aim), tag: Number(aimTag) } : stored,
     base: baseOf(parts[16], logId),
-    storedAt: head === stored ? nowMs : number(parts[5]),
+    storedAt: head === stored.sequence ? nowMs : number(parts[5]),
     pendingRecords: number(parts[13]),
     pendingBytes: number(parts[6]),
     oldestAt: oldest === "" ? null : Number(oldest),

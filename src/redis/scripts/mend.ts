@@ -60,6 +60,7 @@ if b and tonumber(b.to) <= sequence then
   b = nil
 end
 redis.call('DEL', p .. 'aims')
+-- What is settled stays so: while the database is before that, it must not be asked.
 redis.call('HSET', meta, 'epoch', epoch, 'epochs', m[3] .. ' ' .. epoch .. ':' .. digits(tonumber(m[1]) + 1),
   'stored', ARGV[3], 'storedTag', ARGV[4], 'storedAt', ARGV[5], 'generation', ARGV[6],
   'bytes', digits(tonumber(ARGV[8]) + (b and tonumber(b.bytes) or 0)),

@@ -5,9 +5,9 @@ import { keeping, prelude } from "./prelude.js";
 /**
  * Reads records at one moment. KEYS: prefix of all keys. ARGV: lease or "", then for each partition: its number, its
  * log, how many records, the records. Answers {log time, one list for each partition, then one for each record}. A
- * partition: {sequence, thrown, settled, generation, broken or ""}, or {"gone"}. A record: its
- * string, or {"s", string, deadline}, {"h", deadline or "", {field, value, …}}, {"a"} absent, {"x"} of a foreign type,
- * {"u", parked or "", {overlay name, overlay value, …}} not known, {"l", …} likewise and lost.
+ * partition: {sequence, thrown, settled, generation, broken or ""}, or {"gone"}. A record: its string, or {"s",
+ * string, deadline}, {"h", deadline or "", {field, value, …}}, {"a"} absent, {"x"} of a foreign type, {"u", parked or
+ * "", {overlay name, overlay value, …}} not known, {"l", …} likewise and lost.
  */
 export const readScript: Script = {
   name: "read",

@@ -13,6 +13,7 @@ import { retryDelayMs, type RetryLimits } from "../../writer/retry.js";
 import type { Claim, Keeper, ParkedChange, Telling } from "../keeper.js";
 import type { Freshness } from "./freshness.js";
 import { LogNotes } from "./log-notes.js";
+import { stateOf } from "./log-reads.js";
 import { changeUnseen } from "./parked-reports.js";
 import type { FrameNote } from "./remembered.js";
 import { Retained, type RetainLimits } from "./retained.js";
@@ -241,7 +242,7 @@ export class Acknowledged {
   async #tellOpened(item: Item & { what: "opened" }): Promise<void> {
     const { position, parked } = item;
     const { sequence } = position;
-    const { stored, reached } = await this.#notes.state();
+    const { stored, reached } = await stateOf(this.#parts.keeper, this.#parts.claim.partition);
     if (parked !== null) this.#cameFrom = reached > sequence ? reached : 0;
     await this.#parkedBefore(item);
     this.#retained.start(Math.min(sequence, stored.sequence), this.#now());
@@ -314,13 +315,15 @@ export class Acknowledged {
   /** The database is where it went back from: everything that is parked there takes the place of what was. */
   #takeAnew(item: Item & { what: "reached" }): void {
     this.#cameFrom = 0;
-    const frames = new Map<number, string>();
+    const parked = this.#parts.parked();
+    const frames = new Map(parked.frames);
     for (const each of this.#items)
       for (const [frame, letter] of changeIn(each)?.frames ?? []) frames.set(frame, letter);
-    const parked = this.#parts.parked();
-    item.parked = { ...parked, frames: new Map([...parked.frames, ...frames]) };
+    item.parked = { ...parked, frames };
     // It has all of theirs.
-    this.#items.splice(1, Infinity, ...this.#items.slice(1).flatMap((each) => withoutParked(each)));
+    const behind = this.#items.splice(1);
+    for (const each of behind) if (each.what === "reached") each.parked = null;
+    this.#items.push(...behind.filter(({ what }) => what !== "parked"));
   }
 
   /** Tells the next in the chain. Where the answer is lost it has the same name when it is told again. */
@@ -344,11 +347,6 @@ function bytesOf(notes: readonly FrameNote[]): number {
 function changeIn(item: Item): ParkedChange | null {
   if (item.what === "parked") return item.change;
   return item.what === "trim" ? null : item.parked;
-}
-
-function withoutParked(item: Item): Item[] {
-  if (item.what === "parked") return [];
-  return item.what === "reached" ? [{ ...item, parked: null }] : [item];
 }
 
 function isPlain(item: Item | undefined): boolean {

@@ -11,15 +11,13 @@ import {
   type Waiting,
   type WriteQueue,
 } from "../../queue/queue.js";
-import { baseOfBytes, recordsOfBytes } from "../base-entry.js";
+import { baseOfBytes } from "../base-entry.js";
 import type { BaseSeen, Keeper, PartitionState } from "../keeper.js";
 import type { Acknowledged } from "./acknowledged.js";
 import type { BaseGuard } from "./base-guard.js";
+import { pagesOfBase, pieceBytes, stateOf } from "./log-reads.js";
 import { changed, composed, emptied, forked, older, trimmed } from "./queue-errors.js";
 import type { KnownPlace, StatesPoll } from "./states-poll.js";
-
-/** So much log travels at once. */
-const pieceBytes = 512 * 1024;
 
 /** What it is made with. */
 export interface KeeperQueueParts {
@@ -147,26 +145,19 @@ export class KeeperQueue implements WriteQueue {
 
   async *#records(base: BaseSeen): AsyncIterable<{ changes: readonly RegionChange[]; bytes: number }> {
     const { keeper, partition } = this.#parts;
-    const limit = recordsOfBytes(base, pieceBytes);
-    let cursor: string | null = null;
-    do {
-      const page = await keeper.baseRecords(partition, cursor, limit);
+    for await (const page of pagesOfBase(keeper, partition, base)) {
       let bytes = 0;
       const changes: RegionChange[] = [];
-      for (const [record, entry] of page.changes) {
+      for (const [record, entry] of page) {
         bytes += record.length + entry.length;
         changes.push({ record, ...baseOfBytes(entry) });
       }
       yield { changes, bytes };
-      cursor = page.next;
-    } while (cursor !== null);
+    }
   }
 
-  async #state(): Promise<PartitionState> {
-    const { keeper, partition } = this.#parts;
-    const [state] = (await keeper.states([partition])).states;
-    if (state === undefined) throw new Error("broken invariant: the keeper says nothing of a partition");
-    return state;
+  #state(): Promise<PartitionState> {
+    return stateOf(this.#parts.keeper, this.#parts.partition);
   }
 
   /** Where it is known which frame they follow, they are of the same history (promise 4). */
@@ -175,9 +166,11 @@ export class KeeperQueue implements WriteQueue {
     const frames = await keeper.frames(partition, after, pieceBytes);
     const first = frames[0]?.frame.position.sequence;
     if (first !== after + 1) throw trimmed(keeper.place, logId, after + 1);
-    // Asked after them: a keeper that went back before they were read has another frame there by now.
-    const found = at === null || after === 0 ? at : await keeper.positionAt(partition, after);
-    if (at !== null && found !== null && !samePosition(found, at)) throw changed(keeper.place);
+    if (at !== null && after > 0) {
+      // Asked after them: a keeper that went back before they were read has another frame there by now.
+      const found = await keeper.positionAt(partition, after);
+      if (found !== null && !samePosition(found, at)) throw changed(keeper.place);
+    }
     return frames.slice(0, upTo - after);
   }
 }

@@ -1,13 +1,11 @@
 /** What is to be told of the frames of one partition: remembered where they were read, else read again. */
 import type { RecordChange } from "../../change.js";
 import type { FrameOnDisk } from "../../queue/queue.js";
-import { baseOfBytes, recordsOfBytes } from "../base-entry.js";
-import type { BaseSeen, Claim, Keeper, PartitionState } from "../keeper.js";
+import { baseOfBytes } from "../base-entry.js";
+import type { BaseSeen, Claim, Keeper } from "../keeper.js";
 import type { Freshness } from "./freshness.js";
+import { pagesOfBase, pieceBytes, stateOf } from "./log-reads.js";
 import { noteOf, Remembered, type FrameNote } from "./remembered.js";
-
-/** So much log is read again at once. */
-const pieceBytes = 512 * 1024;
 
 /** What they are read with. */
 export interface LogNotesParts {
@@ -51,7 +49,7 @@ export class LogNotes {
       if (remembered.length > 0) yield remembered;
       return;
     }
-    const { base } = await this.state();
+    const { base } = await stateOf(this.#parts.keeper, this.#parts.claim.partition);
     if (base === null) {
       yield* this.#read(from, to);
       return;
@@ -65,13 +63,6 @@ export class LogNotes {
   async logTimeOf(sequence: number): Promise<number> {
     const [first] = await this.#parts.keeper.frames(this.#parts.claim.partition, sequence - 1, 1);
     return first?.frame.at ?? 0;
-  }
-
-  async state(): Promise<PartitionState> {
-    const { states } = await this.#parts.keeper.states([this.#parts.claim.partition]);
-    const [state] = states;
-    if (state === undefined) throw new Error("broken invariant: the keeper says nothing of a partition");
-    return state;
   }
 
   async *#read(from: number, to: number): AsyncIterable<readonly FrameNote[]> {
@@ -93,14 +84,11 @@ export class LogNotes {
   async *#ofBase(base: BaseSeen): AsyncIterable<readonly FrameNote[]> {
     const { keeper, claim } = this.#parts;
     const { to, at } = base;
-    let cursor: string | null = null;
-    do {
-      const { changes, next } = await keeper.baseRecords(claim.partition, cursor, recordsOfBytes(base, pieceBytes));
+    for await (const changes of pagesOfBase(keeper, claim.partition, base)) {
       const composed = [...changes].map(([record, entry]) => ({ record, change: baseOfBytes(entry).change }));
       const doubtful = composed.filter((change) => this.#isDoubtful(change)).map(({ record }) => record);
       yield [{ sequence: to.sequence, at, bytes: 0, records: [...changes.keys()], doubtful }];
-      cursor = next;
-    } while (cursor !== null);
+    }
   }
 
   #isDoubtful(change: RecordChange): boolean {
