@@ -89,8 +89,7 @@ describePostgres("taking over from who stands still", postgresVersions(), (serve
     const first = WriterLike.on(storeOn(patient), { logId: logA });
     await expect.poll(waiting, eventually).toEqual(["1"]);
     const second = WriterLike.on(storeOn(), { logId: logA });
-    const generations = new Set([await first, await second].map(({ generation }) => generation));
-    expect(generations).toEqual(new Set([2, 3]));
+    expect((await first).generation).not.toBe((await second).generation);
   });
 
   test("who stands still while it takes a claim holds up nobody who opens another partition", async () => {
