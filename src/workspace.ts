@@ -38,17 +38,27 @@ export interface Written extends RecordChange {
 /** A moment in a workspace to which it can go back. */
 export type Savepoint = number & { readonly savepoint: true };
 
-/** A record in a workspace. `value` undefined: not known. A hash is what memory holds, or a draft over it. */
-interface Touched {
+/**
+ * A record in a workspace. `value` undefined: not known. A hash is what memory holds, or a draft over it. A class,
+ * because it lives until its change is kept (docs/decisions/0020).
+ */
+class Touched {
   readonly record: Bytes;
   readonly table: MappedTable | null;
   readonly cacheOnly: boolean;
   value: RecordValue | null | undefined;
-  change: Change | null;
+  change: Change | null = null;
   /** Which change of this work was its first. */
-  changedAt: number;
+  changedAt = 0;
   /** The fields in `change`, where it has any. */
-  draft: FieldsDraft | null;
+  draft: FieldsDraft | null = null;
+
+  constructor({ record, table, cacheOnly }: Address, value: RecordValue | null | undefined) {
+    this.record = record;
+    this.table = table;
+    this.cacheOnly = cacheOnly;
+    this.value = value;
+  }
 }
 
 const noFields: Fields = new Map<Bytes, Bytes>();
@@ -325,15 +335,15 @@ export class Workspace {
     this.#assign(touched, value, change, draft);
   }
 
-  #assign(touched: Touched, value: Touched["value"], change: Change | null, draft: FieldsDraft | null): void {
+  #assign(touched: Touched, to: Touched["value"], by: Change | null, as: FieldsDraft | null): void {
     if (this.#undo !== null) {
-      const before = { ...touched };
-      this.#undo.push(() => Object.assign(touched, before));
+      const { value, change, changedAt, draft } = touched;
+      this.#undo.push(() => Object.assign(touched, { value, change, changedAt, draft }));
     }
-    touched.value = value;
+    touched.value = to;
     if (touched.change === null) touched.changedAt = ++this.#changes;
-    touched.change = change;
-    touched.draft = draft;
+    touched.change = by;
+    touched.draft = as;
   }
 
   #read(address: Address): RecordValue | null {
@@ -344,15 +354,16 @@ export class Workspace {
     return null;
   }
 
-  #touch({ record, table, cacheOnly }: Address, reads: boolean): Touched {
+  #touch(address: Address, reads: boolean): Touched {
+    const { record } = address;
     const first = this.#first;
     if (first !== null && first.record === record) return first;
     const before = this.#more?.get(record);
     if (before !== undefined) return before;
     const found = this.#cleared ? null : this.#lookup(record, reads);
     const value = found === undefined || isLive(found, this.now) ? found : null;
-    const touched: Touched = { record, table, cacheOnly, value, change: null, changedAt: 0, draft: null };
-    if (cacheOnly) {
+    const touched = new Touched(address, value);
+    if (address.cacheOnly) {
       this.#anyCacheOnly = true;
       touched.value ??= null;
     }

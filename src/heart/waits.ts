@@ -2,10 +2,15 @@
 import type { WriteBehindError } from "../errors.js";
 import type { Reached } from "../heart.js";
 
-/** One call that waits. */
-export interface Wait {
+/** One call that waits. A class, because many wait at the same time (docs/decisions/0020). */
+export class Wait {
   readonly sequence: number;
   readonly reached: Reached;
+
+  constructor(sequence: number, reached: Reached) {
+    this.sequence = sequence;
+    this.reached = reached;
+  }
 }
 
 /** Waits in order of sequence; those of equal sequence in order of arrival. */
@@ -24,7 +29,7 @@ export class Waits {
 
   /** Adds a wait. */
   add(sequence: number, reached: Reached): Wait {
-    const wait: Wait = { sequence, reached };
+    const wait = new Wait(sequence, reached);
     if (sequence >= this.last) this.#waits.push(wait);
     else this.#waits.splice(this.#placeOf(sequence), 0, wait);
     return wait;
@@ -68,7 +73,7 @@ export class Waits {
 
   #compact(): void {
     if (this.#first === this.#waits.length) {
-      this.#waits = [];
+      this.#waits.length = 0;
       this.#first = 0;
     } else if (this.#first > 1024 && this.#first > this.#waits.length / 2) {
       this.#waits = this.#waits.slice(this.#first);

@@ -57,24 +57,52 @@ interface ReadRecord {
   readonly mark: Mark;
 }
 
-/** One piece of work, and what it has read so far. */
-interface Task<T> {
+/**
+ * One piece of work, and what it has read so far. What is made for each write and lives until it is answered is made by
+ * classes: V8 gives literals that a burst has kept alive to the old generation (docs/decisions/0020).
+ */
+class Task<T> {
   readonly work: (workspace: Workspace) => T;
   readonly write: boolean;
   readonly expected: ReadonlyMap<Bytes, Mark>;
-  records: Map<Bytes, ReadRecord> | null;
+  records: Map<Bytes, ReadRecord> | null = null;
   /** Whether all of it was read at one moment. */
-  oneMoment: boolean;
+  oneMoment = true;
   now: number;
+
+  constructor(work: (workspace: Workspace) => T, write: boolean, expected: ReadonlyMap<Bytes, Mark>, now: number) {
+    this.work = work;
+    this.write = write;
+    this.expected = expected;
+    this.now = now;
+  }
 }
 
 /** What a synchronous try came to. */
 type Tried<T> = { readonly missing: readonly Bytes[] } | Worked<T>;
 
-interface Worked<T> {
+class Worked<T> {
   readonly value: T;
   readonly changes: readonly Written[];
   readonly touched: readonly Bytes[];
+
+  constructor(value: T, changes: readonly Written[], touched: readonly Bytes[]) {
+    this.value = value;
+    this.changes = changes;
+    this.touched = touched;
+  }
+}
+
+class Frame implements FrameToWrite {
+  readonly changes: readonly Written[];
+  readonly from: ReadonlyMap<Bytes, Mark>;
+  readonly at: number | undefined;
+
+  constructor(changes: readonly Written[], from: ReadonlyMap<Bytes, Mark>, at: number | undefined) {
+    this.changes = changes;
+    this.from = from;
+    this.at = at;
+  }
 }
 
 /** What a whole try came to. */
@@ -94,7 +122,7 @@ export class FleetExecution {
   run<T>(work: (workspace: Workspace) => T, write: boolean, options: WorkOptions): Promise<Executed<T>> {
     const { watches } = options;
     const expected = write && watches !== undefined ? marksOf(watches) : noMarks;
-    const task: Task<T> = { work, write, expected, records: null, oneMoment: true, now: this.#parts.time.now() };
+    const task = new Task(work, write, expected, this.#parts.time.now());
     let tried: Tried<T>;
     try {
       tried = this.#try(task);
@@ -113,13 +141,11 @@ export class FleetExecution {
 
   #writeFirst<T>(task: Task<T>, tried: Worked<T>, options: WorkOptions): Promise<Executed<T>> {
     return new Promise((resolve, reject) => {
-      this.#write(task, tried, {
-        settled: (outcome) => {
-          if (outcome.became === "kept") resolve(this.#kept(tried, outcome.sequence));
-          else abortable(this.#again(task, tried, undefined, outcome), options.signal).then(resolve, reject);
-        },
-        failed: reject,
-      });
+      const settled = (outcome: Outcome): void => {
+        if (outcome.became === "kept") resolve(this.#kept(tried, outcome.sequence));
+        else abortable(this.#again(task, tried, undefined, outcome), options.signal).then(resolve, reject);
+      };
+      this.#write(task, tried, settled, reject);
     });
   }
 
@@ -189,13 +215,13 @@ export class FleetExecution {
       throw error;
     }
     if (workspace.hasMissing) return { missing: workspace.missing };
-    if (!task.write) return { value, changes: nothing, touched: noRecords };
+    if (!task.write) return new Worked(value, nothing, noRecords);
     if (workspace.cleared) throw cannotClear();
     const changes = workspace.changes();
     if (limits !== null) checkSizes(changes, limits);
     checkRows(changes);
     for (const { record } of changes) if (record.startsWith(ownPrefix)) throw ownKey();
-    return { value, changes, touched: records === null ? noRecords : workspace.records };
+    return new Worked(value, changes, records === null ? noRecords : workspace.records);
   }
 
   async #finish<T>(task: Task<T>, tried: Worked<T>): Promise<Ended<T>> {
@@ -203,7 +229,7 @@ export class FleetExecution {
       const holds = await this.#stillHolds(task);
       return holds ? { value: tried.value, sequence: 0, frame: 0 } : { again: "conflict" };
     }
-    const outcome = await new Promise<Outcome>((settled, failed) => this.#write(task, tried, { settled, failed }));
+    const outcome = await new Promise<Outcome>((settled, failed) => this.#write(task, tried, settled, failed));
     return this.#endedBy(tried, outcome);
   }
 
@@ -241,7 +267,8 @@ export class FleetExecution {
   #write<T>(
     { records, expected, now }: Task<T>,
     { changes, touched }: Worked<T>,
-    told: Parameters<Writes["add"]>[2],
+    settled: (outcome: Outcome) => void,
+    failed: (error: unknown) => void,
   ): void {
     const { partitions, writes, time } = this.#parts;
     const partition = partitionOf((changes[0] as Written).record, partitions);
@@ -257,8 +284,7 @@ export class FleetExecution {
     }
     if (changes.length > 1 || from.size > 0) this.#checkOne(partition, changes, from);
     const at = isTimeless(changes, from) || !time.isKnown ? undefined : now;
-    const frame: FrameToWrite = { changes, from, at };
-    writes.add(partition, frame, told);
+    writes.add(partition, new Frame(changes, from, at), settled, failed);
   }
 
   #checkOne(partition: number, changes: readonly Written[], from: ReadonlyMap<Bytes, Mark>): void {

@@ -7,15 +7,17 @@ import type { Clock } from "../../host/host.js";
 import { argumentsMax, callBytesMax, weightOf } from "../keep-arguments.js";
 import type { FrameToWrite, Keeper, Outcome, Room } from "../keeper.js";
 
-/** Told what became of a frame: CACHE_DOWN (nothing was written), UNKNOWN, QUEUE_MISMATCH, or an outcome. */
-export interface Settled {
-  settled(outcome: Outcome): void;
-  failed(error: unknown): void;
-}
-
-interface Waiting {
+/** A frame, and who is told what became of it: an outcome, or CACHE_DOWN (not written), UNKNOWN, QUEUE_MISMATCH. */
+class Waiting {
   readonly frame: FrameToWrite;
-  readonly told: Settled;
+  readonly settled: (outcome: Outcome) => void;
+  readonly failed: (error: unknown) => void;
+
+  constructor(frame: FrameToWrite, settled: (outcome: Outcome) => void, failed: (error: unknown) => void) {
+    this.frame = frame;
+    this.settled = settled;
+    this.failed = failed;
+  }
 }
 
 /** The frames of one process. */
@@ -34,9 +36,14 @@ export class Writes {
     }
   }
 
-  /** Writes a frame. A call and no promise: most frames are one small write, and many of those are under way. */
-  add(partition: number, frame: FrameToWrite, told: Settled): void {
-    (this.#lanes[partition] as Lane).add(frame, told);
+  /** Writes a frame. Calls and no promise: most frames are one small write, and many of those are under way. */
+  add(
+    partition: number,
+    frame: FrameToWrite,
+    settled: (outcome: Outcome) => void,
+    failed: (error: unknown) => void,
+  ): void {
+    (this.#lanes[partition] as Lane).add(new Waiting(frame, settled, failed));
   }
 }
 
@@ -51,8 +58,8 @@ class Lane {
     this.#clock = clock;
   }
 
-  add(frame: FrameToWrite, told: Settled): void {
-    this.#waiting.push({ frame, told });
+  add(waiting: Waiting): void {
+    this.#waiting.push(waiting);
     if (this.#state !== "idle") return;
     this.#state = "gathering";
     this.#clock.soon(() => void this.#writeAll());
@@ -64,9 +71,9 @@ class Lane {
       const some = this.#take();
       try {
         const outcomes = await this.#write(some.map(({ frame }) => frame));
-        for (const [index, { told }] of some.entries()) told.settled(outcomes[index] as Outcome);
+        for (const [index, each] of some.entries()) each.settled(outcomes[index] as Outcome);
       } catch (error) {
-        for (const { told } of some) told.failed(error);
+        for (const { failed } of some) failed(error);
       }
     }
     this.#state = "idle";
