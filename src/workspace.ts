@@ -8,7 +8,6 @@
 import type { Address, Resolve } from "./address.js";
 import type { Bytes } from "./bytes.js";
 import {
-  compose,
   hasEnded,
   isLive,
   remove,
@@ -22,6 +21,7 @@ import {
 import { FieldsDraft, type Laid } from "./fields-draft.js";
 import { checkEnds, checkUnset, fieldsFor, valueFor } from "./routes/row-door.js";
 import type { MappedTable } from "./routes/mapped-table.js";
+import { composed, hashOf, merged, Touched } from "./touched.js";
 import { changeAfterClear, checkEnd, checkFieldCount, fieldExpiry, fieldsOf, wrongType } from "./workspace-checks.js";
 
 /**
@@ -37,29 +37,6 @@ export interface Written extends RecordChange {
 
 /** A moment in a workspace to which it can go back. */
 export type Savepoint = number & { readonly savepoint: true };
-
-/**
- * A record in a workspace. `value` undefined: not known. A hash is what memory holds, or a draft over it. A class,
- * because it lives until its change is kept (docs/decisions/0020).
- */
-class Touched {
-  readonly record: Bytes;
-  readonly table: MappedTable | null;
-  readonly cacheOnly: boolean;
-  value: RecordValue | null | undefined;
-  change: Change | null = null;
-  /** Which change of this work was its first. */
-  changedAt = 0;
-  /** The fields in `change`, where it has any. */
-  draft: FieldsDraft | null = null;
-
-  constructor({ record, table, cacheOnly }: Address, value: RecordValue | null | undefined) {
-    this.record = record;
-    this.table = table;
-    this.cacheOnly = cacheOnly;
-    this.value = value;
-  }
-}
 
 const noFields: Fields = new Map<Bytes, Bytes>();
 
@@ -380,22 +357,4 @@ export class Workspace {
     if (this.#first !== null) call(this.#first);
     for (const touched of this.#more?.values() ?? []) call(touched);
   }
-}
-
-function hashOf(value: Touched["value"]): Fields | null {
-  return value === undefined || value === null || typeof value.content === "string" ? null : value.content;
-}
-
-/** One change with the effect of what the work did to a record before, and then of this. */
-function composed(older: Change | null, newer: Change): Change {
-  return older === null ? newer : compose(older, newer);
-}
-
-/** The change that a merge makes of a record without a draft. Its maps are the ones given: they become the draft's. */
-function merged({ value, change }: Touched, set: Fields, unset: ReadonlySet<Bytes>): Change {
-  // On a record known to be absent, expired or deleted the change is always a whole one.
-  if (value === null) return { kind: "replace", content: set, expiresAt: null, afterRemove: true };
-  // Only a string can be here: a hash that this work made has a draft.
-  if (change?.kind === "replace") return { ...change, content: set };
-  return composed(change, { kind: "merge", fields: { set, unset }, expiresAt: undefined });
 }
