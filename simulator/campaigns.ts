@@ -91,6 +91,19 @@ export const campaigns: readonly Campaign[] = [
   kills("kills", "sqlite"),
   kills("kills-postgres", "postgres"),
   {
+    name: "fleet-kills",
+    share: 0.1,
+    jobs: 1,
+    command: (seconds, seed) => [
+      "dist/test/fleet-crash/main.js",
+      "--seconds",
+      `${seconds}`,
+      "--seed",
+      `${seed % 2 ** 31}`,
+    ],
+    reached: (output) => matched(output, /\d+ kills.*/),
+  },
+  {
     name: "shop",
     share: 0.1,
     jobs: 1,

@@ -1,6 +1,7 @@
 /** A Redis that is not there yet is waited for: processes of a fleet are started in any order. */
 import { WriteBehindError } from "../errors.js";
 import type { Clock } from "../host/host.js";
+import { rest } from "../host/rest.js";
 import type { Log } from "./log.js";
 
 /** Between two tries, in milliseconds. */
@@ -19,7 +20,7 @@ export async function waitForRedis<T>(open: () => Promise<T>, clock: Clock, log:
       if (!mayPass(error)) throw error;
       if (!said) log.warn({ event: "starting", code: error.code }, `${error.message}; it is waited for`);
     }
-    await new Promise<void>((resolve) => clock.after(tryEveryMs, resolve, true));
+    await rest(clock, tryEveryMs, true);
     signal.throwIfAborted();
   }
 }

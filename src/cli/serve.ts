@@ -6,6 +6,7 @@ import type { WriteBehindError } from "../errors.js";
 import type { CloseReport, Heart } from "../heart.js";
 import type { Clock, Host } from "../host/host.js";
 import { nodeHost } from "../host/node-host.js";
+import { rest } from "../host/rest.js";
 import { nodeSockets } from "../host/sockets.js";
 import { resolveEngineOptions } from "../options-resolve.js";
 import type { EngineOptions, Options } from "../options.js";
@@ -211,6 +212,6 @@ async function endFailed(
     admin.close(),
     heart.close({ deadlineMs: 0 }),
   ]);
-  await Promise.race([closed, new Promise<void>((done) => clock.after(2 * failedCloseMs, done))]);
+  await Promise.race([closed, rest(clock, 2 * failedCloseMs)]);
   return exitCodes.failed;
 }

@@ -1,6 +1,7 @@
 /** The data folder and what is in it beside the journal: who owns it, and whether its writer is paused. */
 import { WriteBehindError } from "../errors.js";
 import { DiskError, type Host, type Ownership } from "../host/host.js";
+import { rest } from "../host/rest.js";
 import { pauseNotKept } from "./failures.js";
 
 const retryMs = 50;
@@ -23,7 +24,7 @@ export async function ownFolder(host: Host, path: string, waitMs: number, signal
     if (ownership !== null) return ownedFolder(host, path, ownership);
     signal?.throwIfAborted();
     if (host.clock.monotonic() - started >= waitMs) break;
-    await new Promise<void>((resolve) => host.clock.after(retryMs, resolve));
+    await rest(host.clock, retryMs);
   }
   throw new WriteBehindError("FOLDER_IN_USE", `another process owns the folder ${path}`, {
     hint: `stop it, or use another folder; this start waited ${waitMs} ms for it (ownerWaitMs)`,

@@ -4,6 +4,7 @@ import { commandRunner, type JsonReply } from "../dashboard/command.js";
 import type { Heart, Reached } from "../heart.js";
 import { jsonOfValue } from "../heart/json.js";
 import type { Host } from "../host/host.js";
+import { rest } from "../host/rest.js";
 import { resolveEngineOptions } from "../options-resolve.js";
 import type { CacheDescriptor } from "../shared-cache.js";
 import { loadStore } from "../store/load-store.js";
@@ -70,8 +71,7 @@ export async function withEngine<T>(
 
 function engineOf({ host, patienceMs }: LessonParts, heart: Heart, reader: StoreReader): LessonEngine {
   const run = commandRunner(heart, true);
-  const patiently = (wanted: Promise<void>): Promise<void> =>
-    Promise.race([wanted, new Promise<void>((resolve) => host.clock.after(patienceMs, resolve))]);
+  const patiently = (wanted: Promise<void>): Promise<void> => Promise.race([wanted, rest(host.clock, patienceMs)]);
   const until = (wait: (sequence: number, reached: Reached) => unknown): Promise<void> =>
     patiently(new Promise((resolve) => wait(heart.accepted, () => resolve())));
   return {

@@ -5,6 +5,7 @@ import { cellsOf, replyCell } from "./cells.js";
 import { withEngine, type LessonEngine, type LessonParts } from "./engine.js";
 import { claim, type KeyMoment, type LessonAction, type LessonCells, type LessonClaim } from "./lesson.js";
 import { runRows } from "./run-rows.js";
+import { rest } from "../host/rest.js";
 
 /** The write and the read that every run is about. */
 export interface WorkedExample {
@@ -108,7 +109,7 @@ function proofsOfFailure(
 /** How long a client waits for its answer, and how long it would wait for the database. */
 export async function waitsCompared(parts: LessonParts, example: WorkedExample): Promise<KeyMoment> {
   const { host } = parts;
-  const slow = (): Promise<void> => new Promise((resolve) => host.clock.after(slowCommitMs, resolve));
+  const slow = (): Promise<void> => rest(host.clock, slowCommitMs);
   return withEngine(parts, slow, async (engine) => {
     const [behind, through]: [number[], number[]] = [[], []];
     for (let count = 0; count < measurements; count += 1) {

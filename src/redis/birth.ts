@@ -4,6 +4,7 @@
  */
 import { WriteBehindError } from "../errors.js";
 import type { Host } from "../host/host.js";
+import { rest } from "../host/rest.js";
 import { positionText } from "../queue/queue.js";
 import { isStoreAway, storeErrorKind, type LookedPosition } from "../store/store.js";
 import type { Fleet, Keeper } from "./keeper.js";
@@ -53,7 +54,7 @@ async function positionsWhenThere(parts: BirthParts): Promise<readonly LookedPos
     } catch (error) {
       if (storeErrorKind(error) !== "retryable" && !isStoreAway(error)) throw error;
       waits?.((error as Error).message);
-      await new Promise<void>((resolve) => host.clock.after(lookEveryMs, resolve, true));
+      await rest(host.clock, lookEveryMs, true);
     }
   }
 }

@@ -6,6 +6,7 @@ import type { Bytes } from "../../bytes.js";
 import { apply, applyAll, contentBytes, type Change, type RecordValue } from "../../change.js";
 import { WriteBehindError } from "../../errors.js";
 import type { Clock } from "../../host/host.js";
+import { rest } from "../../host/rest.js";
 import { StoreError, storeErrorKind, type ReachedMark, type StoreReader } from "../../store/store.js";
 import { baseOfBytes } from "../base-entry.js";
 import type { Keeper, Known, PartitionSeen } from "../keeper.js";
@@ -147,7 +148,7 @@ export class Cold {
     if (changes !== null) return applyAll(withParked(known, row), changes);
     const { clock } = this.#parts;
     if (clock.monotonic() >= giveUpAt) throw movesOn();
-    await new Promise<void>((resolve) => clock.after(movedRetryMs, resolve));
+    await rest(clock, movedRetryMs);
     return this.#anew(each, giveUpAt);
   }
 
@@ -202,7 +203,7 @@ export class Cold {
         const kind = storeErrorKind(error);
         const mayPass = kind === "moved" || (kind === "retryable" && reached === null);
         if (!mayPass || clock.monotonic() >= giveUpAt) throw storeDown(error);
-        await new Promise<void>((resolve) => clock.after(movedRetryMs, resolve));
+        await rest(clock, movedRetryMs);
       }
     }
   }

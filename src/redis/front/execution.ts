@@ -11,6 +11,7 @@ import { Conflict, type Executed, type Watch, type WorkOptions } from "../../hea
 import { abortable } from "../../heart/attempt.js";
 import { checkSizes } from "../../heart/door.js";
 import type { Clock } from "../../host/host.js";
+import { rest } from "../../host/rest.js";
 import { checkRows } from "../../routes/row-door.js";
 import type { StoreLimits } from "../../store/store.js";
 import { Workspace, type Written } from "../../workspace.js";
@@ -341,7 +342,7 @@ export class FleetExecution {
   async #whenRoom(deadline: number): Promise<void> {
     const { clock, keeper } = this.#parts;
     if (clock.monotonic() >= deadline) throw noRoom(keeper.place);
-    await new Promise<void>((resolve) => clock.after(roomRetryMs, resolve, true));
+    await rest(clock, roomRetryMs, true);
   }
 }
 

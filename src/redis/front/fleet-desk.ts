@@ -12,6 +12,7 @@ import type {
   StepReport,
 } from "../../heart.js";
 import type { Clock, Random } from "../../host/host.js";
+import { rest } from "../../host/rest.js";
 import type { Keeper, PartitionState } from "../keeper.js";
 import type { FleetAnswer, FleetAnswers, FleetOrder } from "../orders.js";
 
@@ -125,7 +126,7 @@ export class FleetDesk {
         return answer.value as FleetAnswers[Verb];
       }
       if (this.#clock.monotonic() >= deadline) throw noOwner(partition);
-      await new Promise<void>((resolve) => this.#clock.after(lookEveryMs, resolve, true));
+      await rest(this.#clock, lookEveryMs, true);
     }
   }
 }

@@ -3,6 +3,7 @@ import type { Bytes } from "../../bytes.js";
 import type { FlushReport, Status, WaitOptions } from "../../heart.js";
 import { paused } from "../../heart/failures.js";
 import type { Clock } from "../../host/host.js";
+import { rest } from "../../host/rest.js";
 import type { Keeper, PartitionState } from "../keeper.js";
 import type { FleetDesk } from "./fleet-desk.js";
 import type { FleetInspector } from "./fleet-inspector.js";
@@ -58,7 +59,7 @@ export class FleetFlushes {
     assertOpen();
     if ((await keeper.look(leaseMs)).paused) throw paused();
     for (const { partition, head } of left) await keeper.tell({ kind: "hurry", partition, sequence: head.sequence });
-    await new Promise<void>((resolve) => clock.after(lookMs, resolve, true));
+    await rest(clock, lookMs, true);
   }
 
   async #lettersOf(keys: readonly Bytes[] | undefined, first: number, last: number): Promise<readonly string[]> {

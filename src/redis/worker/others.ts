@@ -3,6 +3,7 @@
  * for each other; then one of them must go on without, and its frame becomes a dead letter that is tried again.
  */
 import type { Clock } from "../../host/host.js";
+import { rest } from "../../host/rest.js";
 import type { Keeper, PartitionState } from "../keeper.js";
 
 /** So long none of them may move before they are waited for no more, in milliseconds. */
@@ -55,7 +56,7 @@ export class Others {
           goals ??= new Map(states.map((state) => [state.partition, state.head.sequence]));
           if (!this.#isWorthWaiting(states, goals)) return;
         }
-        await new Promise<void>((resolve) => clock.after(lookEveryMs, resolve));
+        await rest(clock, lookEveryMs);
       }
     } finally {
       waiting.delete(partition);
