@@ -94,3 +94,41 @@ test("frames of another history than the one that the database is of are not wri
   expect(world.state.partitions[0]?.broken).toContain("has forked");
   expect([world.value("a"), world.value("b")]).toEqual(["1", null]);
 });
+
+test("what was read ahead of a history that is no more is not written", async () => {
+  const [world, one] = await begin({ delayMs: 0, batchRecords: 1 });
+  one.toStore.shut();
+  await world.write(put("a", "1"));
+  const older = world.state.snapshot();
+  for (const name of ["b", "c", "d"]) await world.write(put(name, "lost"));
+  await world.until(() => one.toStore.waiting > 0 && one.verbs.filter((verb) => verb === "frames").length > 1);
+  world.state.restore(older);
+  one.toStore.open();
+  await world.until(() => world.stored);
+  for (const name of ["x", "y", "z"]) await world.write(put(name, "2"));
+  await world.until(() => world.stored || world.state.partitions[0]?.broken !== null);
+  expect(world.state.partitions[0]?.broken).toBe(null);
+  expect(["a", "b", "x", "y", "z"].map((name) => world.value(name))).toEqual(["1", null, "2", "2", "2"]);
+});
+
+test("what a database that is down was to write of a history that is no more is not written", async () => {
+  const [world, one] = await begin({ delayMs: 0 });
+  await world.write(put("a", "1"));
+  await world.until(() => world.stored);
+  const older = world.state.snapshot();
+  let tries = 0;
+  world.refuse = ({ rows }) => {
+    if (!rows.has("b" as Bytes)) return;
+    tries++;
+    throw new StoreError("retryable", "not now");
+  };
+  await world.write(put("b", "lost"));
+  await world.until(() => tries > 1);
+  world.state.restore(older);
+  for (const name of ["x", "y"]) await world.write(put(name, "2"));
+  world.refuse = () => {};
+  await world.until(() => world.stored || world.state.partitions[0]?.broken !== null);
+  expect(world.state.partitions[0]?.broken).toBe(null);
+  expect(["a", "b", "x", "y"].map((name) => world.value(name))).toEqual(["1", null, "2", "2"]);
+  expect(one.opens).toBeGreaterThan(1);
+});

@@ -1,7 +1,7 @@
 /** A Redis that is not there yet is waited for: processes of a fleet are started in any order. */
 import { WriteBehindError } from "../errors.js";
 import type { Clock } from "../host/host.js";
-import { rest } from "../host/rest.js";
+import { rest } from "../rest.js";
 import type { Log } from "./log.js";
 
 /** Between two tries, in milliseconds. */

@@ -6,7 +6,7 @@ import type { WriteBehindError } from "../errors.js";
 import type { CloseReport, Heart } from "../heart.js";
 import type { Clock, Host } from "../host/host.js";
 import { nodeHost } from "../host/node-host.js";
-import { rest } from "../host/rest.js";
+import { rest } from "../rest.js";
 import { nodeSockets } from "../host/sockets.js";
 import { resolveEngineOptions } from "../options-resolve.js";
 import type { EngineOptions, Options } from "../options.js";

@@ -9,7 +9,7 @@ import type { InLog, MemoryCache, Place } from "../cache/memory-cache.js";
 import { contentBytes, type RecordValue } from "../change.js";
 import { WriteBehindError } from "../errors.js";
 import type { Clock } from "../host/host.js";
-import { rest } from "../host/rest.js";
+import { rest } from "../rest.js";
 import { StoreError, storeErrorKind, type ReachedMark, type StoreReader } from "../store/store.js";
 
 /** So much may be loaded for one command however small the cache is. */

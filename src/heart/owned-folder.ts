@@ -1,7 +1,7 @@
 /** The data folder and what is in it beside the journal: who owns it, and whether its writer is paused. */
 import { WriteBehindError } from "../errors.js";
 import { DiskError, type Host, type Ownership } from "../host/host.js";
-import { rest } from "../host/rest.js";
+import { rest } from "../rest.js";
 import { pauseNotKept } from "./failures.js";
 
 const retryMs = 50;

@@ -4,7 +4,7 @@ import { commandRunner, type JsonReply } from "../dashboard/command.js";
 import type { Heart, Reached } from "../heart.js";
 import { jsonOfValue } from "../heart/json.js";
 import type { Host } from "../host/host.js";
-import { rest } from "../host/rest.js";
+import { rest } from "../rest.js";
 import { resolveEngineOptions } from "../options-resolve.js";
 import type { CacheDescriptor } from "../shared-cache.js";
 import { loadStore } from "../store/load-store.js";

@@ -5,7 +5,7 @@ import { cellsOf, replyCell } from "./cells.js";
 import { withEngine, type LessonEngine, type LessonParts } from "./engine.js";
 import { claim, type KeyMoment, type LessonAction, type LessonCells, type LessonClaim } from "./lesson.js";
 import { runRows } from "./run-rows.js";
-import { rest } from "../host/rest.js";
+import { rest } from "../rest.js";
 
 /** The write and the read that every run is about. */
 export interface WorkedExample {

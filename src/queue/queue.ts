@@ -77,6 +77,11 @@ export interface WriteQueue {
   durableMark(): Promise<number>;
   /** Throws QUEUE_MISMATCH unless the frame at `position` is still there and the same. */
   check(position: Position): Promise<void>;
+  /**
+   * Whether the frame at a position is still there and the same: asked of one that was read a while ago. Left out where
+   * a log never goes back while it is open.
+   */
+  holds?(position: Position): Promise<boolean>;
   /** The position before the first frame that this log ever held: where an empty database starts. */
   base(): Promise<Position>;
   /**

@@ -4,7 +4,7 @@
  */
 import { WriteBehindError } from "../errors.js";
 import type { Host } from "../host/host.js";
-import { rest } from "../host/rest.js";
+import { rest } from "../rest.js";
 import { positionText } from "../queue/queue.js";
 import { isStoreAway, storeErrorKind, type LookedPosition } from "../store/store.js";
 import type { Fleet, Keeper } from "./keeper.js";

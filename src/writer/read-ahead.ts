@@ -1,7 +1,8 @@
 /**
  * While a run is being committed by a server, the writer has nothing to do: then it reads the next one. Only where so
  * much waits that the next run is full, too: else changes that come meanwhile would not be merged into it. What is read
- * is a function of the log alone, so a run that was read ahead is the run that would be read later.
+ * is a function of the log alone, so a run that was read ahead is the run that would be read later, as long as the log
+ * holds its last frame: with a log elsewhere that is asked first (WriteQueue.holds).
  */
 import type { Clock } from "../host/host.js";
 import { samePosition, type Position } from "../queue/queue.js";

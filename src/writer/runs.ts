@@ -7,7 +7,7 @@ import type { Change } from "../change.js";
 import type { BatchReport } from "../events.js";
 import type { Clock } from "../host/host.js";
 import { samePosition, type FrameOnDisk, type Position, type Region, type WriteQueue } from "../queue/queue.js";
-import { blamesBatch, missesRow, storeErrorKind, type ParkedGroup, type Parking } from "../store/store.js";
+import { blamesBatch, missesRow, StoreError, storeErrorKind, type ParkedGroup, type Parking } from "../store/store.js";
 import { notOneChange, tooLargeLetters, tooManyLetters } from "./failures.js";
 import { grown, halved, whole } from "./halving.js";
 import type { WriterOptions } from "./messages.js";
@@ -51,6 +51,8 @@ export class Runs {
   #drain: RegionDrain | null = null;
   /** Runs that were given up for smaller ones although their commit may still be done: its answer was lost once. */
   #unsure: ParkingRun[] = [];
+  /** The store was opened anew since the last try. */
+  #reopened = false;
   #halving = whole;
   readonly #ahead: ReadAhead;
   /** The frame that has been tried again after other partitions had gone on. */
@@ -77,10 +79,12 @@ export class Runs {
    */
   async commitNext(from: Position): Promise<BatchReport | null> {
     const { commit, stopping } = this.#parts;
+    await this.#checkInHand();
     do {
       const run = (this.#inHand ??= await this.#next(from));
       if (run === null) return null;
       try {
+        this.#reopened = false;
         const committing = commit(run);
         this.#ahead.beginSoon(run);
         return await committing;
@@ -126,7 +130,24 @@ export class Runs {
    */
   reopened(): void {
     if (this.#inHand?.drained !== undefined) this.#inHand = null;
+    this.#reopened = true;
     this.#closeRegion();
+  }
+
+  /**
+   * Where the log has lost the run in hand, another one takes its place, once it is certain that it was not done: the
+   * store is opened anew, and is where it was.
+   */
+  async #checkInHand(): Promise<void> {
+    const run = this.#inHand;
+    if (run === null || run.drained !== undefined || (await this.#holds(run))) return;
+    if (!this.#reopened) throw new StoreError("moved", "the log has lost what was being written");
+    this.giveUp();
+  }
+
+  async #holds({ to }: Run): Promise<boolean> {
+    const { queue } = this.#parts;
+    return queue.holds === undefined || queue.holds(to);
   }
 
   /** The store is somewhere else: what was known of bad frames is not true there. */
@@ -235,11 +256,17 @@ export class Runs {
     if (mark <= from.sequence) return null;
     const upTo = Math.min(mark, from.sequence + (this.#halving.framesMax ?? Infinity));
     const aside = parked.size === 0 ? null : new Aside(parked);
-    const ahead = aside === null && upTo === mark ? this.#ahead.take(from) : null;
+    const ahead = aside === null && upTo === mark ? await this.#readAhead(from) : null;
     const run = ahead ?? (await this.#read(from, upTo, aside));
     assert(run.to.sequence <= mark, `frame ${run.to.sequence} is beyond the durable mark ${mark}`);
     this.#ahead.expect(run, aside === null && upTo === mark ? mark : null);
     return { ...run, parking: aside?.finish() ?? null };
+  }
+
+  /** The run that was read ahead, where that is what the log still says. */
+  async #readAhead(from: Position): Promise<Run | null> {
+    const run = this.#ahead.take(from);
+    return run !== null && (await this.#holds(run)) ? run : null;
   }
 
   async #read(from: Position, upTo: number, aside: PutAside | null): Promise<Run> {

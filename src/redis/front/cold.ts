@@ -6,7 +6,7 @@ import type { Bytes } from "../../bytes.js";
 import { apply, applyAll, contentBytes, type Change, type RecordValue } from "../../change.js";
 import { WriteBehindError } from "../../errors.js";
 import type { Clock } from "../../host/host.js";
-import { rest } from "../../host/rest.js";
+import { rest } from "../../rest.js";
 import { StoreError, storeErrorKind, type ReachedMark, type StoreReader } from "../../store/store.js";
 import { baseOfBytes } from "../base-entry.js";
 import type { Keeper, Known, PartitionSeen } from "../keeper.js";

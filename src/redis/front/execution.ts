@@ -11,7 +11,7 @@ import { Conflict, type Executed, type Watch, type WorkOptions } from "../../hea
 import { abortable } from "../../heart/attempt.js";
 import { checkSizes } from "../../heart/door.js";
 import type { Clock } from "../../host/host.js";
-import { rest } from "../../host/rest.js";
+import { rest } from "../../rest.js";
 import { checkRows } from "../../routes/row-door.js";
 import type { StoreLimits } from "../../store/store.js";
 import { Workspace, type Written } from "../../workspace.js";

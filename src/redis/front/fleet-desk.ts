@@ -12,7 +12,7 @@ import type {
   StepReport,
 } from "../../heart.js";
 import type { Clock, Random } from "../../host/host.js";
-import { rest } from "../../host/rest.js";
+import { rest } from "../../rest.js";
 import type { Keeper, PartitionState } from "../keeper.js";
 import type { FleetAnswer, FleetAnswers, FleetOrder } from "../orders.js";
 

@@ -3,7 +3,7 @@ import type { Bytes } from "../../bytes.js";
 import type { FlushReport, Status, WaitOptions } from "../../heart.js";
 import { paused } from "../../heart/failures.js";
 import type { Clock } from "../../host/host.js";
-import { rest } from "../../host/rest.js";
+import { rest } from "../../rest.js";
 import type { Keeper, PartitionState } from "../keeper.js";
 import type { FleetDesk } from "./fleet-desk.js";
 import type { FleetInspector } from "./fleet-inspector.js";

@@ -65,9 +65,10 @@ export const framesScript: Script = {
 local p = KEYS[1]
 if not isHere(p, ARGV[1]) then return {'gone'} end
 local from, bytesMax, bytes = idOf(p, tonumber(ARGV[2]) + 1), tonumber(ARGV[3]), 0
+local many = bytesMax == 1 and 1 or 16
 local found = {'ok'}
 while true do
-  local some = redis.call('XRANGE', p .. 'log', from, '+', 'COUNT', 16)
+  local some = redis.call('XRANGE', p .. 'log', from, '+', 'COUNT', many)
   for k = 1, #some do
     local size = 0
     for _, text in ipairs(some[k][2]) do size = size + #text end
@@ -75,8 +76,8 @@ while true do
     bytes = bytes + size
     found[#found + 1] = some[k]
   end
-  if #some < 16 or bytes >= bytesMax then return found end
-  from = '(' .. some[16][1]
+  if #some < many or bytes >= bytesMax then return found end
+  from = '(' .. some[many][1]
 end
 `,
 };

@@ -119,6 +119,11 @@ export class KeeperQueue implements WriteQueue {
     throw error;
   }
 
+  async holds(position: Position): Promise<boolean> {
+    const found = await this.#parts.keeper.positionAt(this.#parts.partition, position.sequence);
+    return found !== null && samePosition(found, position);
+  }
+
   base(): Promise<Position> {
     return Promise.resolve({ logId: this.#parts.logId, sequence: 0, tag: 0 });
   }

@@ -3,7 +3,7 @@
  * for each other; then one of them must go on without, and its frame becomes a dead letter that is tried again.
  */
 import type { Clock } from "../../host/host.js";
-import { rest } from "../../host/rest.js";
+import { rest } from "../../rest.js";
 import type { Keeper, PartitionState } from "../keeper.js";
 
 /** So long none of them may move before they are waited for no more, in milliseconds. */
