@@ -4,7 +4,11 @@ export const keyCount = 100_000;
 const valueBytes = 100;
 
 /** Every key. */
-export const keys: readonly string[] = Array.from({ length: keyCount }, (_, i) => `key:${String(i).padStart(12, "0")}`);
+export const keys: readonly string[] = Array.from({ length: keyCount }, (_, i) => keyOf(i));
+
+function keyOf(i: number): string {
+  return `key:${String(i).padStart(12, "0")}`;
+}
 
 /** Dice: numbers in [0, 1) from a seed (mulberry32). */
 export function dice(seed: number): () => number {
@@ -44,10 +48,10 @@ export function uniformWrites(seed: number): () => Write {
   });
 }
 
-/** Every key once, in an order that the seed decides. */
-export function everyKeyOnce(seed: number): Write[] {
+/** Every key once, or so many other ones, in an order that the seed decides. */
+export function everyKeyOnce(seed: number, count = keyCount): Write[] {
   const roll = dice(seed);
-  const shuffled = [...keys];
+  const shuffled = Array.from({ length: count }, (_, i) => keys[i] ?? keyOf(i));
   for (let i = shuffled.length - 1; i > 0; i -= 1) {
     const other = Math.floor(roll() * (i + 1));
     [shuffled[i], shuffled[other]] = [shuffled[other] as string, shuffled[i] as string];

@@ -4,14 +4,18 @@ import { join } from "node:path";
 import type { WriteBehind } from "../src/index.js";
 import { everyKeyOnce, type Write } from "./load.js";
 import { openOn, withClient, withPostgres, type BenchServer } from "./postgres-server.js";
-import { perSecond, secondsOf, sideBySide, type Question, type Setting } from "./question.js";
+import { perSecond, secondsOf, sideBySide, type Answer, type Question, type Setting } from "./question.js";
 import { openShared, ownersOf, until, withRedis, type BenchRedis } from "./redis-server.js";
 
-const rounds = 5;
+/** How many rows wait, and how often that is measured. The worker begins by opening its partitions anew. */
+const loads = [
+  { rows: 100_000, rounds: 5 },
+  { rows: 400_000, rounds: 3 },
+];
 
 /** Every key once: nothing can be coalesced, so both sides write the same number of rows. */
-function writesOf(setting: Setting, round: number): Write[] {
-  return everyKeyOnce(round + 1).slice(0, setting.quick ? 10_000 : undefined);
+function writesOf({ quick }: Setting, round: number, rows: number): Write[] {
+  return everyKeyOnce(round + 1, quick ? rows / 10 : rows);
 }
 
 /** Rows a second of these writes, which have waited for the writer. */
@@ -58,21 +62,24 @@ export const redisDrain: Question = {
   ask: (setting) =>
     withRedis((redis) =>
       withPostgres(async (postgres) => {
-        const pair = await sideBySide(
-          setting.quick ? 1 : rounds,
-          (round) => ours(redis, postgres, writesOf(setting, round)),
-          (round) => embedded(join(setting.folder, `embedded-${round}`), postgres, writesOf(setting, round)),
-        );
-        return [
-          {
-            what: "one worker's drain of a Redis into PostgreSQL, new rows",
+        const answers: Answer[] = [];
+        for (const { rows, rounds } of loads) {
+          const pair = await sideBySide(
+            setting.quick ? 1 : rounds,
+            (round) => ours(redis, postgres, writesOf(setting, round, rows)),
+            (round) =>
+              embedded(join(setting.folder, `embedded-${rows}-${round}`), postgres, writesOf(setting, round, rows)),
+          );
+          answers.push({
+            what: `one worker's drain of a Redis into PostgreSQL, ${rows.toLocaleString("en-US")} new rows`,
             rival: "the embedded drain of a journal into PostgreSQL",
             ours: perSecond(pair.ours),
             theirs: perSecond(pair.theirs),
             ratio: pair.ratio,
             goal: { atLeast: 0.8 },
-          },
-        ];
+          });
+        }
+        return answers;
       }),
     ),
 };
