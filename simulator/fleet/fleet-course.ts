@@ -57,24 +57,20 @@ async function settle(stage: FleetStage): Promise<void> {
     );
   }
   const sound = state.partitions.filter((_, partition) => !lost.has(partition));
-  // What was settled before a keeper went back, and told to be stored after, stays marked as pending: it is kept
-  // longer. That the database went back is seen by the next beat.
+  // That the database went back is seen by the next beat.
   const isStored = (each: MemoryKeeperState["partitions"][number]): boolean =>
     each.sequence === each.stored &&
     (database.position(state.partitions.indexOf(each))?.sequence ?? 0) === each.sequence &&
-    (each.pending.size === 0 || stage.mayMismatch);
+    each.pending.size === 0;
   await stage.until(() => sound.every(isStored), "what is pending is stored or parked");
-  // A keeper that went back may show letters that are no more.
-  const lettersIn = (each: MemoryKeeperState["partitions"][number]): number =>
-    stage.mayMismatch ? database.parkedGroups(state.partitions.indexOf(each)) : each.letters;
   database.temper.refuses = false;
   const retry = (): void => {
-    if (sound.every((each) => lettersIn(each) === 0)) return;
+    if (sound.every((each) => each.letters === 0)) return;
     const again = (): void => stage.later(1000, retry);
     stage.serving()?.heart?.deadLetters.retry("all").then(again, again);
   };
   retry();
-  await stage.until(() => sound.every((each) => lettersIn(each) === 0 && isStored(each)), "dead letters are retried");
+  await stage.until(() => sound.every((each) => each.letters === 0 && isStored(each)), "dead letters are retried");
   // Who lives on while the keeper loses his frames waits for them in vain.
   if (!stage.mayMismatch) await flush(stage);
   // Looked at in the same moment: in the next one a worker may give back a partition to one that has come.
@@ -85,7 +81,7 @@ async function settle(stage: FleetStage): Promise<void> {
   };
   await stage.until(isWhole, "every partition is owned, and the shares are equal");
   const mismatches = new Map([...lost.keys()].map((partition) => [partition, said(stage, partition)]));
-  const letters = sound.reduce((sum, each) => sum + lettersIn(each), 0);
+  const letters = sound.reduce((sum, each) => sum + each.letters, 0);
   const at: FleetRest = { mismatched: mismatches, looks, shares, letters };
   stage.observe((checker) => checker.atRest?.(at));
 }
