@@ -71,6 +71,8 @@ async function settle(stage: FleetStage): Promise<void> {
   };
   retry();
   await stage.until(() => sound.every((each) => each.letters === 0 && isStored(each)), "dead letters are retried");
+  // Whatever a keeper that went back had missed it has been told.
+  stage.model.doubtful = false;
   // Who lives on while the keeper loses his frames waits for them in vain.
   if (!stage.mayMismatch) await flush(stage);
   // Looked at in the same moment: in the next one a worker may give back a partition to one that has come.

@@ -22,7 +22,7 @@ export interface FleetFrame {
 export class FleetModel {
   /** The last frame of each partition; null where it never had one. */
   heads: (FleetFrame | null)[] = [];
-  /** A keeper went back to when others were parked than now, and nobody tells readers so: they are not judged. */
+  /** A keeper went back to when others were parked than now: readers are not judged until it was told so. */
   doubtful = false;
   readonly #frames = new Map<string, FleetFrame>();
 
