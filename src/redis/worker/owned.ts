@@ -115,6 +115,11 @@ export class OwnedPartition {
     return this.#parts.claim;
   }
 
+  /** Resolves when nothing of it is under way any more. */
+  get ended(): Promise<void> {
+    return this.#writer.ended.catch(() => {});
+  }
+
   get leaving(): boolean {
     return this.#leaving;
   }

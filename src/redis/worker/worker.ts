@@ -49,6 +49,8 @@ export class FleetWorker {
   readonly #poll: StatesPoll;
   readonly #wake: Wake;
   readonly #owned = new Map<number, OwnedPartition>();
+  /** Holds that were lost or given back, and have something under way still: not claimed anew until that has ended. */
+  readonly #ending = new Map<number, Promise<void>>();
   readonly #givingBack = new Set<Promise<void>>();
   /** Partitions that wait for others. */
   readonly #waiting = new Set<number>();
@@ -106,7 +108,7 @@ export class FleetWorker {
     this.#wake.wake();
     // Nothing hangs (promise 8): a question may be without an answer, a commit stuck in the driver.
     const { clock } = this.#parts.host;
-    await within(clock, deadlineMs, this.#living);
+    await within(clock, deadlineMs, Promise.all([this.#living, ...this.#ending.values()]));
     this.#poll.close();
     // Who cannot be told hears it from the lease.
     await within(clock, deadlineMs, this.#parts.keeper.leave(this.id));
@@ -162,7 +164,8 @@ export class FleetWorker {
     for (const partition of giveBack) this.#giveBack(this.#owned.get(partition) as OwnedPartition, giveBackMs);
     const now = this.#parts.host.clock.monotonic();
     // One whose lease is over is its own still, as long as nobody else has taken it: its next beat prolongs that.
-    const wanted = take.filter((each) => !this.#owned.has(each) && (this.#faulted.get(each) ?? 0) <= now);
+    const isFree = (each: number): boolean => !this.#owned.has(each) && !this.#ending.has(each);
+    const wanted = take.filter((each) => isFree(each) && (this.#faulted.get(each) ?? 0) <= now);
     await Promise.all(wanted.map((partition) => this.#claim(partition)));
   }
 
@@ -216,8 +219,12 @@ export class FleetWorker {
     if (this.#owned.get(partition) !== owned) return;
     this.#owned.delete(partition);
     this.#done = sumOf(this.#done, owned.report());
-    // Another may have it by now, or nobody: that the next beat sees.
-    if (this.#stopping === null) this.#wake.wake();
+    const ended = owned.ended.then(() => {
+      this.#ending.delete(partition);
+      // Another may have it by now, or nobody: that the next beat sees.
+      if (this.#stopping === null) this.#wake.wake();
+    });
+    this.#ending.set(partition, ended);
   }
 
   /** Up to where expired rows may go: what every partition has committed, and a while before. */
