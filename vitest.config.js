@@ -4,8 +4,8 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["dist/test/**/*.test.js"],
-    // By itself vitest leaves one of two processors alone.
-    maxWorkers: 2,
+    // Many tests wait for servers and processes: three files at a time keep two processors busy.
+    maxWorkers: 3,
     testTimeout: 60_000,
     hookTimeout: 60_000,
     reporters: ["default", "./scripts/counts.mjs"],
