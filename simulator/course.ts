@@ -43,6 +43,8 @@ async function settle(stage: Stage): Promise<void> {
     (error: unknown) => stage.fail(error),
   );
   await stage.until(() => flushed, "what is pending is flushed");
+  // Where nothing was pending a call of the writer may hang still, since before the calm.
+  await stage.until(() => heart.status().store.state === "up", "the database is found again");
   // A database that went back just now is noticed by the next sign of life.
   await stage.until(() => database.sequence === model.last, "the database has everything");
   // The answer to its commit is on its way; only the heart that has heard it is at rest.

@@ -27,6 +27,9 @@ import type { Moment } from "./crash-points.js";
 import type { Machine, Process } from "./machine.js";
 import { isRefused } from "./operation.js";
 
+/** A call that hangs is given up after this time. */
+const timeOutMs = 20_000;
+
 /** How the database behaves. The world changes it while it runs. */
 export interface DatabaseTemper {
   /** A call takes up to this long; now and then twenty times as long. */
@@ -191,7 +194,7 @@ export class SimulatedDatabase {
         answer(after, () => reject(new StoreError("retryable", why)));
       };
       if (this.temper.down || this.cutOff.has(process))
-        return refuse(total * (dice.chance(0.3) ? 50 : 1), "the database is down");
+        return refuse(Math.min(timeOutMs, total * (dice.chance(0.3) ? 50 : 1)), "the database is down");
       const late = commits && dice.chance(this.temper.comesLate);
       if (late) refuse(total * dice.number(), "the answer took too long");
       loop.after(total * (late ? 1 + dice.below(100) : dice.number()), label, null, () => {
