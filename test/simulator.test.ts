@@ -31,7 +31,7 @@ const planted = [
 
 describe("the simulator", () => {
   it("finds no broken promise in worlds full of faults, and ends processes before, inside and after steps", () => {
-    const run = spawnSync(process.execPath, [main, "--seeds", "400", "--json"], { encoding: "utf8" });
+    const run = spawnSync(process.execPath, [main, "--seeds", "200", "--json"], { encoding: "utf8" });
     expect(run.status, run.stdout + run.stderr).toBe(0);
     const { points, faults, powerLosses } = JSON.parse(run.stdout) as Record<string, number> & {
       points: Record<string, number>;
@@ -48,12 +48,12 @@ describe("the simulator", () => {
   });
 
   it("finds no broken promise in worlds whose records are rows", () => {
-    const run = spawnSync(process.execPath, [main, "--rows", "--seeds", "150", "--json"], { encoding: "utf8" });
+    const run = spawnSync(process.execPath, [main, "--rows", "--seeds", "75", "--json"], { encoding: "utf8" });
     expect(run.status, run.stdout + run.stderr).toBe(0);
   });
 
   it("finds no broken promise in fleets", () => {
-    const run = spawnSync(process.execPath, [main, "--fleet", "--seeds", "100", "--json"], { encoding: "utf8" });
+    const run = spawnSync(process.execPath, [main, "--fleet", "--seeds", "50", "--json"], { encoding: "utf8" });
     expect(run.status, run.stdout + run.stderr).toBe(0);
     const { kills, faults } = JSON.parse(run.stdout) as { kills: number; faults: number };
     expect(kills).toBeGreaterThan(0);
