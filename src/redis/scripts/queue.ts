@@ -65,7 +65,7 @@ export const framesScript: Script = {
 local p = KEYS[1]
 if not isHere(p, ARGV[1]) then return {'gone'} end
 local from, bytesMax, bytes = idOf(p, tonumber(ARGV[2]) + 1), tonumber(ARGV[3]), 0
-local many = bytesMax < 4096 and 1 or 16
+local many = bytesMax == 1 and 1 or 16
 local found = {'ok'}
 while true do
   local some = redis.call('XRANGE', p .. 'log', from, '+', 'COUNT', many)

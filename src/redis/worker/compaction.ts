@@ -11,6 +11,7 @@ import { Coalesced } from "../../writer/run.js";
 import { baseOfBytes, bytesOfBase } from "../base-entry.js";
 import type { BaseSeen, Claim, Keeper, PartitionState } from "../keeper.js";
 import type { BaseGuard } from "./base-guard.js";
+import { stateOf } from "./log-reads.js";
 
 /** Between two looks at whether there is something to do, in milliseconds. */
 const lookEveryMs = 200;
@@ -84,9 +85,7 @@ export class Compaction {
   /** Composes one chunk. False where there is nothing to compose. */
   async #step(): Promise<boolean> {
     const { keeper, claim } = this.#parts;
-    const { states } = await keeper.states([claim.partition]);
-    const [state] = states;
-    if (state === undefined) return false;
+    const state = await stateOf(keeper, claim.partition);
     const after = state.base?.to ?? (await this.#begin(state));
     const chunk = await this.#chunk(state, after);
     if (chunk === null) return false;

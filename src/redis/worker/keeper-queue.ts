@@ -29,9 +29,6 @@ export interface KeeperQueueParts {
   readonly guard: BaseGuard;
 }
 
-/** About how large a frame is; of larger ones fewer come at once. */
-const aboutFrameBytes = 256;
-
 /** The queue of a partition. */
 export class KeeperQueue implements WriteQueue {
   readonly #parts: KeeperQueueParts;
@@ -171,8 +168,8 @@ export class KeeperQueue implements WriteQueue {
   /** Where it is known which frame they follow, they are of the same history (promise 4). */
   async #piece(after: number, upTo: number, at: Position | null): Promise<readonly FrameOnDisk[]> {
     const { keeper, partition, logId } = this.#parts;
-    // Of a few frames not a whole piece is fetched.
-    const frames = await keeper.frames(partition, after, Math.min(pieceBytes, (upTo - after) * aboutFrameBytes));
+    // Of one frame that is looked at not a whole piece is fetched.
+    const frames = await keeper.frames(partition, after, upTo - after === 1 ? 1 : pieceBytes);
     const first = frames[0]?.frame.position.sequence;
     if (first !== after + 1) throw trimmed(keeper.place, logId, after + 1);
     if (at !== null && after > 0) {
