@@ -48,7 +48,7 @@ export function uniformWrites(seed: number): () => Write {
   });
 }
 
-/** Every key once, or so many other ones, in an order that the seed decides. */
+/** Every key once, or so many of them and others like them, in an order that the seed decides. */
 export function everyKeyOnce(seed: number, count = keyCount): Write[] {
   const roll = dice(seed);
   const shuffled = Array.from({ length: count }, (_, i) => keys[i] ?? keyOf(i));

@@ -24,23 +24,14 @@ const lastLine = (output: string): string => output.trim().split("\n").at(-1) ??
 const matched = (output: string, pattern: RegExp): string =>
   [...output.matchAll(new RegExp(pattern, "g"))].at(-1)?.[0] ?? lastLine(output);
 
-/** The real server, killed at random instants; and PostgreSQL beside it, where that is the store. */
-function kills(name: string, store: string): Campaign {
-  return {
-    name,
-    share: 0.1,
-    jobs: 1,
-    command: (seconds, seed) => [
-      "dist/test/crash/main.js",
-      "--store",
-      store,
-      "--seconds",
-      `${seconds}`,
-      "--seed",
-      `${seed % 2 ** 31}`,
-    ],
-    reached: (output) => matched(output, /\d+ kills.*/),
-  };
+/** A program that takes seeds below 2^31. */
+const program =
+  (file: string, ...flags: readonly string[]): Campaign["command"] =>
+  (seconds, seed) => [file, ...flags, "--seconds", `${seconds}`, "--seed", `${seed % 2 ** 31}`];
+
+/** Real processes, killed at random instants; and PostgreSQL beside them, where that is the store. */
+function kills(name: string, command: Campaign["command"]): Campaign {
+  return { name, share: 0.1, jobs: 1, command, reached: (output) => matched(output, /\d+ kills.*/) };
 }
 
 /** All of them. To add one is to add an entry. */
@@ -88,32 +79,14 @@ export const campaigns: readonly Campaign[] = [
     command: (seconds, seed) => ["dist/simulator/disk-faults.js", "--seconds", `${seconds}`, "--seed", `${seed}`],
     reached: (output) => matched(output, /\d+ runs with failing disk calls.*/),
   },
-  kills("kills", "sqlite"),
-  kills("kills-postgres", "postgres"),
-  {
-    name: "fleet-kills",
-    share: 0.1,
-    jobs: 1,
-    command: (seconds, seed) => [
-      "dist/test/fleet-crash/main.js",
-      "--seconds",
-      `${seconds}`,
-      "--seed",
-      `${seed % 2 ** 31}`,
-    ],
-    reached: (output) => matched(output, /\d+ kills.*/),
-  },
+  kills("kills", program("dist/test/crash/main.js", "--store", "sqlite")),
+  kills("kills-postgres", program("dist/test/crash/main.js", "--store", "postgres")),
+  kills("fleet-kills", program("dist/test/fleet-crash/main.js")),
   {
     name: "shop",
     share: 0.1,
     jobs: 1,
-    command: (seconds, seed) => [
-      "dist/examples/shop/main.js",
-      "--seconds",
-      `${seconds}`,
-      "--seed",
-      `${seed % 2 ** 31}`,
-    ],
+    command: program("dist/examples/shop/main.js"),
     reached: (output) =>
       [...output.matchAll(/^\w+: (\d+ requests done), \d+ refused, (\d+ kills, \d+ outages)/gm)]
         .map((match) => `${match[1]}, ${match[2]}`)
@@ -123,13 +96,7 @@ export const campaigns: readonly Campaign[] = [
     name: "properties",
     share: 0.1,
     jobs: 1,
-    command: (seconds, seed) => [
-      "dist/simulator/properties.js",
-      "--seconds",
-      `${seconds}`,
-      "--seed",
-      `${seed % 2 ** 31}`,
-    ],
+    command: program("dist/simulator/properties.js"),
     reached: (output) => matched(output, /\d+ rounds of .*/),
   },
 ];

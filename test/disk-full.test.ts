@@ -18,6 +18,7 @@ import { DiskError, type Disk } from "../src/host/host.js";
 import { systemDisk } from "../src/host/disk.js";
 import { memoryStore } from "../src/index.js";
 import { resolveEngineOptions } from "../src/options-resolve.js";
+import { rest } from "../src/rest.js";
 import { StoreError, type Store } from "../src/store/store.js";
 import { openHeart } from "../src/write-behind.js";
 import { ServerProcess } from "./crash/server-process.js";
@@ -236,7 +237,7 @@ test.each([1, 2, 3, 4, 5])("the simulated disk, seed %d: refused, read, committe
   }
 
   function wait(ms: number): Promise<void> {
-    return new Promise((resolve) => host.clock.after(ms, resolve));
+    return rest(host.clock, ms);
   }
 
   async function writeOne(heart: Heart, number: number): Promise<number> {

@@ -9,6 +9,7 @@ import { Trace } from "../simulator/trace.js";
 import { Journal } from "../src/queue/journal/journal.js";
 import { JournalReader } from "../src/queue/journal/reader.js";
 import type { Durability } from "../src/queue/queue.js";
+import { rest } from "../src/rest.js";
 import { folder, kb, options, set } from "./journal-kit.js";
 
 const seeds = 250;
@@ -80,7 +81,7 @@ class Life {
       truth.acknowledged = sequence;
       journal.acknowledge({ logId: journal.logId, sequence, tag: 0 });
     }
-    if (dice.chance(0.5)) await new Promise<void>((go) => this.#process.host.clock.after(dice.number() * 5, go));
+    if (dice.chance(0.5)) await rest(this.#process.host.clock, dice.number() * 5);
   }
 
   /** Everything from the acknowledged frame on can be read, and is what was taken. */

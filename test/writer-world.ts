@@ -13,6 +13,7 @@ import {
   type Waiting,
   type WriteQueue,
 } from "../src/queue/queue.js";
+import { rest } from "../src/rest.js";
 import {
   generationAfter,
   StoreError,
@@ -96,7 +97,7 @@ export class MemoryQueue implements WriteQueue {
     if (this.failure !== null) throw this.failure;
     this.marks++;
     const { accepted } = this;
-    await new Promise<void>((resolve) => this.#clock.after(0.5, resolve));
+    await rest(this.#clock, 0.5);
     return accepted;
   }
 
@@ -257,7 +258,7 @@ export class TestStore implements Store {
   }
 
   #after(ms: number): Promise<void> {
-    return new Promise((resolve) => this.#clock.after(ms, resolve));
+    return rest(this.#clock, ms);
   }
 }
 

@@ -8,6 +8,7 @@ import type { FleetAddressing } from "../../src/redis/front/fleet-addressing.js"
 import { FleetHeart } from "../../src/redis/front/fleet-heart.js";
 import type { Fleet } from "../../src/redis/keeper.js";
 import { FleetWorker } from "../../src/redis/worker/worker.js";
+import { rest } from "../../src/rest.js";
 import type { Store } from "../../src/store/store.js";
 import type { Workspace } from "../../src/workspace.js";
 import type { Invocation } from "../checkers/checker.js";
@@ -152,7 +153,7 @@ export class Member implements Server {
   }
 
   #rest(ms: number): Promise<void> {
-    return new Promise((resolve) => this.process.host.clock.after(ms, resolve));
+    return rest(this.process.host.clock, ms);
   }
 
   /** What is asked of a process travels to it: where that is stopped it waits. */

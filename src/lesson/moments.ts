@@ -1,11 +1,11 @@
 /** The three key moments, each proved by a run of its own. */
 import type { Bytes } from "../bytes.js";
+import { rest } from "../rest.js";
 import { StoreError } from "../store/store.js";
 import { cellsOf, replyCell } from "./cells.js";
 import { withEngine, type LessonEngine, type LessonParts } from "./engine.js";
 import { claim, type KeyMoment, type LessonAction, type LessonCells, type LessonClaim } from "./lesson.js";
 import { runRows } from "./run-rows.js";
-import { rest } from "../rest.js";
 
 /** The write and the read that every run is about. */
 export interface WorkedExample {
