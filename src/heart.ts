@@ -92,6 +92,8 @@ export interface Heart {
   readonly deadLetters: DeadLetters;
   status(): Status;
   inspect(key: Bytes): Promise<Inspection>;
+  /** The last changes of the record behind a key, pending or stored, as far as the log has them; oldest first. */
+  recent(key: Bytes): Promise<readonly JsonChange[]>;
   /** Pending changes, oldest first. `after` is a position's text; an unknown one is BAD_VALUE. */
   pending(limit: number, after: string | null): Promise<QueuePage>;
   /** Drains within the deadline, then stops; says what is left. Called once more with 0, it drains no longer. */

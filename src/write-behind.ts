@@ -15,6 +15,7 @@ import type {
   FlushReport,
   Heart,
   Inspection,
+  JsonChange,
   QueuePage,
   Reached,
   Status,
@@ -354,6 +355,10 @@ class Engine implements Heart {
 
   async inspect(key: Bytes): Promise<Inspection> {
     return (this.#inspector as Inspector).inspect(key, this.#time.now());
+  }
+
+  recent(key: Bytes): Promise<readonly JsonChange[]> {
+    return (this.#inspector as Inspector).recent(key);
   }
 
   async pending(limit: number, after: string | null): Promise<QueuePage> {

@@ -32,6 +32,7 @@ const status: Status = {
 
 class FakeHeart {
   readonly events = new Emitter();
+  readonly accepted = 0;
   readonly asked: unknown[] = [];
   failed: ((error: WriteBehindError) => void) | null = null;
   refuse: WriteBehindError | null = null;
@@ -238,7 +239,7 @@ describe("endpoints", () => {
 
   test("what is not there, and what is asked for in the wrong way", async () => {
     expect(await call("GET", "/api/nothing")).toMatchObject({ status: 404, json: { error: { code: "NOT_FOUND" } } });
-    expect(await call("GET", "/")).toMatchObject({ status: 404 });
+    expect(await call("GET", "/nothing")).toMatchObject({ status: 404 });
     for (const { method, path } of routes) {
       const wrong = method === "GET" ? "POST" : "GET";
       const answer = await call(wrong, path, json);
@@ -408,7 +409,7 @@ describe("events", () => {
     await Promise.all(aborts.map(({ signal }) => fetch(`${url}/api/events`, { signal })));
     expect(await call("GET", "/api/events")).toMatchObject({ status: 503, json: { error: { code: "TOO_MANY" } } });
     for (const abort of aborts) abort.abort();
-    await expect.poll(() => heart.events.has("batch")).toBe(false);
+    await expect.poll(() => heart.events.has("retry")).toBe(false);
   });
 
   test("a reader that does not keep up is cut off", async () => {

@@ -142,7 +142,7 @@ export function cliPage(): string {
     "| endpoint | takes | gives |",
     "|---|---|---|",
     ...routes.map(({ method, path, takes, doc }) => `| \`${method} ${path}\` | ${takes} | ${doc} |`),
-    "| `GET /api/events` | | the events as they happen, as server-sent events; `accepted` summed up ten times a second |",
+    "| `GET /api/events` | only (names of events, with commas) | the events as they happen, as server-sent events; `accepted` summed up ten times a second, `status` once a second |",
   ].join("\n")}\n`;
 }
 

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { splitWords } from "../src/server/inline.js";
+import { splitWords } from "../src/commands/words.js";
 import { defaultParserLimits, RespParser } from "../src/server/resp-parser.js";
 import { command } from "./server-setup.js";
 

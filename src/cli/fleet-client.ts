@@ -39,6 +39,7 @@ export async function askFleet(
 function callOf(heart: Heart, asked: URL, body: unknown): Call {
   return {
     heart,
+    watcher: { samples: [], runs: [] },
     query: (name) => asked.searchParams.get(name) ?? undefined,
     body,
     signal: new AbortController().signal,

@@ -9,9 +9,12 @@ import type { Heart } from "../heart.js";
 import type { Clock } from "../host/host.js";
 import { isLoopback } from "../options-resolve.js";
 import type { Options } from "../options.js";
-import { streamEvents, type EventStream } from "./event-stream.js";
+import { cutLong } from "./cut.js";
+import { namesOf, streamEvents, type EventStream } from "./event-stream.js";
 import { refusal } from "./guard.js";
-import { routes, type Call, type Route, type RunCommand } from "./routes.js";
+import { addPage } from "./page-files.js";
+import { cutOf, routes, type Call, type Route, type RunCommand } from "./routes.js";
+import { Watcher } from "./watch.js";
 
 /** What the admin API is made of. */
 export interface AdminParts {
@@ -19,6 +22,12 @@ export interface AdminParts {
   readonly clock: Clock;
   readonly options: Pick<Options, "host" | "adminPort" | "adminToken" | "password">;
   readonly run: RunCommand;
+}
+
+/** What lives as long as the server does. */
+interface Live {
+  readonly watcher: Watcher;
+  readonly streams: Set<EventStream>;
 }
 
 /** A running admin API. */
@@ -39,17 +48,23 @@ export async function startAdmin(parts: AdminParts): Promise<Admin> {
   if (adminToken === null && (!isLoopback(host) || password !== null)) {
     throw new WriteBehindError("CONFIG", `the admin API on ${host} needs a token`, { hint: "set --admin-token" });
   }
-  const streams = new Set<EventStream>();
-  const app = adminApp(parts, streams);
+  const live: Live = { watcher: new Watcher(parts.heart, parts.clock), streams: new Set() };
+  const app = adminApp(parts, live);
   // The adapter's own Request and Response would replace the global ones for the whole process.
   const server = createAdaptorServer({ fetch: app.fetch, overrideGlobalObjects: false }) as Server;
   server.maxConnections = connectionsMax;
-  await listen(server, host, adminPort);
+  try {
+    await listen(server, host, adminPort);
+  } catch (error) {
+    live.watcher.end();
+    throw error;
+  }
   const { port } = server.address() as AddressInfo;
   return {
     url: urlOf(host, port),
     close: async () => {
-      for (const stream of streams) stream.end();
+      live.watcher.end();
+      for (const stream of live.streams) stream.end();
       const closed = once(server, "close");
       server.close();
       // Answers in hand, and the ends of the streams, get a moment to leave.
@@ -77,7 +92,7 @@ function listen(server: Server, host: string, port: number): Promise<void> {
   });
 }
 
-function adminApp(parts: AdminParts, streams: Set<EventStream>): Hono {
+function adminApp(parts: AdminParts, live: Live): Hono {
   const { heart, options } = parts;
   const app = new Hono();
   const health: { failure: WriteBehindError | null } = { failure: null };
@@ -86,7 +101,7 @@ function adminApp(parts: AdminParts, streams: Set<EventStream>): Hono {
     const refused = refusal(askedOf(context), options.host, options.adminToken);
     if (refused !== null) return failed(context, refused.status, refused);
     await next();
-    context.header("Cache-Control", "no-store");
+    if (!context.res.headers.has("Cache-Control")) context.header("Cache-Control", "no-store");
     context.header("X-Content-Type-Options", "nosniff");
     return undefined;
   });
@@ -94,12 +109,14 @@ function adminApp(parts: AdminParts, streams: Set<EventStream>): Hono {
     app.on(route.method, route.path, async (context) => {
       if (health.failure !== null && route.path.startsWith("/health/"))
         return failed(context, 503, plainError(health.failure));
-      const call = await callOf(parts, route, context);
+      const call = await callOf(parts, live, route, context);
       const { status, json } = await route.answer(call);
-      return context.json(json, status);
+      const cutAt = cutOf(call);
+      return context.json(cutAt === null ? json : (cutLong(json, cutAt) as object), status);
     });
   }
-  app.get("/api/events", (context) => events(parts, streams, context));
+  app.get("/api/events", (context) => events(parts, live, context));
+  addPage(app);
   for (const [path, method] of [
     ...routes.map((route) => [route.path, route.method] as const),
     ["/api/events", "GET"] as const,
@@ -136,7 +153,7 @@ function askedOf(context: Context): Parameters<typeof refusal>[0] {
   };
 }
 
-async function callOf(parts: AdminParts, route: Route, context: Context): Promise<Call> {
+async function callOf(parts: AdminParts, { watcher }: Live, route: Route, context: Context): Promise<Call> {
   const text = route.method === "POST" ? await bodyOf(context) : "";
   let body: unknown = {};
   try {
@@ -148,6 +165,7 @@ async function callOf(parts: AdminParts, route: Route, context: Context): Promis
   }
   return {
     heart: parts.heart,
+    watcher,
     run: parts.run,
     body,
     query: (name) => context.req.query(name),
@@ -167,7 +185,7 @@ async function bodyOf(context: Context): Promise<string> {
   return Buffer.concat(pieces).toString("utf8");
 }
 
-function events({ heart, clock }: AdminParts, streams: Set<EventStream>, context: Context): Response {
+function events({ heart, clock }: AdminParts, { watcher, streams }: Live, context: Context): Response {
   if (streams.size >= streamsMax) {
     return failed(context, 503, {
       code: "TOO_MANY",
@@ -175,10 +193,11 @@ function events({ heart, clock }: AdminParts, streams: Set<EventStream>, context
       hint: "close one of them",
     });
   }
+  const only = namesOf(context.req.query("only"));
   // Hono answers HEAD by GET and drops the body without a word: the stream would never end.
   if (context.req.raw.method === "HEAD")
     return new Response(null, { headers: { "Content-Type": "text/event-stream" } });
-  const stream = streamEvents(heart, clock, (ended) => streams.delete(ended));
+  const stream = streamEvents({ heart, clock, watcher, only, ended: (ended) => streams.delete(ended) });
   streams.add(stream);
   return context.body(stream.body, 200, { "Content-Type": "text/event-stream", "X-Accel-Buffering": "no" });
 }

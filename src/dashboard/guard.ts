@@ -6,6 +6,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { isIP } from "node:net";
 import { isLoopback } from "../options-resolve.js";
+import { isOfPage } from "./page-files.js";
 
 /** What of a request decides. Absent headers are undefined. */
 export interface Asked {
@@ -27,7 +28,7 @@ export interface Refusal {
 
 /** Decides whether a request may go on; null: it may. `name` is the address that is listened on. */
 export function refusal(asked: Asked, name: string, token: string | null): Refusal | null {
-  const open = asked.path.startsWith("/health/");
+  const open = asked.path.startsWith("/health/") || isOfPage(asked.path);
   if (token !== null && !open && !carries(asked.authorization, token)) {
     return {
       status: 401,

@@ -1,12 +1,17 @@
 /** The endpoints of the admin API: what each one takes and gives. docs/reference/cli.md lists them. */
 import { z } from "zod";
 import { bytesOfBuffer, bytesOfJson, bytesOfText, type Bytes } from "../bytes.js";
+import { splitWords } from "../commands/words.js";
 import { WriteBehindError } from "../errors.js";
 import type { Heart, Status } from "../heart.js";
+import { journeyOf } from "./journey.js";
+import { historyOf, type Watcher } from "./watch.js";
 
 /** What an endpoint gets. */
 export interface Call {
   readonly heart: Heart;
+  /** What was seen of this heart until now. */
+  readonly watcher: Pick<Watcher, "samples" | "runs">;
   readonly query: (name: string) => string | undefined;
   /** The JSON body; an empty body is {}. */
   readonly body: unknown;
@@ -42,7 +47,10 @@ const flushBody = z.strictObject({ keys: z.array(jsonBytes).optional() });
 const letterIds = z.union([z.literal("all"), z.array(z.string()).min(1)]);
 const retryBody = z.strictObject({ ids: letterIds });
 const discardBody = z.strictObject({ ids: letterIds, behind: z.boolean().optional() });
-const commandBody = z.strictObject({ args: z.array(jsonBytes).min(1) });
+const commandBody = z.union([
+  z.strictObject({ args: z.array(jsonBytes).min(1) }),
+  z.strictObject({ line: z.string() }),
+]);
 
 const keysHint = 'keys are "text" or {"base64": "…"}; see docs/reference/cli.md';
 const idsHint = 'for example {"ids": ["17"]}, or {"ids": "all"}';
@@ -64,6 +72,20 @@ export const routes: readonly Route[] = [
     takes: "key, or keyBase64",
     doc: "one record everywhere: cache, queue and, read now, the database",
     answer: async (call) => ok(await call.heart.inspect(keyOf(call))),
+  },
+  {
+    method: "GET",
+    path: "/api/journey",
+    takes: "key, or keyBase64",
+    doc: "the record's last changes, queued and stored, each with the run that stored it, as far as that is known",
+    answer: (call) => journey(call),
+  },
+  {
+    method: "GET",
+    path: "/api/history",
+    takes: "",
+    doc: "the numbers of the last 15 minutes, one of each a second: a list for each, oldest first",
+    answer: ({ watcher }) => ok(historyOf(watcher.samples)),
   },
   {
     method: "GET",
@@ -133,9 +155,9 @@ export const routes: readonly Route[] = [
   {
     method: "POST",
     path: "/api/command",
-    takes: "args (list)",
+    takes: "args (list), or line (as it is typed)",
     doc: "runs one command as a client does, and waits until it is kept",
-    answer: async ({ run, body }) => ok({ reply: await run(parse(commandBody, body).args.map(bytesOfJson)) }),
+    answer: async ({ run, body }) => ok({ reply: await run(argsOf(parse(commandBody, body))) }),
   },
   {
     method: "GET",
@@ -169,6 +191,15 @@ async function ready(heart: Heart): Promise<Answer> {
   return { status: serves ? 200 : 503, json: { ready: serves, state, reason: reason ?? store.error } };
 }
 
+async function journey(call: Call): Promise<Answer> {
+  const { heart, watcher } = call;
+  const key = keyOf(call);
+  const changes = await heart.recent(key);
+  const { deadLetters } = await heart.inspect(key);
+  const { stored } = heart.status().queue;
+  return ok({ items: journeyOf(changes, { runs: watcher.runs, stored, deadLetters }), next: null });
+}
+
 async function turn(call: Call, work: () => Promise<void>): Promise<Answer> {
   parse(nothing, call.body);
   await work();
@@ -183,6 +214,25 @@ function keyOf(call: Call): Bytes {
   if (base64 === undefined || text !== undefined) throw bad("give one of key and keyBase64");
   if (!/^[A-Za-z0-9+/]*={0,2}$/.test(base64)) throw bad("keyBase64 is not base64");
   return bytesOfBuffer(Buffer.from(base64, "base64"));
+}
+
+function argsOf(command: z.infer<typeof commandBody>): Bytes[] {
+  if ("args" in command) return command.args.map(bytesOfJson);
+  const words = splitWords(bytesOfText(command.line));
+  if (words === null || words.length === 0)
+    throw bad(
+      "the line is no command: a quote is not closed, or it is empty",
+      'for example SET user:1:name "Alice B."',
+    );
+  return words;
+}
+
+/** How many characters of a long text are wanted; null: all of them. Long values are for those who ask for them. */
+export function cutOf(call: Pick<Call, "query">): number | null {
+  const text = call.query("cut");
+  if (text === undefined) return null;
+  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
+  throw new WriteBehindError("BAD_VALUE", "cut must be a number of characters", { hint: "for example cut=1000" });
 }
 
 function limitOf(call: Call): number {

@@ -14,6 +14,10 @@ import type { Parked } from "./parked.js";
 /** Changes of one record that an inspection shows at the most: the newest ones. */
 const changesShownMax = 100;
 
+/** The end of the log that is looked through for what is stored already: so many frames and bytes, at the most. */
+const recentFramesMax = 50_000;
+const recentBytesMax = 16 * 1024 * 1024;
+
 /** So often a look begins again where the log is trimmed under it. */
 const triesMax = 20;
 
@@ -50,10 +54,25 @@ export class Inspector {
       field: field === null ? null : jsonOfBytes(field),
       route: addressing.plan?.routeOf(key) ?? null,
       cache: { state, value: jsonOfValue(cached ?? null) },
-      queue: await this.#changesOf(record),
+      queue: await this.#changesOf(record, this.#pendingFrames(0)),
       database: cacheOnly ? { value: null, error: null } : await this.#inDatabase(record),
       deadLetters: letter === null ? [] : [letter],
     };
+  }
+
+  /** Its last changes, pending or stored, that are in the end of the log; oldest first. */
+  async recent(key: Bytes): Promise<JsonChange[]> {
+    const { journal, addressing } = this.#parts;
+    const { record } = addressing.resolve(key);
+    const begin = (): number => {
+      let from = Math.max(journal.oldest() - 1, journal.accepted - recentFramesMax);
+      while (journal.waitingAfter(from).bytes > recentBytesMax) from = Math.ceil((from + journal.accepted) / 2);
+      return from;
+    };
+    return this.#changesOf(
+      record,
+      this.#frames(begin(), () => journal.oldest() - 1),
+    );
   }
 
   /** A page of pending changes, oldest first. A page never cuts a frame, so it may hold a few more than `limit`. */
@@ -74,9 +93,9 @@ export class Inspector {
     await this.#parts.log.close();
   }
 
-  async #changesOf(record: Bytes): Promise<JsonChange[]> {
+  async #changesOf(record: Bytes, frames: AsyncIterable<Frame>): Promise<JsonChange[]> {
     const found: JsonChange[] = [];
-    for await (const frame of this.#pendingFrames(0)) {
+    for await (const frame of frames) {
       const { body } = frame;
       if (body.kind === "clear") found.push(...jsonOfFrame(frame));
       else {
@@ -88,16 +107,21 @@ export class Inspector {
     return found;
   }
 
+  /** Frames that are pending now, of those after a sequence. */
+  #pendingFrames(after: number): AsyncIterable<Frame> {
+    return this.#frames(after, this.#parts.stored);
+  }
+
   /**
-   * Frames that are pending now, of those after a sequence. The writer goes on meanwhile: what it has stored may be
-   * trimmed before it was read here, and is left out then.
+   * Frames up to now, of those after a sequence and after `least`. The writer goes on meanwhile: what it has stored may
+   * be trimmed before it was read here, and is left out then.
    */
-  async *#pendingFrames(after: number): AsyncGenerator<Frame, void, undefined> {
-    const { log, journal, stored } = this.#parts;
+  async *#frames(after: number, least: () => number): AsyncGenerator<Frame, void, undefined> {
+    const { log, journal } = this.#parts;
     const upTo = await journal.syncNow();
     let from = after;
     for (let tries = 1; ; tries++) {
-      from = Math.max(from, stored());
+      from = Math.max(from, least());
       try {
         for await (const piece of log.read(from, upTo)) {
           for (const { frame } of piece) yield frame;
@@ -105,7 +129,7 @@ export class Inspector {
         }
         return;
       } catch (error) {
-        if (from >= stored() || tries === triesMax) throw error;
+        if (from >= least() || tries === triesMax) throw error;
       }
     }
   }

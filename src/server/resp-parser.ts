@@ -6,7 +6,7 @@
  */
 import type { Bytes } from "../bytes.js";
 import { parseInteger } from "../commands/integer.js";
-import { splitWords } from "./inline.js";
+import { splitWords } from "../commands/words.js";
 
 /** What a client may send. */
 export interface ParserLimits {

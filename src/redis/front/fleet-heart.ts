@@ -13,6 +13,7 @@ import type {
   FlushReport,
   Heart,
   Inspection,
+  JsonChange,
   QueuePage,
   Reached,
   Status,
@@ -274,6 +275,10 @@ export class FleetHeart implements Heart {
 
   inspect(key: Bytes): Promise<Inspection> {
     return this.#inspector.inspect(key);
+  }
+
+  async recent(key: Bytes): Promise<readonly JsonChange[]> {
+    return (await this.#inspector.inspect(key)).queue;
   }
 
   pending(limit: number, after: string | null): Promise<QueuePage> {

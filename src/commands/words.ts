@@ -1,4 +1,4 @@
-/** Inline commands: a line of words as a person types them, with Redis' quoting. Pure. */
+/** A command as a person types it, inline or in a console: a line of words, with the quoting of Redis. Pure. */
 import type { Bytes } from "../bytes.js";
 
 const space = /[ \t\n\v\f\r\0]/;

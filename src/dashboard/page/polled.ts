@@ -1,0 +1,36 @@
+/** A value that is asked for again and again while a view shows it. */
+import { signal, type ReadonlySignal } from "@preact/signals";
+import { useEffect, useMemo } from "preact/hooks";
+import { said } from "./api.js";
+
+/** What was got last, and why there is nothing newer. */
+export interface Polled<T> {
+  readonly value: T | null;
+  readonly error: string | null;
+}
+
+/** Asks now, whenever `about` changes, and every `everyMs`; never twice at once, and not while the page is hidden. */
+export function usePolled<T>(ask: () => Promise<T>, everyMs: number, about: unknown): ReadonlySignal<Polled<T>> {
+  const polled = useMemo(() => signal<Polled<T>>({ value: null, error: null }), [about]);
+  useEffect(() => {
+    let ended = false;
+    let timer: ReturnType<typeof setTimeout>;
+    const look = async (): Promise<void> => {
+      if (!document.hidden) {
+        try {
+          const value = await ask();
+          if (!ended) polled.value = { value, error: null };
+        } catch (error) {
+          if (!ended) polled.value = { value: polled.value.value, error: said(error) };
+        }
+      }
+      if (!ended) timer = setTimeout(() => void look(), everyMs);
+    };
+    void look();
+    return () => {
+      ended = true;
+      clearTimeout(timer);
+    };
+  }, [polled]);
+  return polled;
+}
