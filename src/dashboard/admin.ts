@@ -7,11 +7,14 @@ import { Hono, type Context } from "hono";
 import { plainError, WriteBehindError, type ErrorCode } from "../errors.js";
 import type { Heart } from "../heart.js";
 import type { Clock } from "../host/host.js";
+import type { Sandboxes } from "../lesson/sandbox.js";
 import { isLoopback } from "../options-resolve.js";
 import type { Options } from "../options.js";
 import { streamEvents, type EventStream } from "./event-stream.js";
 import { refusal } from "./guard.js";
-import { routes, type Call, type Route, type RunCommand } from "./routes.js";
+import type { RunCommand } from "./command.js";
+import type { Call, Route } from "./route.js";
+import { routes } from "./routes.js";
 
 /** What the admin API is made of. */
 export interface AdminParts {
@@ -19,6 +22,8 @@ export interface AdminParts {
   readonly clock: Clock;
   readonly options: Pick<Options, "host" | "adminPort" | "adminToken" | "password">;
   readonly run: RunCommand;
+  /** Engines for the walkthrough: closed with the API. */
+  readonly sandboxes?: Sandboxes | undefined;
 }
 
 /** A running admin API. */
@@ -52,10 +57,12 @@ export async function startAdmin(parts: AdminParts): Promise<Admin> {
       for (const stream of streams) stream.end();
       const closed = once(server, "close");
       server.close();
+      const emptied = parts.sandboxes?.close();
       // Answers in hand, and the ends of the streams, get a moment to leave.
       const timer = parts.clock.after(closeMs, () => server.closeAllConnections());
       await closed;
       timer.cancel();
+      await emptied;
     },
   };
 }
@@ -152,6 +159,7 @@ async function callOf(parts: AdminParts, route: Route, context: Context): Promis
     body,
     query: (name) => context.req.query(name),
     signal: context.req.raw.signal,
+    sandboxes: parts.sandboxes,
   };
 }
 

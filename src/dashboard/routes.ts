@@ -3,51 +3,18 @@ import { z } from "zod";
 import { bytesOfBuffer, bytesOfJson, bytesOfText, type Bytes } from "../bytes.js";
 import { WriteBehindError } from "../errors.js";
 import type { Heart, Status } from "../heart.js";
-
-/** What an endpoint gets. */
-export interface Call {
-  readonly heart: Heart;
-  readonly query: (name: string) => string | undefined;
-  /** The JSON body; an empty body is {}. */
-  readonly body: unknown;
-  /** Aborted when the caller has gone. */
-  readonly signal: AbortSignal;
-  readonly run: RunCommand;
-}
-
-/** Runs one command as a Redis client's would run, and waits until its reply may be given. */
-export type RunCommand = (args: readonly Bytes[]) => Promise<unknown>;
-
-/** What an endpoint answers; becomes JSON. */
-export interface Answer {
-  readonly status: 200 | 503;
-  readonly json: unknown;
-}
-
-/** One endpoint. */
-export interface Route {
-  readonly method: "GET" | "POST";
-  readonly path: string;
-  /** What may be given: the query, or the body's fields. For docs/reference/cli.md. */
-  readonly takes: string;
-  readonly doc: string;
-  readonly answer: (call: Call) => Promise<Answer> | Answer;
-}
+import { bad, commandArgs, jsonBytes, nothing, ok, parse, type Answer, type Call, type Route } from "./route.js";
+import { sandboxRoutes } from "./sandbox-routes.js";
 
 const pageDefault = 100;
 const pageMax = 1000;
-const jsonBytes = z.union([z.string(), z.strictObject({ base64: z.base64() })]);
-const nothing = z.strictObject({});
 const flushBody = z.strictObject({ keys: z.array(jsonBytes).optional() });
+const commandBody = z.strictObject({ args: commandArgs });
 const letterIds = z.union([z.literal("all"), z.array(z.string()).min(1)]);
 const retryBody = z.strictObject({ ids: letterIds });
 const discardBody = z.strictObject({ ids: letterIds, behind: z.boolean().optional() });
-const commandBody = z.strictObject({ args: z.array(jsonBytes).min(1) });
 
-const keysHint = 'keys are "text" or {"base64": "…"}; see docs/reference/cli.md';
 const idsHint = 'for example {"ids": ["17"]}, or {"ids": "all"}';
-
-const ok = (json: unknown): Answer => ({ status: 200, json });
 
 /** The table of endpoints. */
 export const routes: readonly Route[] = [
@@ -151,6 +118,7 @@ export const routes: readonly Route[] = [
     doc: "200 while clients are served; 503 while stopping, and while the writer stands still (stalled)",
     answer: ({ heart }) => ready(heart),
   },
+  ...sandboxRoutes,
 ];
 
 /** What many processes share is asked for: what was seen last may be half a second old. */
@@ -194,14 +162,4 @@ function limitOf(call: Call): number {
       hint: "for example limit=100",
     });
   return limit;
-}
-
-function parse<Schema extends z.ZodType>(schema: Schema, body: unknown, hint = keysHint): z.infer<Schema> {
-  const parsed = schema.safeParse(body);
-  if (parsed.success) return parsed.data;
-  throw bad(`the body is not what this takes: ${z.prettifyError(parsed.error).replaceAll("\n", " ")}`, hint);
-}
-
-function bad(message: string, hint = keysHint): WriteBehindError {
-  return new WriteBehindError("BAD_VALUE", message, { hint });
 }

@@ -1,9 +1,9 @@
 /**
  * The live sandbox as values: an engine of one's own in a process of its own, which can be stepped, broken, killed and
  * started again. The admin API answers with these and the page draws them; sandboxes.ts keeps the sandboxes, and
- * sandbox-process.ts is the engine's side. Everything in a value was read from the engine and its database.
+ * sandbox-engine.ts is the engine's side. Everything in a value was read from the engine and its database.
  */
-import type { Bytes } from "../bytes.js";
+import { textOfBytes, type Bytes } from "../bytes.js";
 import type { JsonReply } from "../dashboard/command.js";
 import type { PlainError } from "../errors.js";
 import type { Status, StepReport } from "../heart.js";
@@ -11,7 +11,12 @@ import type { Lesson, LessonCells, LessonState } from "./lesson.js";
 
 /** What a sandbox is asked for. `auto`: whether the writer runs by itself, or stands still but for steps. */
 export type SandboxAction =
-  | { readonly kind: "open" | "step" | "kill" | "restart" | "look" | "close" }
+  | { readonly kind: "open" }
+  | { readonly kind: "step" }
+  | { readonly kind: "kill" }
+  | { readonly kind: "restart" }
+  | { readonly kind: "look" }
+  | { readonly kind: "close" }
   | { readonly kind: "command"; readonly args: readonly Bytes[] }
   | { readonly kind: "auto"; readonly on: boolean }
   | { readonly kind: "database"; readonly fails: boolean };
@@ -30,6 +35,22 @@ export interface SandboxOutcome {
   readonly step: StepReport | null;
   /** Why it was not done: the step met a database that fails, the engine is dead … */
   readonly error: PlainError | null;
+}
+
+/** An outcome's parts that an action has not to do with. */
+export const nothingDone = { output: null, wrote: false, misses: 0, step: null, error: null } as const;
+
+/** So much of an argument is shown. */
+const shownCharacters = 60;
+
+/** A command as a person types it. */
+export function commandInWords(args: readonly Bytes[]): string {
+  const words = args.map((arg) => {
+    const text = textOfBytes(arg);
+    if (text.length > shownCharacters) return `${JSON.stringify(text.slice(0, shownCharacters))}…`;
+    return /^[\w:.{}*@+/-]+$/.test(text) ? text : JSON.stringify(text);
+  });
+  return `Client issues ${words.join(" ")}`;
 }
 
 /** Cache, queue and database now, for every key that this sandbox was given so far. */
