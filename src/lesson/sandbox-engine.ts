@@ -123,7 +123,7 @@ class SandboxEngine {
       case "open":
         return { ...nothingDone, action: "Engine started, background process stands still" };
       case "restart":
-        return { ...nothingDone, action: `Engine started again: it found ${pendingChanges} queued in its journal` };
+        return { ...nothingDone, action: restartInWords(pendingChanges, this.#switch.fails) };
       case "look":
         return { ...nothingDone, action: "Looked" };
     }
@@ -145,6 +145,13 @@ class SandboxEngine {
       return { ...nothingDone, action: failedStepInWords(error), error: plainError(error) };
     }
   }
+}
+
+/** How far the database is only the database knows: until it works, some that it has may count as queued again. */
+function restartInWords(pendingChanges: number, databaseFails: boolean): string {
+  const queued = `${pendingChanges} ${pendingChanges === 1 ? "change" : "changes"} queued`;
+  const unknown = databaseFails ? "; which of them the database has already it cannot ask now" : "";
+  return `Engine started again: its journal had ${queued}${unknown}`;
 }
 
 function shownOf({ state, reason, store, cache, queue, writer, deadLetters }: Status): SandboxStatus {

@@ -117,7 +117,7 @@ export const sandboxLimits = {
   /** Of each argument, and of each value that a command makes. */
   valueBytesMax: 64 * 1024,
   /** Of all arguments that it is ever given. */
-  bytesMax: 4 * 1024 * 1024,
+  bytesMax: 1024 * 1024,
   /** Pending changes that are shown. */
   shownChangesMax: 100,
 } as const;
