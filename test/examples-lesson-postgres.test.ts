@@ -1,7 +1,7 @@
 /** The lesson on a real PostgreSQL: the same table as on SQLite. */
 import { expect, test } from "vitest";
 import { lessonOn } from "../examples/lesson-postgres/lesson.js";
-import { inTemporaryFolder } from "../src/cli/trace.js";
+import { inTemporaryFolder } from "../src/cli/temporary-folders.js";
 import { lessonHolds } from "../src/lesson/lesson.js";
 import { runLesson } from "../src/lesson/run-lesson.js";
 import { executionTable, trackerTable } from "../src/lesson/tables.js";

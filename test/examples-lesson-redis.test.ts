@@ -1,7 +1,7 @@
 /** The lesson with cache and queue in a real Redis: the same table as in one process. */
 import { expect, test } from "vitest";
 import { lessonOnRedis, redisSettings } from "../examples/lesson-redis/lesson.js";
-import { inTemporaryFolder } from "../src/cli/trace.js";
+import { inTemporaryFolder } from "../src/cli/temporary-folders.js";
 import { lessonHolds } from "../src/lesson/lesson.js";
 import { runLesson } from "../src/lesson/run-lesson.js";
 import { executionTable, trackerTable } from "../src/lesson/tables.js";

@@ -23,14 +23,14 @@ const concrete = [
 
 /**
  * Who puts concrete parts together: the heart, the program, the front door of the library (it makes the real host and
- * names the stores), the lesson (it makes a store fail), and what a thread runs first.
+ * names the stores), the lesson (it makes a store fail), and what a thread or a process of ours runs first.
  */
 const puttingTogether = [
   "^src/redis/open-fleet\\.ts$",
   "^src/write-behind\\.ts$",
   "^src/cli/",
   "^src/(index|library/open)\\.ts$",
-  "^src/lesson/engine\\.ts$",
+  "^src/lesson/(sandbox-)?engine\\.ts$",
   "-thread\\.ts$",
 ];
 

@@ -2,7 +2,8 @@
  * A fleet, asked through its Redis: the same endpoints as those of the admin API, answered by a process of the fleet
  * that lives for one question. It needs no server, and runs no worker.
  */
-import { routes, type Call } from "../dashboard/routes.js";
+import type { Call } from "../dashboard/route.js";
+import { routes } from "../dashboard/routes.js";
 import { WriteBehindError } from "../errors.js";
 import type { Heart } from "../heart.js";
 import { nodeHost } from "../host/node-host.js";

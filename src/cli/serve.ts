@@ -22,6 +22,7 @@ import { startJson, startLines, type Started } from "./serve-lines.js";
 import { killItself, Signals } from "./signals.js";
 import { startFailure } from "./start-failure.js";
 import { namedStore, type NamedStore } from "./store-url.js";
+import { openSandboxes } from "./temporary-folders.js";
 import { version } from "../host/version.js";
 
 /** A start that takes longer than this waits for somebody, and says so. */
@@ -136,6 +137,7 @@ async function start({ host, options, store, cache, log }: Setup, signal: AbortS
         clock: host.clock,
         options,
         run: commandRunner(heart, options.allowFlush),
+        sandboxes: openSandboxes(host),
       });
       return { clock: host.clock, heart, server, admin };
     } catch (error) {

@@ -1,24 +1,16 @@
 /** `write-behind trace`: the lesson, from real runs in a folder that is thrown away afterwards. */
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { bytesOfBuffer } from "../bytes.js";
-import { nodeHost } from "../host/node-host.js";
 import { drawMarkdown } from "../lesson/draw-markdown.js";
 import { drawTerminal } from "../lesson/draw-terminal.js";
 import { lessonHolds, type Lesson, type LessonAction } from "../lesson/lesson.js";
 import { askQuiz } from "../lesson/quiz.js";
-import { runLesson, runOwnCommands, type LessonParts } from "../lesson/run-lesson.js";
-import { sqlite } from "../store/sqlite/index.js";
-import { openReader } from "../store/thread-reader.js";
+import { runLesson, runOwnCommands } from "../lesson/run-lesson.js";
 import type { Flags } from "./config.js";
 import { CliError, exitCodes, type ExitCode } from "./exit.js";
 import { print } from "./output.js";
 import { splitLine } from "./redis-format.js";
-
-/** A run of the lesson takes a second; whoever waits this long waits for something that will not come. */
-const patienceMs = 10_000;
+import { inTemporaryFolder } from "./temporary-folders.js";
 
 /** Runs the verb: the worked example, or commands of one's own. Failed where the run does not bear out the lesson. */
 export async function trace(commands: readonly string[], flags: Flags): Promise<ExitCode> {
@@ -39,29 +31,6 @@ export async function trace(commands: readonly string[], flags: Flags): Promise<
   else if (flags["markdown"] === true) process.stdout.write(drawMarkdown(lesson));
   else print(lesson, flags["json"] === true, () => drawTerminal(lesson));
   return lessonHolds(lesson) ? exitCodes.done : exitCodes.failed;
-}
-
-/** Gives a lesson SQLite databases in new folders, and takes the folders away when it is done. */
-export async function inTemporaryFolder<T>(use: (parts: LessonParts) => Promise<T>): Promise<T> {
-  const root = await mkdtemp(join(tmpdir(), "write-behind-trace-"));
-  const host = nodeHost();
-  const storeIn = (folder: string): ReturnType<typeof sqlite> => sqlite({ file: join(folder, "app.db") });
-  let runs = 0;
-  try {
-    return await use({
-      host,
-      patienceMs,
-      newFolder: async () => {
-        const folder = join(root, `run-${(runs += 1)}`);
-        await mkdir(folder);
-        return folder;
-      },
-      storeIn,
-      readerIn: (folder) => openReader(storeIn(folder), host),
-    });
-  } finally {
-    await rm(root, { recursive: true, force: true });
-  }
 }
 
 function isStep(text: string): boolean {

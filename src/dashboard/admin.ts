@@ -7,13 +7,16 @@ import { Hono, type Context } from "hono";
 import { plainError, WriteBehindError, type ErrorCode } from "../errors.js";
 import type { Heart } from "../heart.js";
 import type { Clock } from "../host/host.js";
+import type { Sandboxes } from "../lesson/sandbox.js";
 import { isLoopback } from "../options-resolve.js";
 import type { Options } from "../options.js";
 import { cutLong } from "./cut.js";
 import { namesOf, streamEvents, type EventStream } from "./event-stream.js";
 import { refusal } from "./guard.js";
+import type { RunCommand } from "./command.js";
 import { addPage } from "./page-files.js";
-import { cutOf, routes, type Call, type Route, type RunCommand } from "./routes.js";
+import { cutOf, type Call, type Route } from "./route.js";
+import { routes } from "./routes.js";
 import { Watcher } from "./watch.js";
 
 /** What the admin API is made of. */
@@ -22,6 +25,8 @@ export interface AdminParts {
   readonly clock: Clock;
   readonly options: Pick<Options, "host" | "adminPort" | "adminToken" | "password">;
   readonly run: RunCommand;
+  /** Engines for the walkthrough: closed with the API. */
+  readonly sandboxes?: Sandboxes | undefined;
 }
 
 /** What lives as long as the server does. */
@@ -67,10 +72,12 @@ export async function startAdmin(parts: AdminParts): Promise<Admin> {
       for (const stream of live.streams) stream.end();
       const closed = once(server, "close");
       server.close();
+      const emptied = parts.sandboxes?.close();
       // Answers in hand, and the ends of the streams, get a moment to leave.
       const timer = parts.clock.after(closeMs, () => server.closeAllConnections());
       await closed;
       timer.cancel();
+      await emptied;
     },
   };
 }
@@ -170,6 +177,7 @@ async function callOf(parts: AdminParts, { watcher }: Live, route: Route, contex
     body,
     query: (name) => context.req.query(name),
     signal: context.req.raw.signal,
+    sandboxes: parts.sandboxes,
   };
 }
 

@@ -5,7 +5,9 @@ import { failure, replyOfError, simple, wrongArity, type Reply } from "../comman
 import { findCommand, unknownCommand } from "../commands/table.js";
 import { WriteBehindError } from "../errors.js";
 import { kept, type Executed, type Heart } from "../heart.js";
-import type { RunCommand } from "./routes.js";
+
+/** Runs one command as a Redis client's would run, and waits until its reply may be given. */
+export type RunCommand = (args: readonly Bytes[]) => Promise<unknown>;
 
 /** A reply as JSON: its type of the protocol, and its value. */
 export type JsonReply =

@@ -1,61 +1,33 @@
 /** The endpoints of the admin API: what each one takes and gives. docs/reference/cli.md lists them. */
 import { z } from "zod";
 import { bytesOfBuffer, bytesOfJson, bytesOfText, type Bytes } from "../bytes.js";
-import { splitWords } from "../commands/words.js";
 import { WriteBehindError } from "../errors.js";
 import type { Heart, Status } from "../heart.js";
 import { journeyOf } from "./journey.js";
-import { historyOf, type Watcher } from "./watch.js";
-
-/** What an endpoint gets. */
-export interface Call {
-  readonly heart: Heart;
-  /** What was seen of this heart until now. */
-  readonly watcher: Pick<Watcher, "samples" | "runs">;
-  readonly query: (name: string) => string | undefined;
-  /** The JSON body; an empty body is {}. */
-  readonly body: unknown;
-  /** Aborted when the caller has gone. */
-  readonly signal: AbortSignal;
-  readonly run: RunCommand;
-}
-
-/** Runs one command as a Redis client's would run, and waits until its reply may be given. */
-export type RunCommand = (args: readonly Bytes[]) => Promise<unknown>;
-
-/** What an endpoint answers; becomes JSON. */
-export interface Answer {
-  readonly status: 200 | 503;
-  readonly json: unknown;
-}
-
-/** One endpoint. */
-export interface Route {
-  readonly method: "GET" | "POST";
-  readonly path: string;
-  /** What may be given: the query, or the body's fields. For docs/reference/cli.md. */
-  readonly takes: string;
-  readonly doc: string;
-  readonly answer: (call: Call) => Promise<Answer> | Answer;
-}
+import {
+  argsOf,
+  bad,
+  commandShape,
+  jsonBytes,
+  nothing,
+  ok,
+  parse,
+  type Answer,
+  type Call,
+  type Route,
+} from "./route.js";
+import { sandboxRoutes } from "./sandbox-routes.js";
+import { historyOf } from "./watch.js";
 
 const pageDefault = 100;
 const pageMax = 1000;
-const jsonBytes = z.union([z.string(), z.strictObject({ base64: z.base64() })]);
-const nothing = z.strictObject({});
 const flushBody = z.strictObject({ keys: z.array(jsonBytes).optional() });
+const commandBody = z.strictObject(commandShape);
 const letterIds = z.union([z.literal("all"), z.array(z.string()).min(1)]);
 const retryBody = z.strictObject({ ids: letterIds });
 const discardBody = z.strictObject({ ids: letterIds, behind: z.boolean().optional() });
-const commandBody = z.union([
-  z.strictObject({ args: z.array(jsonBytes).min(1) }),
-  z.strictObject({ line: z.string() }),
-]);
 
-const keysHint = 'keys are "text" or {"base64": "…"}; see docs/reference/cli.md';
 const idsHint = 'for example {"ids": ["17"]}, or {"ids": "all"}';
-
-const ok = (json: unknown): Answer => ({ status: 200, json });
 
 /** The table of endpoints. */
 export const routes: readonly Route[] = [
@@ -173,6 +145,7 @@ export const routes: readonly Route[] = [
     doc: "200 while clients are served; 503 while stopping, and while the writer stands still (stalled)",
     answer: ({ heart }) => ready(heart),
   },
+  ...sandboxRoutes,
 ];
 
 /** What many processes share is asked for: what was seen last may be half a second old. */
@@ -216,25 +189,6 @@ function keyOf(call: Call): Bytes {
   return bytesOfBuffer(Buffer.from(base64, "base64"));
 }
 
-function argsOf(command: z.infer<typeof commandBody>): Bytes[] {
-  if ("args" in command) return command.args.map(bytesOfJson);
-  const words = splitWords(bytesOfText(command.line));
-  if (words === null || words.length === 0)
-    throw bad(
-      "the line is no command: a quote is not closed, or it is empty",
-      'for example SET user:1:name "Alice B."',
-    );
-  return words;
-}
-
-/** How many characters of a long text are wanted; null: all of them. Long values are for those who ask for them. */
-export function cutOf(call: Pick<Call, "query">): number | null {
-  const text = call.query("cut");
-  if (text === undefined) return null;
-  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
-  throw new WriteBehindError("BAD_VALUE", "cut must be a number of characters", { hint: "for example cut=1000" });
-}
-
 function limitOf(call: Call): number {
   const text = call.query("limit");
   if (text === undefined) return pageDefault;
@@ -244,14 +198,4 @@ function limitOf(call: Call): number {
       hint: "for example limit=100",
     });
   return limit;
-}
-
-function parse<Schema extends z.ZodType>(schema: Schema, body: unknown, hint = keysHint): z.infer<Schema> {
-  const parsed = schema.safeParse(body);
-  if (parsed.success) return parsed.data;
-  throw bad(`the body is not what this takes: ${z.prettifyError(parsed.error).replaceAll("\n", " ")}`, hint);
-}
-
-function bad(message: string, hint = keysHint): WriteBehindError {
-  return new WriteBehindError("BAD_VALUE", message, { hint });
 }

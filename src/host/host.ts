@@ -110,6 +110,22 @@ export interface Threads {
   start<Out, In>(moduleUrl: string, data: unknown): Thread<Out, In>;
 }
 
+/** A process of its own that runs a module: unlike a thread it can be killed at any moment. */
+export interface Process<Out, In> extends Channel<Out, In> {
+  /** The system's number; null where it could not be started. */
+  readonly pid: number | null;
+  /** Resolves once it has ended, whyever: says how, in words. */
+  readonly ended: Promise<string>;
+  /** SIGKILL. Resolves once it is gone. */
+  kill(): Promise<void>;
+}
+
+/** Processes. None is part of the engine, so the simulator has no twin of them. */
+export interface Processes {
+  /** Starts the `main` of the module at this URL in a process of its own and hands it `data`. It ends with this one. */
+  start<Out, In>(moduleUrl: string, data: unknown): Process<Out, In>;
+}
+
 /** All of it. */
 export interface Host {
   readonly clock: Clock;

@@ -8,9 +8,10 @@ import { resolveEngineOptions } from "../options-resolve.js";
 import { rest } from "../rest.js";
 import type { CacheDescriptor } from "../shared-cache.js";
 import { loadStore } from "../store/load-store.js";
-import type { Batch, Store, StoreClaim, StoreDescriptor, StoreReader } from "../store/store.js";
+import type { Store, StoreDescriptor, StoreReader } from "../store/store.js";
 import { openHeart } from "../write-behind.js";
-import type { LessonState } from "./lesson.js";
+import { HinderedStore, type BeforeStore } from "./hindered-store.js";
+import type { LessonEntry, LessonState } from "./lesson.js";
 
 /** What a lesson is run with. */
 export interface LessonParts {
@@ -56,7 +57,7 @@ export async function withEngine<T>(
 ): Promise<T> {
   const folder = await parts.newFolder();
   const given = parts.storeIn(folder);
-  const store = beforeCommit === null ? given : new HinderedStore(await plainStore(given), beforeCommit);
+  const store = beforeCommit === null ? given : new HinderedStore(await plainStore(given), beforeCommits(beforeCommit));
   const options = resolveEngineOptions({ ...lessonOptions, data: `${folder}/data` });
   const heart = await openHeart({ host: parts.host, store, options, cache: parts.cacheIn?.(folder) });
   const reader = parts.readerIn(folder);
@@ -90,54 +91,36 @@ async function plainStore(store: Store | StoreDescriptor): Promise<Store> {
 }
 
 async function look(heart: Heart, reader: StoreReader, keys: readonly Bytes[]): Promise<LessonState> {
+  const seen = await lookInside(heart, keys, 1000);
+  return { ...seen, database: await lookAtDatabase(reader, keys) };
+}
+
+/** What the engine itself holds: what its cache knows of these keys, and its oldest pending changes. */
+export async function lookInside(
+  heart: Heart,
+  keys: readonly Bytes[],
+  changesMax: number,
+): Promise<Omit<LessonState, "database">> {
   const inspections = await Promise.all(keys.map((key) => heart.inspect(key)));
-  const { items } = await heart.pending(1000, null);
-  const rows = keys.length === 0 ? [] : await reader.read(keys);
+  const { items } = await heart.pending(changesMax, null);
   return {
     cache: inspections
       .filter(({ cache }) => cache.state !== "unknown")
       .map(({ key, cache }) => ({ key, value: cache.value })),
-    queue: items.map(({ key, kind, value, unset }) => ({ key, kind, value, unset })),
-    database: keys.map((key, index) => ({ key: jsonOfBytes(key), value: jsonOfValue(rows[index] ?? null) })),
+    queue: items.slice(0, changesMax).map(({ key, kind, value, unset }) => ({ key, kind, value, unset })),
   };
 }
 
-/** A store that is asked to fail or to be slow. */
-class HinderedStore implements Store {
-  readonly kind: string;
-  readonly place: string;
-  readonly limits: Store["limits"];
-  readonly #store: Store;
-  readonly #beforeCommit: BeforeCommit;
-  #attempts = 0;
+/** What the database holds of these keys. */
+export async function lookAtDatabase(reader: StoreReader, keys: readonly Bytes[]): Promise<LessonEntry[]> {
+  const rows = keys.length === 0 ? [] : await reader.read(keys);
+  return keys.map((key, index) => ({ key: jsonOfBytes(key), value: jsonOfValue(rows[index] ?? null) }));
+}
 
-  constructor(store: Store, beforeCommit: BeforeCommit) {
-    this.#store = store;
-    this.#beforeCommit = beforeCommit;
-    this.kind = store.kind;
-    this.place = store.place;
-    this.limits = store.limits;
-  }
-
-  open(claim: StoreClaim): ReturnType<Store["open"]> {
-    return this.#store.open(claim);
-  }
-
-  async commit(batch: Batch): Promise<void> {
-    // A batch without rows is the idle writer keeping its claim: no write of a client.
-    if (batch.rows.size > 0) await this.#beforeCommit((this.#attempts += 1));
-    await this.#store.commit(batch);
-  }
-
-  read(...args: Parameters<Store["read"]>): ReturnType<Store["read"]> {
-    return this.#store.read(...args);
-  }
-
-  scan(...args: Parameters<Store["scan"]>): ReturnType<Store["scan"]> {
-    return this.#store.scan(...args);
-  }
-
-  close(): Promise<void> {
-    return this.#store.close();
-  }
+/** A batch without rows is the idle writer keeping its claim: no write of a client. */
+function beforeCommits(beforeCommit: BeforeCommit): BeforeStore {
+  let attempts = 0;
+  return async (verb, rows) => {
+    if (verb === "commit" && rows > 0) await beforeCommit((attempts += 1));
+  };
 }

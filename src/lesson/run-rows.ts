@@ -65,29 +65,37 @@ export function trackerOf({ start, rows }: Pick<RowsOfRun, "start" | "rows">): L
 
 /** Every key that the commands name, in order. */
 function keysOfActions(actions: readonly LessonAction[]): Bytes[] {
-  const keys = new Set<Bytes>();
-  for (const action of actions) {
-    const command = action.kind === "command" ? findCommand(action.args[0] as Bytes) : undefined;
-    if (action.kind !== "command" || command === undefined || command.keys.first === 0) continue;
-    const { first, last, step } = command.keys;
-    const end = last < 0 ? action.args.length + last : last;
-    for (let index = first; index <= end && index < action.args.length; index += step)
-      keys.add(action.args[index] as Bytes);
-  }
-  return [...keys];
+  return [...new Set(actions.flatMap((action) => (action.kind === "command" ? keysOf(action.args) : [])))];
+}
+
+/** The keys that a command names. */
+export function keysOf(args: readonly Bytes[]): Bytes[] {
+  const command = findCommand(args[0] as Bytes);
+  if (command === undefined || command.keys.first === 0) return [];
+  const { first, last, step } = command.keys;
+  const end = last < 0 ? args.length + last : last;
+  return args.filter((_, index) => index >= first && index <= end && (index - first) % step === 0);
 }
 
 async function stepWriter(heart: Heart): Promise<string> {
-  let report: StepReport;
   try {
-    report = await heart.step();
+    return stepInWords(await heart.step());
   } catch (error) {
-    return `Background process cannot write to DB: ${error instanceof Error ? error.message : String(error)}`;
+    return failedStepInWords(error);
   }
-  if (report.batch === null) return "Background process finds nothing to write";
-  const { changes, records } = report.batch;
+}
+
+/** What a run of the writer did. */
+export function stepInWords({ batch }: StepReport): string {
+  if (batch === null) return "Background process finds nothing to write";
+  const { changes, records } = batch;
   const writes = "Background process writes to DB";
   return changes === 1 ? writes : `${writes}: ${changes} changes become ${records} ${records === 1 ? "row" : "rows"}`;
+}
+
+/** Why a run of the writer wrote nothing. */
+export function failedStepInWords(error: unknown): string {
+  return `Background process cannot write to DB: ${error instanceof Error ? error.message : String(error)}`;
 }
 
 async function endOfRun(heart: Heart): Promise<string> {
