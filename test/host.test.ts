@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { expect, test } from "vitest";
 import { hostContract } from "../contract/host.js";
 import { nodeHost } from "../src/host/node-host.js";
+import { systemProcesses } from "../src/host/processes.js";
 
 const threadUrl = new URL("../contract/host-thread.js", import.meta.url).href;
 
@@ -44,4 +45,25 @@ test("an unread pending timer does not keep the process alive", async () => {
   const child = spawn(process.execPath, ["--input-type=module", "-e", script], { stdio: "inherit" });
   const [code] = (await once(child, "exit")) as [number];
   expect(code).toBe(0);
+});
+
+test("a process gets its data, answers in order, and says how it ended", async () => {
+  const started = systemProcesses().start<unknown, { message: unknown; data: unknown }>(threadUrl, { name: "echo" });
+  const answers: unknown[] = [];
+  await new Promise<void>((resolve) => {
+    started.receive((answer) => {
+      if (answers.push(answer) === 100) resolve();
+    });
+    for (let i = 0; i < 100; i++) started.post({ i });
+  });
+  expect(answers).toEqual(Array.from({ length: 100 }, (_, i) => ({ message: { i }, data: { name: "echo" } })));
+  started.post("fail");
+  expect(await started.ended).toContain("asked to fail");
+  await started.kill();
+  started.post("nobody is there");
+  const killed = systemProcesses().start(threadUrl, null);
+  await killed.kill();
+  expect(await killed.ended).toBe("it was killed by SIGKILL");
+  const missing = systemProcesses().start("file:///no/such/module.js", null);
+  expect(await missing.ended).toContain("/no/such/module.js");
 });
