@@ -144,6 +144,9 @@ export interface Status {
     readonly pendingChanges: number;
     readonly pendingRecords: number;
     readonly pendingBytes: number;
+    /** At so many pending bytes or records a write waits or is refused. */
+    readonly bytesMax: number;
+    readonly recordsMax: number;
     readonly oldestAgeMs: number;
     readonly durability: Durability;
     /** Positions as text. */

@@ -91,7 +91,7 @@ export async function openHeart(parts: HeartParts): Promise<Heart> {
 }
 
 class Engine implements Heart {
-  readonly events = new Emitter();
+  readonly events: Emitter;
   readonly #host: Host;
   readonly #options: EngineOptions;
   readonly #store: Store | StoreDescriptor;
@@ -115,6 +115,7 @@ class Engine implements Heart {
   #back: ReadBack | null = null;
 
   constructor(parts: HeartParts, folder: OwnedFolder, journal: Journal, addressing: Addressing) {
+    this.events = parts.events ?? new Emitter();
     this.#host = parts.host;
     this.#options = parts.options;
     this.#store = parts.store;

@@ -1,8 +1,8 @@
 /** A Redis that is not there yet is waited for: processes of a fleet are started in any order. */
 import { WriteBehindError } from "../errors.js";
 import type { Clock } from "../host/host.js";
+import type { Logger } from "../log/logger.js";
 import { rest } from "../rest.js";
-import type { Log } from "./log.js";
 
 /** Between two tries, in milliseconds. */
 const tryEveryMs = 500;
@@ -11,7 +11,12 @@ const tryEveryMs = 500;
  * Opens something that needs a Redis as soon as that can be reached. Rejects with the signal's reason when it
  * aborts.
  */
-export async function waitForRedis<T>(open: () => Promise<T>, clock: Clock, log: Log, signal: AbortSignal): Promise<T> {
+export async function waitForRedis<T>(
+  open: () => Promise<T>,
+  clock: Clock,
+  log: Logger,
+  signal: AbortSignal,
+): Promise<T> {
   for (let said = false; ; said = true) {
     try {
       return await open();
