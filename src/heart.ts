@@ -195,6 +195,8 @@ export interface Status {
 /** A fleet: the processes that share cache and queue in one Redis. */
 export interface FleetStatus {
   readonly place: string;
+  /** Why this process can serve nobody now, such as a Redis that cannot be reached; null where it can. */
+  readonly failure: string | null;
   /** What this Redis keeps of an answered write, in a sentence. */
   readonly keeps: string;
   readonly partitions: readonly {

@@ -9,13 +9,14 @@ const tryEveryMs = 500;
 
 /**
  * Opens something that needs a Redis as soon as that can be reached. Rejects with the signal's reason when it
- * aborts.
+ * aborts. `waits` is told each time why it must wait.
  */
 export async function waitForRedis<T>(
   open: () => Promise<T>,
   clock: Clock,
   log: Logger,
   signal: AbortSignal,
+  waits: (why: string) => void = () => {},
 ): Promise<T> {
   for (let said = false; ; said = true) {
     try {
@@ -23,6 +24,7 @@ export async function waitForRedis<T>(
     } catch (error) {
       signal.throwIfAborted();
       if (!mayPass(error)) throw error;
+      waits(error.message);
       if (!said) log.warn({ event: "starting", code: error.code }, `${error.message}; it is waited for`);
     }
     await rest(clock, tryEveryMs, true);

@@ -1,6 +1,7 @@
 /** `write-behind serve`: puts the server together, says where it is, and stops it truthfully. */
 import { resolve } from "node:path";
 import { startAdmin, type Admin } from "../dashboard/admin.js";
+import { listenWhileStarting } from "../dashboard/starting.js";
 import { commandRunner } from "../dashboard/command.js";
 import type { WriteBehindError } from "../errors.js";
 import type { Heart } from "../heart.js";
@@ -19,7 +20,8 @@ import { namedCache, queueIn, type NamedCache } from "./cache-url.js";
 import { waitForRedis } from "./cache-wait.js";
 import { serveOptions, type Flags } from "./config.js";
 import { exitCodes, type ExitCode } from "./exit.js";
-import { openLog } from "./log.js";
+import { openLog, watchedProgress } from "./log.js";
+import { EarlyReason } from "./serve-early.js";
 import { counted, duration } from "./output.js";
 import { startJson, startLines, type Started } from "./serve-lines.js";
 import { killItself, Signals } from "./signals.js";
@@ -66,10 +68,11 @@ export async function serve(flags: Flags, host: Host = nodeHost()): Promise<Exit
   const store = namedStore(options.store, options.data);
   const cache = namedCache(options.cache);
   const json = flags["json"] === true;
-  const log = openLog(process.stderr.isTTY && !json);
+  const progress = watchedProgress(json);
+  const log = openLog(progress);
   const signals = new Signals(host);
   const events = new Emitter();
-  const told = new EventLog({ events, logger: log, clock: host.clock, options });
+  const told = new EventLog({ events, logger: log, clock: host.clock, options, progress });
   const setup: Setup = { host, options, store, cache, queue: queueIn(cache, options.data), log, events, told };
   const running = await started(setup, signals);
   if (running === null) return exitCodes.left;
@@ -96,7 +99,7 @@ export async function serve(flags: Flags, host: Host = nodeHost()): Promise<Exit
 
 /** Starts, or gives null where a signal came first. */
 async function started(setup: Setup, signals: Signals): Promise<Running | null> {
-  const { host, options, store, queue, log } = setup;
+  const { host, options, store, queue, log, events } = setup;
   const signalled = new AbortController();
   signals.onFirst(() => {
     signalled.abort();
@@ -105,14 +108,11 @@ async function started(setup: Setup, signals: Signals): Promise<Running | null> 
       killItself();
     });
   });
-  const waiting = host.clock.after(quietStartMs, () =>
-    log.info(
-      { event: "starting" },
-      `still starting: ${queue} or ${store.place} may be in use by another process, or out of reach`,
-    ),
-  );
+  const waitsFor = `${queue} or ${store.place} may be in use by another process, or out of reach`;
+  const early = new EarlyReason(events, waitsFor);
+  const waiting = host.clock.after(quietStartMs, () => log.info({ event: "starting" }, `still starting: ${waitsFor}`));
   try {
-    const running = await start(setup, signalled.signal);
+    const running = await start(setup, early, signalled.signal);
     if (!signalled.signal.aborted) return running;
     await Promise.allSettled([running.server.close(), running.admin.close(), running.heart.close({ deadlineMs: 0 })]);
   } catch (error) {
@@ -124,10 +124,23 @@ async function started(setup: Setup, signals: Signals): Promise<Running | null> 
   return null;
 }
 
-async function start({ host, options, store, cache, log, events }: Setup, signal: AbortSignal): Promise<Running> {
+async function start(setup: Setup, early: EarlyReason, signal: AbortSignal): Promise<Running> {
+  const { host, options, store, cache, log, events } = setup;
   const named = { store: store.descriptor, cache: cache?.descriptor };
   const parts = { host, ...named, options: engineOptions(options), signal, events };
-  const heart = await waitForRedis(() => openHeart(parts), host.clock, log, signal);
+  const starting = await listenWhileStarting(options, () => early.text);
+  let heart: Heart;
+  try {
+    heart = await waitForRedis(
+      () => openHeart(parts),
+      host.clock,
+      log,
+      signal,
+      (why) => early.waits(why),
+    );
+  } finally {
+    await starting?.close();
+  }
   try {
     const server = await startServer({
       heart,
@@ -173,6 +186,7 @@ async function stopTruthfully(running: Running, setup: Setup, signals: Signals):
       ? ""
       : `: ${counted(pending, "change")} to write to the database, for up to ${duration(options.closeMs)} (once more to stop at once)`;
   log.info({ event: "stopping", pendingChanges: pending }, `stopping${draining}`);
+  told.drains(left);
   const atOnce = (why: string): never => {
     const safe =
       cache === null && options.durability === "memory"

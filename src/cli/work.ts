@@ -12,7 +12,7 @@ import { neededCache, type NamedCache } from "./cache-url.js";
 import { waitForRedis } from "./cache-wait.js";
 import { someOptions, type Flags } from "./config.js";
 import { CliError, exitCodes, type ExitCode } from "./exit.js";
-import { openLog } from "./log.js";
+import { openLog, watchedProgress } from "./log.js";
 import { columns, counted, duration } from "./output.js";
 import { killItself, Signals } from "./signals.js";
 import { namedStore, storeJson, type NamedStore } from "./store-url.js";
@@ -44,7 +44,7 @@ export async function work(flags: Flags, host: Host = nodeHost()): Promise<ExitC
   }
   const store = namedStore(options.store, options.data);
   const json = flags["json"] === true;
-  const log = openLog(process.stderr.isTTY && !json);
+  const log = openLog(watchedProgress(json));
   const signals = new Signals(host);
   let fail = (): void => {};
   const failed = new Promise<ExitCode>((resolve) => (fail = () => resolve(exitCodes.failed)));

@@ -210,6 +210,7 @@ export class WriteBehind {
 
   /** Takes no more writes, drains within the deadline (default `closeMs`), stops; the report says what is left. */
   async close(options?: { readonly deadlineMs?: number | undefined }): Promise<CloseReport> {
+    this.#log?.drains(() => this.heart.accepted - this.heart.stored);
     const report = await this.heart.close(options);
     this.#log?.stopped(report);
     return report;

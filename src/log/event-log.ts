@@ -2,13 +2,14 @@
  * What an operator wants to read of an instance, as lines for any logger: one for each event that matters, none for a
  * write, none for a try. Never a key, a value or a secret. The library and `serve` say the same lines.
  */
-import { counted, size } from "../amounts.js";
+import { counted, percent, size } from "../amounts.js";
 import type { WriteBehindError } from "../errors.js";
 import type { Emitter, Events } from "../events.js";
 import type { CloseReport, Heart, Status } from "../heart.js";
-import type { Clock } from "../host/host.js";
+import type { Clock, Timer } from "../host/host.js";
 import type { EngineOptions } from "../options.js";
 import { harmless, type Logger } from "./logger.js";
+import type { Progress } from "../progress.js";
 import { Outages, saidEveryMs, type Sight } from "./outages.js";
 
 /** What the lines are about. */
@@ -17,10 +18,14 @@ export interface EventLogParts {
   readonly logger: Logger;
   readonly clock: Clock;
   readonly options: Pick<EngineOptions, "data" | "durability" | "worker">;
+  /** Where the progress of long works is drawn; without it, it is a line now and then. */
+  readonly progress?: Progress | undefined;
 }
 
 /** Progress of a long work is a line so often, in milliseconds. */
 const progressEveryMs = 10_000;
+/** So often a drain is looked at, in milliseconds. */
+const lookEveryMs = 250;
 
 /** The log of one instance. It hears the events before there is a heart: opening one may take long. */
 export class EventLog {
@@ -32,6 +37,7 @@ export class EventLog {
   #early: Sight = { store: null, queue: null, retries: 0 };
   #stalled: string | null = null;
   #ended = false;
+  #draining: Timer | null = null;
   readonly #quiet = new Map<string, number>();
   readonly #offs: (() => void)[] = [];
 
@@ -46,6 +52,7 @@ export class EventLog {
     });
     this.#hearStore();
     this.#hearOthers();
+    this.#hearProgress();
   }
 
   /** The heart is open: says what is not as usual, what was left from before. */
@@ -61,17 +68,37 @@ export class EventLog {
     this.#logger.error({ event: "journalFailed", code }, text);
   }
 
+  /** It stops, and so many changes are still to be written until then: says so while that takes. */
+  drains(left: () => number): void {
+    const { clock, progress } = this.#parts;
+    const total = left();
+    const beganAt = clock.monotonic();
+    const look = (): void => {
+      const done = Math.max(0, total - left());
+      if (progress !== undefined) progress.at("draining", { things: "changes" }, done, total);
+      else if (!this.#saidSince("progress", progressEveryMs, beganAt))
+        this.#logger.info(
+          { event: "draining", done, total },
+          `draining: ${percent(done, total)} of ${counted(total, "change")} written`,
+        );
+      this.#draining = clock.after(lookEveryMs, look);
+    };
+    if (total > 0) look();
+  }
+
   /** It has stopped; what is left, and where. */
   stopped(report: CloseReport): void {
     if (this.#ended) return;
+    this.end();
     const isOfFleet = this.#heart?.status().fleet !== undefined;
     this.#logger.info({ event: "stopped", ...report }, stoppedText(report, isOfFleet));
-    this.end();
   }
 
   /** Says no more. */
   end(): void {
     this.#ended = true;
+    this.#draining?.cancel();
+    this.#parts.progress?.end();
     this.#outages.stop();
     for (const off of this.#offs.splice(0)) off();
   }
@@ -107,6 +134,34 @@ export class EventLog {
     });
   }
 
+  /** What takes long at the start. */
+  #hearProgress(): void {
+    const logger = this.#logger;
+    const { progress, clock } = this.#parts;
+    const beganAt = clock.monotonic();
+    this.#on("recovering", ({ step, done, total }) => {
+      const [what, things] = recoveringText[step];
+      if (progress !== undefined) {
+        progress.at(what, { things }, done, total);
+        if (done >= total) progress.end();
+      } else if (!this.#saidSince("progress", progressEveryMs, beganAt))
+        logger.info(
+          { event: "recovering", step, done, total },
+          `${what}: ${percent(done, total)} of ${total} ${things}`,
+        );
+    });
+    this.#on("warming", ({ table, records, state }) => {
+      const text = warmingText[state](counted(records, "row"), table);
+      if (state !== "reading") {
+        progress?.end();
+        logger.info({ event: "warming", table, records, state }, text);
+      } else if (progress !== undefined)
+        progress.at(`reading ${table} into the cache`, { things: "rows" }, records, null);
+      else if (!this.#saidSince("progress", progressEveryMs, beganAt))
+        logger.info({ event: "warming", table, records, state }, text);
+    });
+  }
+
   #hearOthers(): void {
     const logger = this.#logger;
     this.#on("warning", ({ text }) => logger.warn({ event: "warning" }, text));
@@ -120,11 +175,6 @@ export class EventLog {
     this.#on("deadLetterEnded", ({ ids, how }) =>
       logger.info({ event: "deadLetterEnded", ids, how }, `${counted(ids.length, "dead letter")} ${ended[how]}`),
     );
-    this.#on("warming", ({ table, records, state }) => {
-      if (state === "reading" && this.#saidSince("warming", progressEveryMs)) return;
-      const text = warmingText[state](counted(records, "row"), table);
-      logger.info({ event: "warming", table, records, state }, text);
-    });
     this.#on("full", ({ pendingBytes, diskFull }) => {
       if (this.#saidSince("full", saidEveryMs)) return;
       logger.warn(
@@ -137,10 +187,9 @@ export class EventLog {
   }
 
   /** Whether a line of this kind was said less than so long ago; if not, it is said now. */
-  #saidSince(kind: string, ms: number): boolean {
+  #saidSince(kind: string, ms: number, before = Number.NEGATIVE_INFINITY): boolean {
     const now = this.#parts.clock.monotonic();
-    const saidAt = this.#quiet.get(kind);
-    if (saidAt !== undefined && now - saidAt < ms) return true;
+    if (now - (this.#quiet.get(kind) ?? before) < ms) return true;
     this.#quiet.set(kind, now);
     return false;
   }
@@ -180,6 +229,11 @@ export class EventLog {
 function sightOf({ store, queue, writer }: Status): Sight {
   return { store: store.since === 0 ? null : store, queue, retries: writer.retries };
 }
+
+const recoveringText = {
+  journal: ["reading the journal", "files"],
+  pending: ["taking what is pending into the cache", "frames"],
+} as const;
 
 const warmingText = {
   reading: (rows: string, table: string) => `reading ${table} into the cache: ${rows} until now`,

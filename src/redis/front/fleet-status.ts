@@ -133,9 +133,10 @@ function storeOf(kind: string, reports: readonly WorkerReport[]): Status["store"
   return { kind, state: "down", since: 0, error: "no worker has said how the database is", nextTryAt: null };
 }
 
-function fleetOf({ place, keeps, states, seen, now }: FleetStatusParts): FleetStatus {
+function fleetOf({ place, keeps, states, seen, now, down }: FleetStatusParts): FleetStatus {
   return {
     place,
+    failure: down,
     keeps,
     partitions: states.map((state) => ({
       partition: state.partition,
