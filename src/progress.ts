@@ -44,7 +44,7 @@ function parts({ unit, done, total, elapsedMs, note }: Reach): string[] {
   return [
     ...(total === null ? [] : [percent(Math.min(done, total), total)]),
     total === null ? shown(done, unit) : `${bare(done, unit)} of ${shown(total, unit)}`,
-    ...(unit === "seconds" || elapsedMs < guessAfterMs ? [] : [`${shown(Math.round(rate), unit)}/s`]),
+    ...(unit === "seconds" || elapsedMs < guessAfterMs || rate < 1 ? [] : [`${shown(Math.round(rate), unit)}/s`]),
     ...(leftMs === null || leftMs <= 0 || elapsedMs < guessAfterMs ? [] : [`${duration(leftMs)} left`]),
     ...(note === "" ? [] : [note]),
   ];

@@ -6,7 +6,8 @@ export function stderrScreen(): Screen {
   const { stderr } = process;
   return {
     isTerminal: stderr.isTTY && process.env["TERM"] !== "dumb",
-    width: () => stderr.columns,
+    // Some terminals do not say it.
+    width: () => (stderr.columns > 0 ? stderr.columns : 80),
     write: (text) => void stderr.write(text),
     now: () => performance.now(),
   };
