@@ -91,8 +91,8 @@ process.stdout.write(
 );
 process.stdout.write("| what | rival | ours | theirs | ratio | goal | verdict |\n|---|---|---|---|---|---|---|\n");
 const progress = new Progress(stderrScreen());
-for (const [asked, question] of chosen.entries()) {
-  progress.at("asking", { things: "questions" }, asked, chosen.length, question.name);
+for (const [answered, question] of chosen.entries()) {
+  progress.at("asking", { things: "questions" }, answered, chosen.length, question.name);
   try {
     const answers = await inFolder(async (folder) => {
       mkdirSync(join(folder, question.name));

@@ -53,20 +53,18 @@ const shares = chosen.reduce((sum, { share }) => sum + share, 0);
 const outcomes: Outcome[] = [];
 const progress = new Progress(stderrScreen());
 const began = performance.now();
-let running = "";
-const drawing = setInterval(
-  () => progress.at("soak", "seconds", (performance.now() - began) / 1000, minutes * 60, running),
-  drawnEveryMs,
-);
 for (const campaign of chosen) {
   const seconds = Math.max(5, Math.round((minutes * 60 * campaign.share) / shares));
-  running = campaign.name;
   say(`${campaign.name}: ${seconds} s`);
   const seed = values.seed === undefined ? Date.now() : Number(values.seed);
   const jobs = Array.from({ length: campaign.jobs }, (_, job) => run(campaign, seconds, seed + job * seedsApart));
+  const drawing = setInterval(
+    () => progress.at("soak", "seconds", (performance.now() - began) / 1000, minutes * 60, campaign.name),
+    drawnEveryMs,
+  );
   outcomes.push(...(await Promise.all(jobs)));
+  clearInterval(drawing);
 }
-clearInterval(drawing);
 progress.end();
 if (!values["no-record"]) await appendFile(record, outcomes.map(rowOf).join(""));
 process.exitCode = outcomes.every(({ passed }) => passed) ? 0 : 1;
