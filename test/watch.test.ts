@@ -1,7 +1,7 @@
 /** `status --watch`: rates between two looks, and a real server that comes, goes and comes back while it looks. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { ratesOf, watchText, type Look } from "../src/cli/watch.js";
 import type { Status } from "../src/heart.js";
 import { program } from "./cli-process.js";
@@ -44,6 +44,8 @@ function watching(...flags: string[]) {
   child.stdout.on("data", (piece: Buffer) => (said.out += piece.toString()));
   child.stderr.on("data", (piece: Buffer) => (said.err += piece.toString()));
   const ended = once(child, "close");
+  // Also where the test fails.
+  onTestFinished(() => void child.kill("SIGKILL"));
   return {
     said,
     end: async () => {

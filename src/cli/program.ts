@@ -73,11 +73,11 @@ export function buildProgram(end: (code: ExitCode) => void): Command {
     .exitOverride();
   addServe(program, end);
   addWork(program, end);
+  addSend(program, end);
+  addTrace(program, end);
   addClientVerbs(program);
   addDead(program, end);
-  addSend(program, end);
   addJournalVerbs(program, end);
-  addTrace(program, end);
   addHelp(program);
   return program;
 }
@@ -192,16 +192,15 @@ function addJournalVerbs(program: Command, end: (code: ExitCode) => void): void 
     "--data DIR: read a journal from end to end, beside its database, and say what is in it; " +
     "--cache URL --store URL: hold a fleet's logs against the database, and say what is pending or lost; " +
     "--store URL --routes FILE without --data: hold the routes against the tables; changes nothing";
-  addSomeFlags(verb(program, "check", checked), { ...dataFlag, ...cacheFlag, ...storeFlag, ...routesFlag }).action(
-    async (flags: Flags) => {
-      const { isAboutFleet } = await import("./cache-url.js");
-      if (isAboutFleet(flags)) return end(await (await import("./check-fleet.js")).checkFleet(flags));
-      const isOfTables = flags["data"] === undefined && (flags["store"] ?? flags["routes"]) !== undefined;
-      if (isOfTables) end(await (await import("./check-tables.js")).checkTables(flags));
-      else end(await (await import("./check.js")).check(flags));
-      return undefined;
-    },
-  );
+  const checking = verb(program, "check", checked).summary("whether a journal, a fleet, routes fit; changes nothing");
+  addSomeFlags(checking, { ...dataFlag, ...cacheFlag, ...storeFlag, ...routesFlag }).action(async (flags: Flags) => {
+    const { isAboutFleet } = await import("./cache-url.js");
+    if (isAboutFleet(flags)) return end(await (await import("./check-fleet.js")).checkFleet(flags));
+    const isOfTables = flags["data"] === undefined && (flags["store"] ?? flags["routes"]) !== undefined;
+    if (isOfTables) end(await (await import("./check-tables.js")).checkTables(flags));
+    else end(await (await import("./check.js")).check(flags));
+    return undefined;
+  });
   addSomeFlags(verb(program, "sql", "print the statements that make the own tables; runs none of them"), {
     ...storeFlag,
   }).action(async (flags: Flags) => {
@@ -213,7 +212,10 @@ function addJournalVerbs(program: Command, end: (code: ExitCode) => void): void 
   const partitionsFlag = {
     partitions: "logs of a queue that is begun anew, where the database does not say (default 8)",
   };
-  addSomeFlags(verb(program, "adopt", description), { ...dataFlag, ...cacheFlag, ...storeFlag, ...partitionsFlag })
+  const adopting = verb(program, "adopt", description).summary(
+    "go on at the database's position; says what is given up",
+  );
+  addSomeFlags(adopting, { ...dataFlag, ...cacheFlag, ...storeFlag, ...partitionsFlag })
     .option("--accept-gap", "go on over a damaged or missing stretch, and without its dead letters")
     .action(async (flags: Flags) => {
       const { isAboutFleet } = await import("./cache-url.js");
