@@ -3,8 +3,11 @@ import { once } from "node:events";
 import { mkdir } from "node:fs/promises";
 import { createServer } from "node:net";
 import { expect, test } from "vitest";
+import { routes, type Call } from "../src/dashboard/routes.js";
 import { listenWhileStarting } from "../src/dashboard/starting.js";
+import type { Heart } from "../src/heart.js";
 import { run } from "./cli-process.js";
+import { FakeHeart } from "./server-fake-heart.js";
 import { eventually, onMachine } from "./serve-machine.js";
 
 async function freePort(): Promise<number> {
@@ -65,4 +68,19 @@ test("the early port: closed by default, in nobody's way, and free again at once
   const second = await listenWhileStarting(options, () => "");
   expect(second).not.toBeNull();
   await second?.close();
+});
+
+test("a process of a fleet without its Redis serves nobody, and says so", async () => {
+  const route = routes.find(({ path }) => path === "/health/ready");
+  const fleet = { place: "redis://h", keeps: "", partitions: [], workers: [] };
+  const ready = (failure: string | null): unknown => {
+    const calm = new FakeHeart().status();
+    const heart = { status: () => ({ ...calm, state: "broken", fleet: { ...fleet, failure } }) } as unknown as Heart;
+    return route?.answer({ heart } as Call);
+  };
+  expect(await ready("the Redis cannot be reached")).toEqual({
+    status: 503,
+    json: { ready: false, state: "broken", reason: "the Redis cannot be reached" },
+  });
+  expect(await ready(null)).toMatchObject({ status: 200, json: { ready: true } });
 });

@@ -1,18 +1,25 @@
 /** The lines of the log: an outage from its beginning to its end, what is said once, and what is never said. */
+import { pino } from "pino";
 import { expect, test } from "vitest";
 import { EventLog } from "../src/log/event-log.js";
 import type { Logger } from "../src/log/logger.js";
 import { Outages, type Sight } from "../src/log/outages.js";
+import { WriteBehindError } from "../src/errors.js";
 import { Emitter } from "../src/events.js";
 import { memoryStore, sqlite, writeBehind } from "../src/index.js";
 import { WriteBehind } from "../src/library/library.js";
 import { resolveEngineOptions } from "../src/options-resolve.js";
+import { visitAddressing } from "../src/redis/front/fleet-addressing.js";
+import { FleetHeart } from "../src/redis/front/fleet-heart.js";
 import { StoreError, type Store } from "../src/store/store.js";
 import { openHeart } from "../src/write-behind.js";
 import { Dice } from "../simulator/host/random.js";
 import { Machine } from "../simulator/machine.js";
+import { MemoryKeeperState } from "../simulator/redis/keeper-state.js";
+import { MemoryKeeper } from "../simulator/redis/memory-keeper.js";
 import { Trace } from "../simulator/trace.js";
 import { engineKit } from "./engine-kit.js";
+import { fleetId } from "./fleet-kit.js";
 
 const kit = engineKit();
 
@@ -199,4 +206,50 @@ test("the library takes a logger, or none, and refuses what is none; a logger th
     code: "CONFIG",
     message: "`logger` has no function `warn`",
   });
+});
+
+test("a Redis that cannot be reached: said once, why is in the status, and that it goes on", async () => {
+  const machine = new Machine(new Dice(1), new Trace(false));
+  const { host } = machine.start();
+  const { clock } = host;
+  const state = new MemoryKeeperState(clock);
+  let away: WriteBehindError | null = null;
+  const before = (): void => {
+    if (away !== null) throw away;
+  };
+  const keeper = new MemoryKeeper(state, { hooks: { before }, place: "redis://h" });
+  const options = resolveEngineOptions({});
+  const events = new Emitter();
+  const { logger, lines } = heard();
+  const log = new EventLog({ events, logger, clock, options });
+  const fleet = { id: fleetId, partitions: 2 };
+  await keeper.fleet(fleet);
+  const heart = await FleetHeart.open({
+    ...{ host, keeper, fleet, options, events, keeps: "", roomBytes: 1e6, storeKind: "memory", limits: null },
+    reader: memoryStore(),
+    addressing: await visitAddressing(keeper, options),
+    worker: null,
+    end: () => Promise.resolve(),
+  });
+  log.opened(heart);
+  lines.length = 0;
+  expect(heart.status().fleet?.failure).toBeNull();
+  away = new WriteBehindError("CACHE_DOWN", "the Redis at redis://h cannot be reached");
+  for (let look = 0; look < 5; look++) await heart.refresh();
+  expect(heart.status().fleet?.failure).toBe("the Redis at redis://h cannot be reached");
+  away = null;
+  for (let look = 0; look < 5; look++) await heart.refresh();
+  expect(heart.status().fleet?.failure).toBeNull();
+  expect(lines).toEqual([
+    "error the fleet stands still: the Redis at redis://h cannot be reached",
+    "warn it goes on; it stood still because: the Redis at redis://h cannot be reached",
+  ]);
+});
+
+test("a logger of pino fits as it is, and so does console", () => {
+  const written: string[] = [];
+  const loggers: Logger[] = [pino({}, { write: (line: string) => void written.push(line) }), console];
+  loggers[0]?.warn({ event: "full" }, "the queue is full");
+  expect(JSON.parse(written[0] as string)).toMatchObject({ level: 40, event: "full", msg: "the queue is full" });
+  expect(loggers).toHaveLength(2);
 });
