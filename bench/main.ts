@@ -6,6 +6,8 @@ import { mkdirSync } from "node:fs";
 import { cpus, totalmem } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { stderrScreen } from "../src/host/screen.js";
+import { Progress } from "../src/progress.js";
 import { backlog } from "./backlog.js";
 import { drain } from "./drain.js";
 import { latency } from "./latency.js";
@@ -88,14 +90,18 @@ process.stdout.write(
   `${megabytes(totalmem())}${flags.quick ? ", quick: a tenth of the work, not to be believed" : ""}\n\n`,
 );
 process.stdout.write("| what | rival | ours | theirs | ratio | goal | verdict |\n|---|---|---|---|---|---|---|\n");
-for (const question of chosen) {
+const progress = new Progress(stderrScreen());
+for (const [answered, question] of chosen.entries()) {
+  progress.at("asking", { things: "questions" }, answered, chosen.length, question.name);
   try {
     const answers = await inFolder(async (folder) => {
       mkdirSync(join(folder, question.name));
       return question.ask({ quick: flags.quick, folder: join(folder, question.name) });
     });
+    progress.end();
     for (const answer of answers) process.stdout.write(line(answer));
   } catch (error) {
+    progress.end();
     process.stdout.write(
       `| ${question.name} | | | | | | FAILED: ${error instanceof Error ? error.message : String(error)} |\n`,
     );

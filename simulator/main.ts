@@ -14,6 +14,8 @@
  * Exit code 1 where a world failed or a mutant survived.
  */
 import { parseArgs } from "node:util";
+import { stderrScreen } from "../src/host/screen.js";
+import { Progress } from "../src/progress.js";
 import { withoutRealWorld } from "./guard.js";
 import { runMutants } from "./mutant-runner.js";
 import { withoutFilling } from "./operation.js";
@@ -74,6 +76,7 @@ async function campaign(first: number, seeds: number, seconds: number): Promise<
   const sum = { events: 0, kills: 0, powerLosses: 0, faults: 0 };
   const points = new Map<string, number>();
   let failed: Result | FleetResult | null = null;
+  const progress = new Progress(stderrScreen());
   while (worlds < seeds && elapsed() < seconds && failed === null) {
     const result = await runOne(first + worlds++, false);
     const { reached } = result;
@@ -81,7 +84,11 @@ async function campaign(first: number, seeds: number, seconds: number): Promise<
     for (const name of ["kills", "powerLosses", "faults"] as const) sum[name] += reached[name];
     for (const [point, times] of reached.points) points.set(point, (points.get(point) ?? 0) + times);
     if (result.failure !== null) failed = result;
+    if (values.json) continue;
+    if (Number.isFinite(seconds)) progress.at("simulating", "seconds", elapsed(), seconds, `${worlds} worlds`);
+    else progress.at("simulating", { things: "worlds" }, worlds, seeds, `${sum.kills} processes killed`);
   }
+  progress.end();
   return { ...sum, worlds, seconds: elapsed(), failed, points };
 }
 

@@ -3,6 +3,8 @@ import { spawn } from "node:child_process";
 import { cp, readFile, rm, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
+import { stderrScreen } from "../src/host/screen.js";
+import { Progress } from "../src/progress.js";
 import type { Mutant } from "./mutant.js";
 import { mutants } from "./mutants.js";
 
@@ -42,6 +44,7 @@ export async function runMutants({ name, fleet, seconds, secondsEach, json }: Mu
   const queue = [...chosen];
   const end = performance.now() + seconds * 1000;
   const outcomes: Outcome[] = [];
+  const progress = new Progress(stderrScreen());
   const work = async (): Promise<void> => {
     for (
       let mutant = queue.shift();
@@ -51,10 +54,14 @@ export async function runMutants({ name, fleet, seconds, secondsEach, json }: Mu
       const left = Math.max(1, (end - performance.now()) / 1000);
       const outcome = await runMutant(mutant, Math.min(secondsEach, left));
       outcomes.push(outcome);
-      if (!json) console.log(sentence(outcome));
+      if (json) continue;
+      progress.end();
+      console.log(sentence(outcome));
+      progress.at("planting", { things: "mutants" }, outcomes.length, chosen.length);
     }
   };
   await Promise.all(Array.from({ length: Math.min(availableParallelism(), chosen.length) }, work));
+  progress.end();
   const caught = outcomes.filter((outcome) => outcome.seeds !== null).length;
   const late = outcomes.filter((outcome) => outcome.outOfTime).length;
   if (json) console.log(JSON.stringify(outcomes.map(({ mutant, ...rest }) => ({ name: mutant.name, ...rest }))));

@@ -12,6 +12,8 @@ import { spawn } from "node:child_process";
 import { appendFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { stderrScreen } from "../src/host/screen.js";
+import { Progress } from "../src/progress.js";
 import { campaigns, type Campaign } from "./campaigns.js";
 
 /** What became of it. */
@@ -28,6 +30,7 @@ const graceSeconds = 120;
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const record = `${root}docs/reliability.md`;
+const drawnEveryMs = 1000;
 const seedsApart = 10_000_000;
 
 const { values } = parseArgs({
@@ -48,15 +51,29 @@ if (chosen.length === 0 || !(minutes > 0)) {
 
 const shares = chosen.reduce((sum, { share }) => sum + share, 0);
 const outcomes: Outcome[] = [];
+const progress = new Progress(stderrScreen());
+const began = performance.now();
 for (const campaign of chosen) {
   const seconds = Math.max(5, Math.round((minutes * 60 * campaign.share) / shares));
-  console.log(`${campaign.name}: ${seconds} s`);
+  say(`${campaign.name}: ${seconds} s`);
   const seed = values.seed === undefined ? Date.now() : Number(values.seed);
   const jobs = Array.from({ length: campaign.jobs }, (_, job) => run(campaign, seconds, seed + job * seedsApart));
+  const drawing = setInterval(
+    () => progress.at("soak", "seconds", (performance.now() - began) / 1000, minutes * 60, campaign.name),
+    drawnEveryMs,
+  );
   outcomes.push(...(await Promise.all(jobs)));
+  clearInterval(drawing);
 }
+progress.end();
 if (!values["no-record"]) await appendFile(record, outcomes.map(rowOf).join(""));
 process.exitCode = outcomes.every(({ passed }) => passed) ? 0 : 1;
+
+/** On stdout, where the bar is not. */
+function say(text: string): void {
+  progress.end();
+  console.log(text);
+}
 
 function run(campaign: Campaign, seconds: number, seed: number): Promise<Outcome> {
   const args = campaign.command(seconds, seed);
@@ -72,7 +89,7 @@ function run(campaign: Campaign, seconds: number, seed: number): Promise<Outcome
       clearTimeout(timer);
       const passed = code === 0;
       const reached = campaign.reached(output);
-      console.log(passed ? `  ${reached}` : `  FAILED: ${command}\n${output.slice(-8000)}`);
+      say(passed ? `  ${reached}` : `  FAILED: ${command}\n${output.slice(-8000)}`);
       resolve({ campaign: campaign.name, seconds: (performance.now() - started) / 1000, reached, passed, command });
     });
   });

@@ -45,6 +45,11 @@ export interface Events {
     readonly records: number;
     readonly state: "reading" | "done" | "full";
   };
+  /**
+   * While it opens: so much of what it starts from is read. `journal`: files of the journal are looked through;
+   * `pending`: frames that the database does not have are taken into the cache.
+   */
+  readonly recovering: { readonly step: "journal" | "pending"; readonly done: number; readonly total: number };
   /** Nothing is pending any more. */
   readonly drained: { readonly sequence: number };
 }

@@ -146,6 +146,9 @@ export interface Status {
     readonly pendingChanges: number;
     readonly pendingRecords: number;
     readonly pendingBytes: number;
+    /** At so many pending bytes or records a write waits or is refused. */
+    readonly bytesMax: number;
+    readonly recordsMax: number;
     readonly oldestAgeMs: number;
     readonly durability: Durability;
     /** Positions as text. */
@@ -194,6 +197,8 @@ export interface Status {
 /** A fleet: the processes that share cache and queue in one Redis. */
 export interface FleetStatus {
   readonly place: string;
+  /** Why this process can serve nobody now, such as a Redis that cannot be reached; null where it can. */
+  readonly failure: string | null;
   /** What this Redis keeps of an answered write, in a sentence. */
   readonly keeps: string;
   readonly partitions: readonly {

@@ -26,6 +26,7 @@ export { collection, type Collection, type NewRow, type RowKey, type StandardSch
 export type { CollectionHandle, TransactionCollection } from "./library/collection-handle.js";
 export type { Receipt, SetOptions } from "./library/receipt.js";
 export { writeBehind, type WriteBehindOptions } from "./library/open.js";
+export type { Logger } from "./log/logger.js";
 export type { OnDelete, Route } from "./routes/route.js";
 export { sqlite } from "./store/sqlite/index.js";
 export { memoryStore } from "./store/memory/memory-store.js";

@@ -2,6 +2,7 @@
  * Cache and queue that many processes share, as a value: what `redis(…)` returns. The module is loaded only where one is
  * given, so that nobody needs its driver who does not use it.
  */
+import type { Emitter } from "./events.js";
 import type { Heart } from "./heart.js";
 import type { Host } from "./host/host.js";
 import type { EngineOptions } from "./options.js";
@@ -22,6 +23,8 @@ export interface SharedHeartParts {
   readonly options: EngineOptions;
   /** Aborted: opening ends, whatever it waits for, and rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
+  /** Where the heart's events go, for whoever listens before it is open. */
+  readonly events?: Emitter | undefined;
 }
 
 /** What a descriptor's module exports. */

@@ -78,11 +78,14 @@ export async function openHeart(parts: HeartParts): Promise<Heart> {
   try {
     folder = await ownFolder(host, options.data, options.ownerWaitMs, parts.signal);
     const journalFolder = `${options.data}/journal`;
-    const journal = await Journal.open(host, journalFolder, options);
+    const events = parts.events ?? new Emitter();
+    const journal = await Journal.open(host, journalFolder, options, (done, total) =>
+      events.emit("recovering", { step: "journal", done, total }),
+    );
     const { data, routes, unrouted } = options;
     const memory = new RoutesFile(host.disk, data);
     const addressing = await Addressing.recall({ memory, routes, unrouted });
-    const engine = new Engine({ ...parts, store }, folder, journal, addressing);
+    const engine = new Engine({ ...parts, store, events }, folder, journal, addressing);
     await engine.begin(journalFolder, parts.signal);
     return engine;
   } catch (error) {
@@ -91,8 +94,11 @@ export async function openHeart(parts: HeartParts): Promise<Heart> {
   }
 }
 
+/** What an engine is made of. */
+type EngineParts = HeartParts & { readonly events: Emitter };
+
 class Engine implements Heart {
-  readonly events = new Emitter();
+  readonly events: Emitter;
   readonly #host: Host;
   readonly #options: EngineOptions;
   readonly #store: Store | StoreDescriptor;
@@ -115,7 +121,8 @@ class Engine implements Heart {
   #inspector: Inspector | null = null;
   #back: ReadBack | null = null;
 
-  constructor(parts: HeartParts, folder: OwnedFolder, journal: Journal, addressing: Addressing) {
+  constructor(parts: EngineParts, folder: OwnedFolder, journal: Journal, addressing: Addressing) {
+    this.events = parts.events;
     this.#host = parts.host;
     this.#options = parts.options;
     this.#store = parts.store;
@@ -227,7 +234,10 @@ class Engine implements Heart {
         stored: () => Math.max(this.#side.stored, this.#journal.oldest() - 1),
         addressing: this.#addressing,
       });
-      await recover(log.read(from, this.#journal.accepted), this.#cache, this.#side, this.#addressing);
+      const total = accepted - from;
+      await recover(log.read(from, accepted), this.#cache, this.#side, this.#addressing, (done) =>
+        this.events.emit("recovering", { step: "pending", done, total }),
+      );
       this.#side.begin();
       this.#ticks.begin();
       void this.#warm();

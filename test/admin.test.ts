@@ -18,6 +18,8 @@ const status: Status = {
     pendingChanges: 0,
     pendingRecords: 0,
     pendingBytes: 0,
+    bytesMax: 2 ** 32,
+    recordsMax: 2_000_000,
     oldestAgeMs: 0,
     durability: "disk",
     accepted: "a:1:0",

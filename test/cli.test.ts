@@ -107,7 +107,7 @@ describe("usage", () => {
       expect(await run(["serve"], { WRITE_BEHIND_DELAY: "1" })).toMatchObject({
         code: 2,
         err: expect.stringContaining(
-          '"WRITE_BEHIND_DELAY" is not an option; did you mean WRITE_BEHIND_DELAY_MS?\nhint: ',
+          '"WRITE_BEHIND_DELAY" is not an option; did you mean WRITE_BEHIND_DELAY_MS?\ntry: ',
         ) as string,
       });
       const file = join(folder, "wb.yaml");
@@ -150,11 +150,11 @@ describe("a server and the verbs", () => {
       });
       expect(await run([...args, "--data", join(folder, "b"), "--port", port])).toMatchObject({
         code: 1,
-        err: expect.stringMatching(/taken.*\nhint: .*--port/) as string,
+        err: expect.stringMatching(/taken.*\ntry: .*--port/) as string,
       });
       expect(await run([...args, "--data", join(folder, "b"), "--admin-port", admin])).toMatchObject({
         code: 1,
-        err: expect.stringMatching(/taken.*\nhint: .*--admin-port/) as string,
+        err: expect.stringMatching(/taken.*\ntry: .*--admin-port/) as string,
       });
       child.kill("SIGTERM");
       await once(child, "close");
@@ -192,7 +192,7 @@ describe("a server and the verbs", () => {
         );
         expect(await lab.run("flush")).toMatchObject({
           code: 1,
-          err: "the writer is paused, so nothing reaches the database\nhint: npx write-behind resume\n",
+          err: "the writer is paused, so nothing reaches the database\ntry: npx write-behind resume\n",
         });
         const refused = await lab.run("flush", "--json");
         expect([refused.code, refused.out, JSON.parse(refused.err)]).toEqual([

@@ -112,7 +112,7 @@ test("retry says what became of it, and fails where it is refused again", () =>
     await refuseOne(lab);
     const again = await lab.run("dead", "retry", "--all");
     expect(again).toMatchObject({ code: 1, err: "" });
-    expect(again.out).toMatch(/^\d+ {2}is refused again: .*UNIQUE constraint failed.*\nhint: /);
+    expect(again.out).toMatch(/^\d+ {2}is refused again: .*UNIQUE constraint failed.*\ntry: /);
     // A person's retry is done while the writer is paused, too, and then nothing else comes before it.
     expect((await lab.run("pause")).code).toBe(0);
     lab.sql("DROP INDEX one_of_each");
@@ -140,7 +140,7 @@ test("discard gives it up, and the database's row is what is read", () =>
     expect(JSON.parse((await lab.run("status", "--json")).out) as Status).toMatchObject({ deadLetters: { count: 0 } });
     expect(await lab.run("dead", "show", id)).toMatchObject({
       code: 1,
-      err: `there is no dead letter ${id}\nhint: see npx write-behind dead list\n`,
+      err: `there is no dead letter ${id}\ntry: npx write-behind dead list\n`,
     });
   }));
 

@@ -90,7 +90,16 @@ test("what is composed is shown as one frame at its end, and status says up to w
   expect(new Set(inBase.map(({ key }) => key))).toEqual(new Set(names));
   expect((await inspector.pending(1000, to)).items.some(({ position }) => position === to)).toBe(false);
   const seen = await world.front.look(1e9);
-  const common = { place: "", fleetId: "f", keeps: "", durability: "os", cacheBytesMax: 1, now: 0, seen } as const;
+  const common = {
+    place: "",
+    fleetId: "f",
+    keeps: "",
+    durability: "os",
+    cacheBytesMax: 1,
+    queueMax: { bytesMax: 1, recordsMax: 1 },
+    now: 0,
+    seen,
+  } as const;
   const parts = { ...common, storeKind: "memory", hits: 0, misses: 0, closing: false, down: null };
   const exactUpTo = async () => describeFleet({ ...parts, states: await world.states() }).queue.exactUpTo;
   expect(await exactUpTo()).toBe(`f:${state?.base?.from.sequence}`);

@@ -51,5 +51,5 @@ it("refuses what is not a command", () => {
 it("says how commands are given, where a command's words come one by one", () => {
   const { status, stderr } = trace(["SET", "a", "1"]);
   expect(status).toBe(2);
-  expect(stderr).toContain('hint: write-behind trace "SET a 1" step');
+  expect(stderr).toContain('try: npx write-behind trace "SET a 1" step');
 });

@@ -1,5 +1,6 @@
 /** docs/reference/options.md, cli.md and errors.md, made from the tables that the program itself uses. */
 import type { Command } from "commander";
+import { exampleLines, verbHelps } from "../src/cli/help.js";
 import { buildProgram } from "../src/cli/program.js";
 import { replyOfError } from "../src/commands/reply.js";
 import { statusOf } from "../src/dashboard/admin.js";
@@ -76,6 +77,7 @@ function verbText(command: Command, common: ReadonlySet<string>): string[] {
       ? ["Takes every option of [options.md](options.md) as a flag.", "", ...stopping]
       : own.map((option) => `- \`${option.flags}\`: ${option.description}`);
   const name = nameOf(command);
+  const help = verbHelps[name];
   const usage = ["write-behind", name, ...args].join(" ");
   return [
     `## ${name}`,
@@ -84,8 +86,12 @@ function verbText(command: Command, common: ReadonlySet<string>): string[] {
     "",
     sentence(command.description()),
     "",
+    help?.when ?? "",
+    "",
     ...flags,
     ...(flags.length > 0 ? [""] : []),
+    ...exampleLines(help?.examples ?? []).map((line) => `    ${line}`),
+    "",
   ];
 }
 
@@ -121,7 +127,7 @@ export function cliPage(): string {
     "| exit code | meaning |",
     "|---|---|",
     "| 0 | done |",
-    "| 1 | failed; the reason and a hint are on stderr |",
+    "| 1 | failed; the reason, and a line `try: …` with what to do, are on stderr |",
     "| 2 | the command line, a variable or the file is wrong |",
     "| 3 | there is no server there; with `--cache` no fleet, or no Redis |",
     "| 4 | stopped with changes that are not in the database yet; they are in the journal and go on at the next start, or in the Redis of a fleet, where its workers go on |",
@@ -188,7 +194,7 @@ export function errorsPage(): string {
     "and for the request itself with 401 `UNAUTHORIZED`, 403 `FORBIDDEN`, 404 `NOT_FOUND`, 405 `METHOD_NOT_ALLOWED`,",
     "415 `UNSUPPORTED_MEDIA_TYPE`, 503 `TOO_MANY`, and 500 `INTERNAL` for a fault of the program.",
     "",
-    'A verb that fails prints the message and the hint to stderr; with `--json` one line `{"error": {"code", "message", "hint"}}`.',
+    'A verb that fails prints the message, and the hint after `try:`, to stderr; with `--json` one line `{"error": {"code", "message", "hint"}}`.',
     "Its code is one of those above, or `NO_SERVER` (exit code 3), `USAGE` (2), `FAILED` (1), or the system's own for a disk.",
     "An error that `send --json` got as a reply has the Redis protocol's first word as its code.",
   ].join("\n")}\n`;

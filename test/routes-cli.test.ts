@@ -166,12 +166,12 @@ describe("the program", () => {
       const store = ["--store", `sqlite:${folder}/none.db`];
       expect(await run(["check", ...store, "--routes", "/nowhere.yaml"])).toMatchObject({
         code: 2,
-        err: expect.stringMatching(/^the file \/nowhere.yaml cannot be read.*\nhint: --routes names a YAML file/),
+        err: expect.stringMatching(/^the file \/nowhere.yaml cannot be read.*\ntry: --routes names a YAML file/),
       });
       const empty = await withRoutes(folder, "");
       expect(await run(["check", ...store, "--routes", empty])).toMatchObject({
         code: 2,
-        err: expect.stringContaining("there are no routes to check\nhint: name a file"),
+        err: expect.stringContaining("there are no routes to check\ntry: name a file"),
       });
     }));
 

@@ -149,6 +149,8 @@ export class FakeHeart implements Partial<Heart> {
         pendingChanges: this.accepted - this.stored,
         pendingRecords: 0,
         pendingBytes: 0,
+        bytesMax: 1,
+        recordsMax: 1,
         oldestAgeMs: 0,
         durability: "disk",
         accepted: String(this.accepted),

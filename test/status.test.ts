@@ -35,6 +35,8 @@ test("with nothing pending, with changes that wait, and with a database that is 
       pendingChanges: 0,
       pendingRecords: 0,
       pendingBytes: 0,
+      bytesMax: 4 * 2 ** 30,
+      recordsMax: 2_000_000,
       oldestAgeMs: 0,
       durability: "disk",
       accepted: position,

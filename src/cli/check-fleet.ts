@@ -2,7 +2,7 @@
  * `write-behind check --cache URL --store URL`: holds the positions of the database against the logs of a fleet and
  * says what fits, what is pending, what is lost. It changes nothing, and may be run beside the fleet.
  */
-import type { WriteBehindError } from "../errors.js";
+import type { ErrorCode } from "../errors.js";
 import { nodeHost } from "../host/node-host.js";
 import { resolveEngineOptions } from "../options-resolve.js";
 import { positionText } from "../queue/queue.js";
@@ -13,7 +13,7 @@ import type { Fleet } from "../redis/keeper.js";
 import type { LookedPosition } from "../store/store.js";
 import { neededCache } from "./cache-url.js";
 import { someOptions, type Flags } from "./config.js";
-import { CliError, cliError, exitCodes, type ExitCode } from "./exit.js";
+import { CliError, cliError, exitCodes, tryLine, type ExitCode } from "./exit.js";
 import { columns, counted, print } from "./output.js";
 import { lookAtPositions, namedStore, storeJson, type NamedStore } from "./store-url.js";
 
@@ -49,7 +49,7 @@ export function checkFleet(flags: Flags): Promise<ExitCode> {
           ["database", store.place],
           ...compared.map((each): [string, string] => [`partition ${each.partition}`, comparedText(each)]),
           ["verdict", refusal === null ? "sound: workers go on by themselves" : `${refusal.code}: ${refusal.message}`],
-        ]) + (refusal === null ? "" : `hint: ${refusal.hint}\n`),
+        ]) + (refusal === null ? "" : `${tryLine(refusal.hint)}\n`),
     );
     return refusal === null ? exitCodes.done : exitCodes.failed;
   });
@@ -71,7 +71,7 @@ export async function withFleet<T>(flags: Flags, work: (both: FleetAndStore) => 
   }
 }
 
-function refusalOf(wrong: readonly Compared[]): Pick<WriteBehindError, "code" | "message" | "hint"> {
+function refusalOf(wrong: readonly Compared[]): { code: ErrorCode; message: string; hint: string } {
   const which = wrong.map(({ partition }) => partition).join(", ");
   const what = wrong.length === 1 ? "partition" : "partitions";
   const gap = wrong.some(({ isGap }) => isGap) ? " --accept-gap" : "";

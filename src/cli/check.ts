@@ -6,7 +6,7 @@ import { nodeHost } from "../host/node-host.js";
 import { positionText } from "../queue/queue.js";
 import { claimStaleMs } from "../store/store.js";
 import { someOptions, type Flags } from "./config.js";
-import { CliError, exitCodes, type ExitCode } from "./exit.js";
+import { CliError, exitCodes, tryLine, type ExitCode } from "./exit.js";
 import { lookAtFolder, notStored, type FolderLook } from "./folder-look.js";
 import { columns, counted, duration, print, size } from "./output.js";
 import { namedStore, storeJson, type NamedStore } from "./store-url.js";
@@ -74,7 +74,7 @@ export function lookText(look: FolderLook, data: string, place: string): string 
     lines.push(["behind it", `${counted(behind.frames, "frame")} can be read behind the damage, ${range(behind)}`]);
   lines.push(["verdict", refusal === null ? "sound" : `${refusal.code}: ${refusal.message}`]);
   const hint = refusal?.hint ?? null;
-  return columns(lines) + (hint === null ? "" : `hint: ${hint}\n`);
+  return columns(lines) + (hint === null ? "" : `${tryLine(hint)}\n`);
 }
 
 function databaseText({ database, why }: FolderLook, place: string): string {

@@ -35,7 +35,11 @@ async function askAdmin(flags: Flags, method: "GET" | "POST", path: string, body
   const { status, text } = await send(url, method, headers, method === "POST" ? JSON.stringify(body) : "");
   const json = jsonOf(text);
   if (json === undefined)
-    throw new CliError(exitCodes.failed, `${url.origin} answers, but is no write-behind`, "see --admin");
+    throw new CliError(
+      exitCodes.failed,
+      `${url.origin} answers, but is no write-behind`,
+      "npx write-behind status --admin http://127.0.0.1:8380, or where the admin API of the server is",
+    );
   if (status >= 200 && status < 300) return json;
   throw failureOf(status, json, url);
 }
@@ -83,12 +87,12 @@ function unreachable(error: NodeJS.ErrnoException, url: URL): CliError {
     return new CliError(
       exitCodes.failed,
       `the server at ${url.origin} went away before it answered`,
-      "see whether it still runs; --admin takes the port of the admin API, not that of the Redis protocol",
+      "npx write-behind status; --admin takes the port of the admin API, not that of the Redis protocol",
     );
   return new CliError(
     exitCodes.noServer,
     `there is no server at ${url.origin} (${error.code ?? error.message})`,
-    "start one: npx write-behind serve, or say where it is: --admin URL",
+    "npx write-behind serve, which starts one, or say where it is: --admin URL",
   );
 }
 
@@ -106,6 +110,11 @@ function failureOf(status: number, json: unknown, url: URL): CliError {
   const message = typeof error?.message === "string" ? error.message : `${url.origin} answers ${status}`;
   const hint = typeof error?.hint === "string" ? error.hint : null;
   if (status === 401)
-    return new CliError(exitCodes.failed, message, "give it with --admin-token or WRITE_BEHIND_ADMIN_TOKEN", code);
+    return new CliError(
+      exitCodes.failed,
+      message,
+      "the same command with --admin-token TOKEN, or with WRITE_BEHIND_ADMIN_TOKEN set",
+      code,
+    );
   return notDone(code, message, hint);
 }

@@ -24,7 +24,19 @@ export type Flags = Readonly<Record<string, unknown>>;
 /** Variables with our prefix that are no options of `serve`. */
 const otherVariables = ["ADMIN", "CONFIG"];
 /** Flags of every verb that are no options of `serve`. */
-const otherFlags = ["admin", "config", "json", "acceptGap", "base64", "all", "behind", "limit", "after"];
+const otherFlags = [
+  "admin",
+  "config",
+  "json",
+  "acceptGap",
+  "base64",
+  "all",
+  "behind",
+  "limit",
+  "after",
+  "watch",
+  "every",
+];
 
 /** Adds --admin, --json and --config, as every verb has them. */
 export function addCommonFlags(command: Command): Command {

@@ -2,7 +2,7 @@
 import type { DeadLetter, DeadLetterOutcome, DeadLetterPage, DeadLetterReport } from "../heart.js";
 import { ask } from "./client.js";
 import type { Flags } from "./config.js";
-import { CliError, exitCodes, type ExitCode } from "./exit.js";
+import { CliError, exitCodes, tryLine, type ExitCode } from "./exit.js";
 import { columns, counted, duration, print, shownBytes, shownChange } from "./output.js";
 
 const listedDefault = 20;
@@ -44,7 +44,7 @@ export async function discardDead(ids: readonly string[], flags: Flags): Promise
   return done(flags, await ask(flags, "POST", "/api/dead-letters/discard", body), "stays as it was");
 }
 
-const listHint = "see npx write-behind dead list";
+const listHint = "npx write-behind dead list";
 
 function chosen(ids: readonly string[], flags: Flags): readonly string[] | "all" {
   const all = flags["all"] === true;
@@ -121,7 +121,7 @@ function outcomesText(items: readonly DeadLetterOutcome[], refused: string): str
   return items
     .map((each) => {
       const why = each.reason === null ? "" : `: ${each.reason}`;
-      return `${each.id}  ${became[each.became]}${why}\n${each.hint === null ? "" : `hint: ${each.hint}\n`}`;
+      return `${each.id}  ${became[each.became]}${why}\n${each.hint === null ? "" : `${tryLine(each.hint)}\n`}`;
     })
     .join("");
 }

@@ -1,5 +1,5 @@
 /** How a verb ends: the exit codes, and errors on their way to one. */
-import { WriteBehindError } from "../errors.js";
+import { errorCodes, WriteBehindError } from "../errors.js";
 import { DiskError } from "../host/host.js";
 import { storeErrorKind } from "../store/store.js";
 
@@ -46,33 +46,45 @@ export function notDone(code: string | undefined, message: string, hint: string 
   return new CliError(exitCodes.failed, message, hint === "resume" ? "npx write-behind resume" : hint, code);
 }
 
-/** Prints an error, its message, then its hint, or as one line of JSON. Says how the process ends. */
+/** Prints an error, its message, then what to try, or as one line of JSON. Says how the process ends. */
 export function report(error: unknown, asJson: boolean): ExitCode {
   const { code, message, hint, stack } = described(error);
-  const text = asJson
-    ? JSON.stringify({ error: { code, message, hint } })
-    : `${stack ?? message}${hint === null ? "" : `\nhint: ${hint}`}`;
+  const text = asJson ? JSON.stringify({ error: { code, message, hint } }) : `${stack ?? message}\n${tryLine(hint)}`;
   process.stderr.write(`${text}\n`);
   return error instanceof CliError ? error.exit : exitCodes.failed;
 }
 
+/** What can be typed or done about it. */
+export function tryLine(hint: string): string {
+  return `try: ${hint}`;
+}
+
+/** An error as it is said. */
 interface Described {
   readonly code: string;
   readonly message: string;
-  readonly hint: string | null;
+  readonly hint: string;
   /** Only for a fault of the program, which nobody can meet in operation. */
   readonly stack?: string | undefined;
 }
 
-function described(error: unknown): Described {
+/** What is to be done about errors of this kind, where the error itself does not say it. */
+function remedyOf(code: string): string {
+  const known = (errorCodes as Readonly<Partial<Record<string, { readonly remedy: string }>>>)[code];
+  return known?.remedy ?? "npx write-behind status, and see what the server says of itself";
+}
+
+/** What is said of an error. */
+export function described(error: unknown): Described {
   if (error instanceof CliError || error instanceof WriteBehindError) {
-    const { code, message, hint } = error;
-    return { code, message, hint };
+    const { code, message } = error;
+    return { code, message, hint: error.hint ?? remedyOf(code) };
   }
   const message = error instanceof Error ? error.message : String(error);
   if (error instanceof DiskError)
     return { code: error.code, message, hint: "see that --data names a folder that this user may read and write" };
   if (storeErrorKind(error) !== null)
     return { code: "STORE_DOWN", message, hint: "mend the database, or name another one: --store sqlite:FILE" };
-  return { code: "INTERNAL", message, hint: null, stack: error instanceof Error ? error.stack : undefined };
+  const hint = "the same again; if it fails again, report it with the lines above and the version (--version)";
+  return { code: "INTERNAL", message, hint, stack: error instanceof Error ? error.stack : undefined };
 }

@@ -1,6 +1,8 @@
 /** Looks at a data folder and its database side by side, for `check` and `adopt`. It changes nothing. */
 import { WriteBehindError } from "../errors.js";
 import { DiskError, type Disk } from "../host/host.js";
+import { stderrScreen } from "../host/screen.js";
+import { Progress } from "../progress.js";
 import { inspectJournal, type JournalReport } from "../queue/journal/inspect.js";
 import { JournalReader } from "../queue/journal/reader.js";
 import type { Position } from "../queue/queue.js";
@@ -43,7 +45,10 @@ async function lookOnce(disk: Disk, data: string, store: NamedStore): Promise<Fo
   const { database, why } = await lookAtDatabase(store);
   const position = database?.position ?? null;
   const mismatch = position === null ? null : await mismatchOf(disk, folder, position);
-  let journal = await inspectJournal(disk, folder, position?.sequence ?? 0);
+  const progress = new Progress(stderrScreen());
+  const read = (done: number, total: number): void =>
+    progress.at("reading the journal", { things: "files" }, done, total);
+  let journal = await inspectJournal(disk, folder, position?.sequence ?? 0, read).finally(() => progress.end());
   if (journal === null) return null;
   // A foreign log's numbers say nothing about the database: it has none of them.
   if (!isOfLog(journal, position)) journal = (await inspectJournal(disk, folder)) ?? journal;

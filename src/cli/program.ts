@@ -2,6 +2,7 @@
 import { Command, CommanderError } from "commander";
 import { addCommonFlags, addOptionFlags, addSomeFlags, type Flags, type SomeFlags } from "./config.js";
 import { CliError, exitCodes, report, type ExitCode } from "./exit.js";
+import { addHelp, typed, verbHelps } from "./help.js";
 import { version } from "../host/version.js";
 import { workOptions } from "./work-options.js";
 
@@ -30,22 +31,37 @@ export async function runCommandLine(args: readonly string[]): Promise<ExitCode>
   program.hook("preAction", (_, verb) => {
     json = verb.opts()["json"] === true;
   });
-  if (json) for (const command of [program, ...program.commands]) command.configureOutput({ writeErr: () => {} });
+  // What commander finds wrong is said as every other error is; help that nobody asked for goes to stderr.
+  let help = "";
+  for (const command of [program, ...program.commands.flatMap((each) => [each, ...each.commands])])
+    command.configureOutput({ writeErr: (text) => (help += text), outputError: () => {} });
   try {
     await program.parseAsync(args, { from: "user" });
     return exit;
   } catch (error) {
     if (!(error instanceof CommanderError)) return report(error, json);
     if (error.exitCode === 0) return exitCodes.done;
-    return json ? report(usageError(error, args), true) : exitCodes.usage;
+    if (error.code !== "commander.help") return report(usageError(error, args), json);
+    return json ? report(usageError(error, args), true) : showHelp(help);
   }
 }
 
-/** What commander has found wrong, which it would have printed as text. */
-function usageError({ message }: CommanderError, args: readonly string[]): CliError {
-  const text = message.replace(/^error: /, "").replaceAll("\n", " ");
-  const verb = args.find((arg) => !arg.startsWith("-"));
-  return new CliError(exitCodes.usage, text, `write-behind ${verb === undefined ? "" : `${verb} `}--help`);
+function showHelp(help: string): ExitCode {
+  process.stderr.write(help);
+  return exitCodes.usage;
+}
+
+/** What commander has found wrong, with the nearest name, an example of the verb, or its help to try. */
+function usageError({ code, message }: CommanderError, args: readonly string[]): CliError {
+  const text =
+    code === "commander.help" ? "which verb is missing" : message.replace(/^error: /, "").replaceAll("\n", " ");
+  const words = args.filter((arg) => !arg.startsWith("-"));
+  const verb = [words.slice(0, 2).join(" "), words[0] ?? ""].find((name) => Object.hasOwn(verbHelps, name));
+  const meant = /\(Did you mean (?:one of )?([^?,)]+)/.exec(text)?.[1];
+  const isArgument = code === "commander.missingArgument" || code === "commander.excessArguments";
+  const example = verb !== undefined && isArgument ? verbHelps[verb]?.examples[0]?.[0] : undefined;
+  const named = verb === undefined ? "" : `${verb} `;
+  return new CliError(exitCodes.usage, text, `${typed} ${example ?? `${named}${meant ?? "--help"}`}`);
 }
 
 /** Builds the program; verbs that end with a code of their own hand it to `end`. */
@@ -54,15 +70,15 @@ export function buildProgram(end: (code: ExitCode) => void): Command {
     .description("A write-behind cache with a durable write queue, in front of a database.")
     .version(version())
     .enablePositionalOptions()
-    .exitOverride()
-    .showHelpAfterError("hint: write-behind --help lists the verbs; write-behind VERB --help its flags");
+    .exitOverride();
   addServe(program, end);
   addWork(program, end);
+  addSend(program, end);
+  addTrace(program, end);
   addClientVerbs(program);
   addDead(program, end);
-  addSend(program, end);
   addJournalVerbs(program, end);
-  addTrace(program, end);
+  addHelp(program);
   return program;
 }
 
@@ -95,9 +111,13 @@ function addWork(program: Command, end: (code: ExitCode) => void): void {
 function addClientVerbs(program: Command): void {
   const client = (name: string, description: string, flags: SomeFlags = clientFlags): Command =>
     addSomeFlags(verb(program, name, description), flags);
-  client("status", "what the server does, what is pending, how the database is").action(async (flags: Flags) => {
-    await (await import("./status.js")).status(flags);
-  });
+  client("status", "what the server does, what is pending, how the database is")
+    .option("--watch", "again and again until Ctrl-C, with rates; with --json one line each")
+    .option("--every <time>", "with --watch: how often (100ms to 1h, default 1s)")
+    .action(async (flags: Flags) => {
+      if (flags["watch"] === true) await (await import("./watch.js")).watch(flags);
+      else await (await import("./status.js")).status(flags);
+    });
   client("inspect <key>", "one record everywhere: cache, queue, database", lookFlags)
     .option("--base64", "the key is given in base64")
     .action(async (key: string, flags: Flags) => {
@@ -172,16 +192,15 @@ function addJournalVerbs(program: Command, end: (code: ExitCode) => void): void 
     "--data DIR: read a journal from end to end, beside its database, and say what is in it; " +
     "--cache URL --store URL: hold a fleet's logs against the database, and say what is pending or lost; " +
     "--store URL --routes FILE without --data: hold the routes against the tables; changes nothing";
-  addSomeFlags(verb(program, "check", checked), { ...dataFlag, ...cacheFlag, ...storeFlag, ...routesFlag }).action(
-    async (flags: Flags) => {
-      const { isAboutFleet } = await import("./cache-url.js");
-      if (isAboutFleet(flags)) return end(await (await import("./check-fleet.js")).checkFleet(flags));
-      const isOfTables = flags["data"] === undefined && (flags["store"] ?? flags["routes"]) !== undefined;
-      if (isOfTables) end(await (await import("./check-tables.js")).checkTables(flags));
-      else end(await (await import("./check.js")).check(flags));
-      return undefined;
-    },
-  );
+  const checking = verb(program, "check", checked).summary("whether a journal, a fleet, routes fit; changes nothing");
+  addSomeFlags(checking, { ...dataFlag, ...cacheFlag, ...storeFlag, ...routesFlag }).action(async (flags: Flags) => {
+    const { isAboutFleet } = await import("./cache-url.js");
+    if (isAboutFleet(flags)) return end(await (await import("./check-fleet.js")).checkFleet(flags));
+    const isOfTables = flags["data"] === undefined && (flags["store"] ?? flags["routes"]) !== undefined;
+    if (isOfTables) end(await (await import("./check-tables.js")).checkTables(flags));
+    else end(await (await import("./check.js")).check(flags));
+    return undefined;
+  });
   addSomeFlags(verb(program, "sql", "print the statements that make the own tables; runs none of them"), {
     ...storeFlag,
   }).action(async (flags: Flags) => {
@@ -193,7 +212,10 @@ function addJournalVerbs(program: Command, end: (code: ExitCode) => void): void 
   const partitionsFlag = {
     partitions: "logs of a queue that is begun anew, where the database does not say (default 8)",
   };
-  addSomeFlags(verb(program, "adopt", description), { ...dataFlag, ...cacheFlag, ...storeFlag, ...partitionsFlag })
+  const adopting = verb(program, "adopt", description).summary(
+    "go on at the database's position; says what is given up",
+  );
+  addSomeFlags(adopting, { ...dataFlag, ...cacheFlag, ...storeFlag, ...partitionsFlag })
     .option("--accept-gap", "go on over a damaged or missing stretch, and without its dead letters")
     .action(async (flags: Flags) => {
       const { isAboutFleet } = await import("./cache-url.js");

@@ -33,14 +33,18 @@ async function connect(host: string, port: number, password: string | null, plac
     throw new CliError(
       exitCodes.noServer,
       `there is no server at ${place} (${why})`,
-      "start one: npx write-behind serve, or say where it is: --host --port",
+      "npx write-behind serve, which starts one, or say where it is: --host HOST --port PORT",
     );
   }
   if (password === null) return client;
   const reply = await client.send(["AUTH", password]);
   if (reply.type !== "error") return client;
   client.close();
-  throw new CliError(exitCodes.failed, `${place} refuses the password: ${reply.text}`, "see --password");
+  throw new CliError(
+    exitCodes.failed,
+    `${place} refuses the password: ${reply.text}`,
+    "the same command with --password PASSWORD, or with WRITE_BEHIND_PASSWORD set",
+  );
 }
 
 async function run(client: RespClient, args: readonly (string | Buffer)[], json: boolean): Promise<ExitCode> {

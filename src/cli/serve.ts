@@ -1,12 +1,16 @@
 /** `write-behind serve`: puts the server together, says where it is, and stops it truthfully. */
 import { resolve } from "node:path";
 import { startAdmin, type Admin } from "../dashboard/admin.js";
+import { listenWhileStarting } from "../dashboard/starting.js";
 import { commandRunner } from "../dashboard/command.js";
 import type { WriteBehindError } from "../errors.js";
-import type { CloseReport, Heart } from "../heart.js";
+import type { Heart } from "../heart.js";
 import type { Clock, Host } from "../host/host.js";
 import { nodeHost } from "../host/node-host.js";
 import { nodeSockets } from "../host/sockets.js";
+import { Emitter } from "../events.js";
+import { EventLog } from "../log/event-log.js";
+import type { Logger } from "../log/logger.js";
 import { resolveEngineOptions } from "../options-resolve.js";
 import type { EngineOptions, Options } from "../options.js";
 import { rest } from "../rest.js";
@@ -16,7 +20,8 @@ import { namedCache, queueIn, type NamedCache } from "./cache-url.js";
 import { waitForRedis } from "./cache-wait.js";
 import { serveOptions, type Flags } from "./config.js";
 import { exitCodes, type ExitCode } from "./exit.js";
-import { logEvents, logStart, openLog, type Log } from "./log.js";
+import { openLog, watchedProgress } from "./log.js";
+import { EarlyReason } from "./serve-early.js";
 import { counted, duration } from "./output.js";
 import { startJson, startLines, type Started } from "./serve-lines.js";
 import { killItself, Signals } from "./signals.js";
@@ -49,7 +54,10 @@ interface Setup {
   readonly cache: NamedCache | null;
   /** Where the queue is, for people. */
   readonly queue: string;
-  readonly log: Log;
+  readonly log: Logger;
+  readonly events: Emitter;
+  /** What the events are worth in the log. */
+  readonly told: EventLog;
 }
 
 /** Why it stops. */
@@ -61,9 +69,12 @@ export async function serve(flags: Flags, host: Host = nodeHost()): Promise<Exit
   const store = namedStore(options.store, options.data);
   const cache = namedCache(options.cache);
   const json = flags["json"] === true;
-  const log = openLog(process.stderr.isTTY && !json);
+  const progress = watchedProgress(json);
+  const log = openLog(progress);
   const signals = new Signals(host);
-  const setup: Setup = { host, options, store, cache, queue: queueIn(cache, options.data), log };
+  const events = new Emitter();
+  const told = new EventLog({ events, logger: log, clock: host.clock, options, progress });
+  const setup: Setup = { host, options, store, cache, queue: queueIn(cache, options.data), log, events, told };
   const running = await started(setup, signals);
   if (running === null) return exitCodes.left;
   const said: Started = {
@@ -79,17 +90,17 @@ export async function serve(flags: Flags, host: Host = nodeHost()): Promise<Exit
     hasPassword: options.password !== null,
   };
   process.stdout.write(json ? startJson(said) : startLines(said));
-  logStart(running.heart, log, options.worker);
+  told.opened(running.heart);
   const stop = await new Promise<Stop>((stopped) => {
     signals.onFirst(() => stopped({ why: "signal" }));
     running.heart.onFailed((error) => stopped({ why: "failed", error }));
   });
-  return stop.why === "signal" ? stopTruthfully(running, setup, signals) : endFailed(running, stop.error, log);
+  return stop.why === "signal" ? stopTruthfully(running, setup, signals) : endFailed(running, stop.error, told);
 }
 
 /** Starts, or gives null where a signal came first. */
 async function started(setup: Setup, signals: Signals): Promise<Running | null> {
-  const { host, options, store, queue, log } = setup;
+  const { host, options, store, queue, log, events } = setup;
   const signalled = new AbortController();
   signals.onFirst(() => {
     signalled.abort();
@@ -98,14 +109,11 @@ async function started(setup: Setup, signals: Signals): Promise<Running | null> 
       killItself();
     });
   });
-  const waiting = host.clock.after(quietStartMs, () =>
-    log.info(
-      { event: "starting" },
-      `still starting: ${queue} or ${store.place} may be in use by another process, or out of reach`,
-    ),
-  );
+  const waitsFor = `${queue} or ${store.place} may be in use by another process, or out of reach`;
+  const early = new EarlyReason(events, waitsFor);
+  const waiting = host.clock.after(quietStartMs, () => log.info({ event: "starting" }, `still starting: ${waitsFor}`));
   try {
-    const running = await start(setup, signalled.signal);
+    const running = await start(setup, early, signalled.signal);
     if (!signalled.signal.aborted) return running;
     await Promise.allSettled([running.server.close(), running.admin.close(), running.heart.close({ deadlineMs: 0 })]);
   } catch (error) {
@@ -117,10 +125,23 @@ async function started(setup: Setup, signals: Signals): Promise<Running | null> 
   return null;
 }
 
-async function start({ host, options, store, cache, log }: Setup, signal: AbortSignal): Promise<Running> {
-  const parts = { host, store: store.descriptor, cache: cache?.descriptor, options: engineOptions(options), signal };
-  const heart = await waitForRedis(() => openHeart(parts), host.clock, log, signal);
-  logEvents(heart, log, host.clock);
+async function start(setup: Setup, early: EarlyReason, signal: AbortSignal): Promise<Running> {
+  const { host, options, store, cache, log, events } = setup;
+  const named = { store: store.descriptor, cache: cache?.descriptor };
+  const parts = { host, ...named, options: engineOptions(options), signal, events };
+  const starting = await listenWhileStarting(options, () => early.text);
+  let heart: Heart;
+  try {
+    heart = await waitForRedis(
+      () => openHeart(parts),
+      host.clock,
+      log,
+      signal,
+      (why) => early.waits(why),
+    );
+  } finally {
+    await starting?.close();
+  }
   try {
     const server = await startServer({
       heart,
@@ -158,7 +179,7 @@ function engineOptions(options: Options): EngineOptions {
 /** Takes nothing new, drains within the deadline, says what is left and where it is safe. */
 async function stopTruthfully(running: Running, setup: Setup, signals: Signals): Promise<ExitCode> {
   const { heart } = running;
-  const { options, cache, queue, log } = setup;
+  const { options, cache, queue, log, told } = setup;
   // What others of a fleet have written is theirs to wait for.
   const left = (): number => (cache === null ? heart.status().queue.pendingChanges : heart.accepted - heart.stored);
   const pending = left();
@@ -167,6 +188,7 @@ async function stopTruthfully(running: Running, setup: Setup, signals: Signals):
       ? ""
       : `: ${counted(pending, "change")} to write to the database, for up to ${duration(options.closeMs)} (once more to stop at once)`;
   log.info({ event: "stopping", pendingChanges: pending }, `stopping${draining}`);
+  told.drains(left);
   const atOnce = (why: string): never => {
     const safe =
       cache === null && options.durability === "memory"
@@ -188,27 +210,17 @@ async function stopTruthfully(running: Running, setup: Setup, signals: Signals):
   const report = await heart.close({ deadlineMs: options.closeMs });
   if (report.hangs) atOnce("stopped at the deadline, without waiting for what hangs");
   await running.admin.close();
-  log.info({ event: "stopped", ...report }, stoppedText(report, cache !== null));
+  told.stopped(report);
   return report.drained ? exitCodes.done : exitCodes.left;
-}
-
-function stoppedText({ drained, pendingChanges, leftIn, deadLetters }: CloseReport, isOfFleet: boolean): string {
-  if (!drained) return `stopped; ${leftIn ?? `${counted(pendingChanges, "change")} not in the database yet`}`;
-  const what = isOfFleet ? "everything that was written through this process" : "everything";
-  if (deadLetters === 0) return `stopped; ${what} is in the database`;
-  return `stopped; ${what} is in the database, what it refuses (${counted(deadLetters, "dead letter")}) in its table write_behind_dead_letters`;
 }
 
 async function endFailed(
   { clock, heart, server, admin }: Running,
   error: WriteBehindError,
-  log: Log,
+  told: EventLog,
 ): Promise<ExitCode> {
-  const hint = error.hint === null ? "" : ` (${error.hint})`;
-  log.error(
-    { event: "journalFailed", code: error.code },
-    `the journal has failed, the server ends: ${error.message}${hint}`,
-  );
+  told.failed(error, "the server ends");
+  told.end();
   const closed = Promise.allSettled([
     server.close({ deadlineMs: failedCloseMs }),
     admin.close(),

@@ -16,6 +16,10 @@ export async function sql(flags: Flags): Promise<void> {
 export async function sqlOf({ place, descriptor }: Pick<NamedStore, "place" | "descriptor">): Promise<string> {
   const { sqlOfOwnTables } = await loadStoreModule(descriptor.module);
   if (sqlOfOwnTables === undefined)
-    throw new CliError(exitCodes.failed, `the store at ${place} has no statements for its own tables`);
+    throw new CliError(
+      exitCodes.failed,
+      `the store at ${place} has no statements for its own tables`,
+      "npx write-behind sql --store sqlite:./app.db",
+    );
   return sqlOfOwnTables(descriptor.options);
 }

@@ -78,7 +78,11 @@ export async function lookAtStore(store: NamedStore): Promise<LookedPosition> {
 export async function lookAtPositions({ place, descriptor }: NamedStore): Promise<readonly LookedPosition[]> {
   const loaded = await loadStoreModule(descriptor.module);
   if (loaded.lookAtPositions !== undefined) return loaded.lookAtPositions(descriptor.options);
-  throw new CliError(exitCodes.failed, `the store at ${place} cannot be looked at from outside`);
+  throw new CliError(
+    exitCodes.failed,
+    `the store at ${place} cannot be looked at from outside`,
+    "npx write-behind status, which asks a running server",
+  );
 }
 
 /** A named database as JSON. */

@@ -15,13 +15,14 @@ import { inTemporaryFolder } from "./temporary-folders.js";
 /** Runs the verb: the worked example, or commands of one's own. Failed where the run does not bear out the lesson. */
 export async function trace(commands: readonly string[], flags: Flags): Promise<ExitCode> {
   const quiz = flags["quiz"] === true;
-  if (quiz && commands.length > 0) throw new CliError(exitCodes.usage, "--quiz asks about the worked example only");
+  if (quiz && commands.length > 0)
+    throw new CliError(exitCodes.usage, "--quiz asks about the worked example only", "npx write-behind trace --quiz");
   // As `send` takes it: what was meant is one command, not one for each word.
   if (commands.length > 1 && commands.every((text) => !/\s/.test(text)) && !commands.some(isStep))
     throw new CliError(
       exitCodes.usage,
       `${commands.length} commands of one word each: a command with its arguments is one argument here`,
-      `write-behind trace "${commands.join(" ")}" step`,
+      `npx write-behind trace "${commands.join(" ")}" step`,
     );
   const actions = commands.map(actionOf);
   const lesson = await inTemporaryFolder((parts) =>
@@ -40,7 +41,11 @@ function isStep(text: string): boolean {
 function actionOf(text: string): LessonAction {
   const args = splitLine(text);
   if (args === null || args.length === 0) {
-    throw new CliError(exitCodes.usage, `${JSON.stringify(text)} is not a command`, 'trace "SET a 1" step "GET a"');
+    throw new CliError(
+      exitCodes.usage,
+      `${JSON.stringify(text)} is not a command`,
+      'npx write-behind trace "SET a 1" step "GET a"',
+    );
   }
   if (isStep(text)) return { kind: "step" };
   return { kind: "command", text: text.trim(), args: args.map((arg) => bytesOfBuffer(arg)) };

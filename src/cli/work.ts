@@ -4,6 +4,7 @@
  */
 import type { Host } from "../host/host.js";
 import { nodeHost } from "../host/node-host.js";
+import type { Logger } from "../log/logger.js";
 import { resolveEngineOptions } from "../options-resolve.js";
 import { identity } from "../host/identity.js";
 import { openFleetWork, type FleetWork, type FleetWorkStopped } from "../redis/open-fleet.js";
@@ -11,7 +12,7 @@ import { neededCache, type NamedCache } from "./cache-url.js";
 import { waitForRedis } from "./cache-wait.js";
 import { someOptions, type Flags } from "./config.js";
 import { CliError, exitCodes, type ExitCode } from "./exit.js";
-import { openLog, type Log } from "./log.js";
+import { openLog, watchedProgress } from "./log.js";
 import { columns, counted, duration } from "./output.js";
 import { killItself, Signals } from "./signals.js";
 import { namedStore, storeJson, type NamedStore } from "./store-url.js";
@@ -27,7 +28,7 @@ interface Setup {
   readonly options: ReturnType<typeof optionsOf>;
   readonly cache: NamedCache;
   readonly store: NamedStore;
-  readonly log: Log;
+  readonly log: Logger;
 }
 
 /**
@@ -43,15 +44,16 @@ export async function work(flags: Flags, host: Host = nodeHost()): Promise<ExitC
   }
   const store = namedStore(options.store, options.data);
   const json = flags["json"] === true;
-  const log = openLog(process.stderr.isTTY && !json);
+  const log = openLog(watchedProgress(json));
   const signals = new Signals(host);
   let fail = (): void => {};
   const failed = new Promise<ExitCode>((resolve) => (fail = () => resolve(exitCodes.failed)));
-  const told = new WorkerLog(log, fail);
+  const told = new WorkerLog({ log, clock: host.clock, place: cache.place, ended: fail });
   const setup: Setup = { host, options, cache, store, log };
   const running = await started(setup, told, signals);
   if (running === null) return exitCodes.done;
   process.stdout.write(json ? startJson(running, setup) : startLines(running, setup));
+  told.backlog = running.backlog;
   running.watch(({ message, hint }) => log.error({ event: "warning" }, `${message}; repair it: ${hint}`));
   const signalled = new Promise<null>((stopped) => signals.onFirst(() => stopped(null)));
   const end = await Promise.race([signalled, failed]);
@@ -108,6 +110,7 @@ async function stop(
     atOnce("stopped at the deadline, without waiting for what hangs"),
   );
   const stopped = await running.stop(options.closeMs);
+  told.end();
   log.info({ event: "stopped", ...stopped.left }, stoppedText(stopped));
   if (stopped.hangs) atOnce("stopped at the deadline, without waiting for what hangs");
 }

@@ -2,30 +2,52 @@
 import type { PlainError } from "../errors.js";
 import type { PartitionReport, WorkerReport } from "../redis/worker/report.js";
 import type { WorkerTold } from "../redis/worker/worker-messages.js";
-import type { Log } from "./log.js";
-import { counted, duration } from "./output.js";
+import type { Clock } from "../host/host.js";
+import type { Logger } from "../log/logger.js";
+import { Outages, type Backlog } from "../log/outages.js";
+import { counted } from "./output.js";
+
+/** What it works with. */
+export interface WorkerLogParts {
+  readonly log: Logger;
+  readonly clock: Clock;
+  /** Where the fleet's queue is. */
+  readonly place: string;
+  /** Called where it cannot run until a person has mended something. */
+  readonly ended: () => void;
+}
 
 /** The log of one worker. */
 export class WorkerLog {
   /** Partitions that it owns, as it said last. */
   partitions: readonly number[] = [];
-  readonly #log: Log;
+  /** Asks what is pending in the fleet; null until it can be asked. */
+  backlog: (() => Promise<Backlog>) | null = null;
+  readonly #log: Logger;
   readonly #ended: () => void;
-  #store: WorkerReport["store"] | null = null;
+  readonly #outages: Outages;
+  #report: WorkerReport | null = null;
+  #pending: Backlog | null = null;
+  #asking = false;
   #error: string | null = null;
   #broken = new Map<number, string>();
 
-  /** `ended`: called where it cannot run until a person has mended something. */
-  constructor(log: Log, ended: () => void) {
+  constructor({ log, clock, place, ended }: WorkerLogParts) {
     this.#log = log;
     this.#ended = ended;
+    this.#outages = new Outages({
+      logger: log,
+      clock,
+      look: () => ({ store: this.#store, queue: this.#pending, retries: this.#report?.totals.retries ?? 0 }),
+      kept: () => `the queue in the Redis at ${place} keeps every change`,
+    });
   }
 
   /** Hears what it tells. */
   readonly hear = (told: WorkerTold): void => {
     if (told.type === "warning") this.#log.warn({ event: "warning" }, told.text);
     else if (told.type === "failed") this.#failed(told.error);
-    else this.#report(told.report);
+    else this.#reported(told.report);
   };
 
   #failed(error: PlainError): void {
@@ -33,7 +55,13 @@ export class WorkerLog {
     if (error.code === "CONFIG" || error.code === "DRIVER_MISSING") this.#ended();
   }
 
-  #report(report: WorkerReport): void {
+  /** Says no more. */
+  end(): void {
+    this.#outages.stop();
+  }
+
+  #reported(report: WorkerReport): void {
+    this.#report = report;
     if (report.error !== null) this.#say(report.error);
     else if (this.#error !== null) {
       this.#error = null;
@@ -65,18 +93,20 @@ export class WorkerLog {
     );
   }
 
-  #storeIs(store: WorkerReport["store"]): void {
-    const before = this.#store;
-    this.#store = store;
-    if (before?.state === store.state || (before === null && store.state === "up")) return;
-    if (store.state === "up") {
-      const downMs = before === null ? 0 : Math.max(0, Date.now() - before.since);
-      this.#log.info({ event: "storeUp", downMs }, `the database is up again after ${duration(downMs)}`);
-      return;
-    }
-    const { code, message } = store.error ?? { code: "UNKNOWN", message: "unknown" };
-    const what = store.state === "down" ? "down" : "not as it must be";
-    this.#log.warn({ event: "storeDown", code }, `the database is ${what}: ${message}; the queue keeps every change`);
+  get #store() {
+    const { store } = this.#report ?? {};
+    return store === undefined ? null : { ...store, error: store.error?.message ?? null };
+  }
+
+  /** While the database is away it is asked what that costs; before and afterwards nobody need know. */
+  #storeIs({ state }: WorkerReport["store"]): void {
+    this.#outages.look();
+    if (state === "up" || this.#asking || this.backlog === null) return;
+    this.#asking = true;
+    void this.backlog()
+      .then((pending) => (this.#pending = pending))
+      .catch(() => null)
+      .finally(() => (this.#asking = false));
   }
 
   /** A partition of which nothing is written until a person acts. */

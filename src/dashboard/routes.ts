@@ -142,7 +142,7 @@ export const routes: readonly Route[] = [
     method: "GET",
     path: "/health/ready",
     takes: "",
-    doc: "200 while clients are served; 503 while stopping, and while the writer stands still (stalled)",
+    doc: "200 while clients are served; 503 and why not while it starts or stops, while the writer stands still (stalled), while a fleet's Redis cannot be reached",
     answer: ({ heart }) => ready(heart),
   },
   ...sandboxRoutes,
@@ -157,11 +157,13 @@ async function statusNow(heart: Heart): Promise<Status> {
 /**
  * Ready: clients are served, and whoever asks need do nothing. A database that is down or broken is to be mended itself
  * (the queue keeps everything meanwhile), so it is only said. A writer that stands still may be helped by a restart.
+ * Without its Redis a process of a fleet serves nobody, and another one may reach it.
  */
 async function ready(heart: Heart): Promise<Answer> {
-  const { state, reason, store } = await statusNow(heart);
-  const serves = state !== "draining" && state !== "stalled";
-  return { status: serves ? 200 : 503, json: { ready: serves, state, reason: reason ?? store.error } };
+  const { state, reason, store, fleet } = await statusNow(heart);
+  const failure = fleet?.failure ?? null;
+  const serves = state !== "draining" && state !== "stalled" && failure === null;
+  return { status: serves ? 200 : 503, json: { ready: serves, state, reason: failure ?? reason ?? store.error } };
 }
 
 async function journey(call: Call): Promise<Answer> {

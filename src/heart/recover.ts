@@ -4,13 +4,15 @@ import type { FrameOnDisk } from "../queue/queue.js";
 import type { Addressing } from "./addressing.js";
 import type { WriterSide } from "./writer-side.js";
 
-/** Takes frames of the log, in order, into the cache. */
+/** Takes frames of the log, in order, into the cache; tells after each piece how many they were. */
 export async function recover(
   frames: AsyncIterable<readonly FrameOnDisk[]>,
   cache: MemoryCache,
   side: WriterSide,
   addressing: Pick<Addressing, "mayDiffer">,
+  tell: (frames: number) => void,
 ): Promise<void> {
+  let done = 0;
   for await (const piece of frames) {
     for (const { frame } of piece) {
       const { sequence } = frame.position;
@@ -22,5 +24,6 @@ export async function recover(
         }
       side.recovered(sequence, frame.body.kind === "clear" ? 1 : frame.body.changes.length);
     }
+    tell((done += piece.length));
   }
 }

@@ -69,6 +69,8 @@ function queueStatus({ journal, cache, side, options }: StatusParts): Status["qu
     pendingChanges: side.pendingChanges,
     pendingRecords: cache.pendingRecords,
     pendingBytes: pending ? waiting.bytes : 0,
+    bytesMax: options.queueBytes,
+    recordsMax: options.queueRecords,
     oldestAgeMs: pending ? Math.round(waiting.oldestAgeMs) : 0,
     durability: options.durability,
     accepted: `${journal.logId}:${journal.accepted}`,

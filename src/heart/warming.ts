@@ -19,7 +19,8 @@ const pieceRecordsMax = 200;
 const firstPieceRecords = 8;
 /** So much of the cache may be full. */
 const share = 0.9;
-const progressMs = 5000;
+/** For a bar; a log says less. */
+const progressMs = 500;
 
 /** What it works with. */
 export interface WarmingParts {

@@ -16,6 +16,7 @@ import {
   type StepReport,
   type WaitOptions,
 } from "../heart.js";
+import type { EventLog } from "../log/event-log.js";
 import type { Collection } from "./collection.js";
 import { CollectionHandle } from "./collection-handle.js";
 import { JsonHandle } from "./json-handle.js";
@@ -44,9 +45,11 @@ export interface DeadLettersOptions {
 export class WriteBehind {
   /** The verbs below this library: work on keys, marks, waits. For servers and adapters. */
   readonly heart: Heart;
+  readonly #log: EventLog | null;
 
-  constructor(heart: Heart) {
+  constructor(heart: Heart, log: EventLog | null = null) {
     this.heart = heart;
+    this.#log = log;
   }
 
   /** Sets a value, whatever was there. Needs the database only for one column of a row that may have ended. */
@@ -206,8 +209,11 @@ export class WriteBehind {
   }
 
   /** Takes no more writes, drains within the deadline (default `closeMs`), stops; the report says what is left. */
-  close(options?: { readonly deadlineMs?: number | undefined }): Promise<CloseReport> {
-    return this.heart.close(options);
+  async close(options?: { readonly deadlineMs?: number | undefined }): Promise<CloseReport> {
+    this.#log?.drains(() => this.heart.accepted - this.heart.stored);
+    const report = await this.heart.close(options);
+    this.#log?.stopped(report);
+    return report;
   }
 
   /** The same as `close()`, for `await using`. */

@@ -1,8 +1,11 @@
 /** The front door of the library. */
 import { WriteBehindError } from "../errors.js";
+import { Emitter } from "../events.js";
 import { nodeHost } from "../host/node-host.js";
 import { routesOf, type AnyCollection } from "./collection.js";
 import { WriteBehind } from "./library.js";
+import { EventLog, type EventLogParts } from "../log/event-log.js";
+import type { Logger } from "../log/logger.js";
 import type { EngineOptions } from "../options.js";
 import { resolveEngineOptions } from "../options-resolve.js";
 import type { Route } from "../routes/route.js";
@@ -10,7 +13,7 @@ import type { CacheDescriptor } from "../shared-cache.js";
 import type { Store, StoreDescriptor } from "../store/store.js";
 import { openHeart } from "../write-behind.js";
 
-/** What `writeBehind` takes: the store, and any of the options (docs/reference/options.md). */
+/** What `writeBehind` takes: the store and other parts, and any of the options (docs/reference/options.md). */
 export interface WriteBehindOptions extends Partial<Omit<EngineOptions, "routes">> {
   /** Which keys go to which table. */
   readonly routes?: readonly (Route | AnyCollection)[];
@@ -18,6 +21,11 @@ export interface WriteBehindOptions extends Partial<Omit<EngineOptions, "routes"
   readonly store: Store | StoreDescriptor;
   /** Where cache and queue are, if many processes share them: `redis("redis://…")`. */
   readonly cache?: CacheDescriptor | undefined;
+  /**
+   * Takes one line for each event that an operator would want to know of, none for a write: a logger of pino, `console`,
+   * or anything with `info`, `warn` and `error`. Without it the library is silent.
+   */
+  readonly logger?: Logger | undefined;
 }
 
 /**
@@ -25,11 +33,31 @@ export interface WriteBehindOptions extends Partial<Omit<EngineOptions, "routes"
  * at the very first start. Rejects CONFIG, FOLDER_IN_USE, JOURNAL_DAMAGED, QUEUE_MISMATCH, TABLES_IN_USE.
  */
 export async function writeBehind(given: WriteBehindOptions): Promise<WriteBehind> {
-  const { store, cache, ...options } = given;
+  const { store, cache, logger, ...options } = given;
   if (typeof store !== "object" || store === null) {
     throw new WriteBehindError("CONFIG", "`store` is missing", { hint: 'pass store: sqlite({ file: "app.db" })' });
   }
   const routes = Array.isArray(options.routes) ? routesOf(options.routes) : options.routes;
   const resolved = resolveEngineOptions({ ...options, routes });
-  return new WriteBehind(await openHeart({ host: nodeHost(), store, cache, options: resolved }));
+  const [host, events] = [nodeHost(), new Emitter()];
+  const log = logger === undefined ? null : openLog(logger, { events, clock: host.clock, options: resolved });
+  try {
+    const heart = await openHeart({ host, store, cache, options: resolved, events });
+    log?.opened(heart);
+    heart.onFailed((error) => log?.failed(error, "nothing more is taken"));
+    return new WriteBehind(heart, log);
+  } catch (error) {
+    log?.end();
+    throw error;
+  }
+}
+
+function openLog(logger: Logger, parts: Omit<EventLogParts, "logger">): EventLog {
+  for (const level of ["info", "warn", "error"] as const) {
+    if (typeof (logger as Partial<Logger> | null)?.[level] === "function") continue;
+    throw new WriteBehindError("CONFIG", `\`logger\` has no function \`${level}\``, {
+      hint: "pass a logger of pino, console, or { info, warn, error }, each called with (fields, text)",
+    });
+  }
+  return new EventLog({ ...parts, logger });
 }

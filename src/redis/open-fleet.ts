@@ -12,6 +12,8 @@ import { foundOrBorn } from "./birth.js";
 import { connect, type Connected } from "./connect.js";
 import { firstOutcome } from "./first-outcome.js";
 import { openAddressing, visitAddressing, type LookAtTables } from "./front/fleet-addressing.js";
+import { backlogOf } from "./front/fleet-status.js";
+import type { Backlog } from "../log/outages.js";
 import { FleetHeart } from "./front/fleet-heart.js";
 import type { Fleet, Keeper, PartitionState } from "./keeper.js";
 import type { EngineOptions } from "../options.js";
@@ -31,7 +33,7 @@ export async function openFleetHeart(url: string, parts: SharedHeartParts): Prom
   const store = withRoutes(parts.store, options.routes);
   const connected = await connect(url, host, options, options.durability);
   const { keeper, keeps, roomBytes, close } = connected;
-  const events = new Emitter();
+  const events = parts.events ?? new Emitter();
   let worker: WorkerHandle | null = null;
   try {
     const fleet = await foundOrBorn(keeper, { ...parts, look: positionsOf(store), partitions: options.partitions });
@@ -112,6 +114,8 @@ function startOwnWorker(
 /** A process that only writes. */
 export interface FleetWork extends Pick<Connected, "keeps" | "watch"> {
   readonly fleet: Fleet;
+  /** What is pending in the fleet now. Rejects CACHE_DOWN. */
+  readonly backlog: () => Promise<Backlog>;
   /** Hands over what the worker owns, and ends all of it. */
   stop(deadlineMs: number): Promise<FleetWorkStopped>;
 }
@@ -136,7 +140,7 @@ export interface FleetWorkParts extends SharedHeartParts {
 export async function openFleetWork(url: string, parts: FleetWorkParts): Promise<FleetWork> {
   const { host, options, tell } = parts;
   const store = withRoutes(parts.store, options.routes);
-  const { keeper, keeps, watch, close } = await connect(url, host, options, "safety");
+  const { keeper, keeps, roomBytes, watch, close } = await connect(url, host, options, "safety");
   try {
     const fleet = await foundOrBorn(keeper, { ...parts, look: positionsOf(store), partitions: options.partitions });
     await openAddressing(keeper, tablesOf(store), options, await statesOf(keeper, fleet));
@@ -147,7 +151,11 @@ export async function openFleetWork(url: string, parts: FleetWorkParts): Promise
       await close();
       return { hangs: !hasStopped, left };
     };
-    return { fleet, keeps, watch, stop };
+    const backlog = async (): Promise<Backlog> => {
+      const { now, states } = await keeper.states(allOf(fleet));
+      return backlogOf(states, now, { bytesMax: roomBytes, recordsMax: options.queueRecords });
+    };
+    return { fleet, keeps, watch, backlog, stop };
   } catch (error) {
     await close();
     throw error;
@@ -207,8 +215,12 @@ function pendingIn(states: readonly PartitionState[]): number {
   return states.reduce((all, { head, stored }) => all + Math.max(0, head.sequence - stored.sequence), 0);
 }
 
-async function statesOf(keeper: Keeper, { partitions }: Fleet): Promise<readonly PartitionState[]> {
-  return (await keeper.states(Array.from({ length: partitions }, (_, partition) => partition))).states;
+async function statesOf(keeper: Keeper, fleet: Fleet): Promise<readonly PartitionState[]> {
+  return (await keeper.states(allOf(fleet))).states;
+}
+
+function allOf({ partitions }: Fleet): readonly number[] {
+  return Array.from({ length: partitions }, (_, partition) => partition);
 }
 
 function setupOf(url: string, options: EngineOptions, { id }: Fleet): Parameters<typeof startWorker>[1] {

@@ -59,12 +59,12 @@ async function databaseOf(kind: StoreKind, data: string): Promise<CrashDatabase>
   return PostgresDatabase.start(programs);
 }
 
-/** Runs a campaign. Rejects with what is wrong; the folder is kept then. */
+/** Runs a campaign; `went` hears how far it has come. Rejects with what is wrong; the folder is kept then. */
 export async function runCampaign(
   kind: StoreKind,
   seed: number,
   length: Length,
-  say: (line: string) => void,
+  went: (report: Readonly<Report>) => void,
 ): Promise<Report> {
   const folder = await mkdtemp(join(tmpdir(), "write-behind-crash-"));
   const data = join(folder, "data");
@@ -75,7 +75,7 @@ export async function runCampaign(
     while (campaign.report.kills < length.kills && performance.now() - started < length.seconds * 1000) {
       await campaign.round();
       campaign.report.seconds = (performance.now() - started) / 1000;
-      if (campaign.report.kills % 20 === 0) say(line(campaign.report));
+      went(campaign.report);
     }
     await campaign.finish();
   } catch (error) {

@@ -3,6 +3,8 @@
  * left. The seed decides what is written and when it is killed; how fast the machine is decides the rest.
  */
 import { parseArgs } from "node:util";
+import { stderrScreen } from "../../src/host/screen.js";
+import { Progress } from "../../src/progress.js";
 import { line, runCampaign } from "./campaign.js";
 
 const { values } = parseArgs({
@@ -32,7 +34,11 @@ if (store !== "sqlite" && store !== "postgres") {
 }
 const again = `npm run crash -- --store ${store} --seed ${seed}${Number.isFinite(kills) ? ` --kills ${kills}` : ""}${Number.isFinite(seconds) ? ` --seconds ${seconds}` : ""}`;
 try {
-  const report = await runCampaign(store, seed, { kills, seconds }, (text) => process.stdout.write(`${text}\n`));
+  const progress = new Progress(stderrScreen());
+  const report = await runCampaign(store, seed, { kills, seconds }, (went) => {
+    if (Number.isFinite(kills)) progress.at("crashing", { things: "kills" }, went.kills, kills, line(went));
+    else progress.at("crashing", "seconds", went.seconds, seconds, line(went));
+  }).finally(() => progress.end());
   process.stdout.write(`${line(report)}: nothing answered was lost\n`);
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\nagain: ${again}\n`);

@@ -63,7 +63,7 @@ export function line(report: Report): string {
 }
 
 /** Runs a campaign. Rejects with what is wrong. */
-export async function runFleetCampaign(setting: Setting & { readonly seconds: number }, say: Say): Promise<Report> {
+export async function runFleetCampaign(setting: Setting & { readonly seconds: number }, went: Went): Promise<Report> {
   const { seconds } = setting;
   const campaign = await FleetCampaign.open(setting);
   try {
@@ -71,7 +71,7 @@ export async function runFleetCampaign(setting: Setting & { readonly seconds: nu
       const leftMs = (seconds - campaign.report.seconds) * 1000;
       await campaign.storm(Math.min(stormMsMax, Math.max(1000, leftMs)));
       await campaign.calm();
-      if (campaign.report.calms % 5 === 0) say(line(campaign.report));
+      went(campaign.report);
     } while (campaign.report.seconds < seconds);
     return campaign.report;
   } catch (error) {
@@ -81,7 +81,8 @@ export async function runFleetCampaign(setting: Setting & { readonly seconds: nu
   }
 }
 
-type Say = (line: string) => void;
+/** Hears how far it has come. */
+type Went = (report: Report) => void;
 
 /** A campaign, storm by storm. */
 export class FleetCampaign {

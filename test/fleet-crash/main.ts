@@ -3,6 +3,8 @@
  * The seed decides what is written and which faults come; how fast the machine is decides the rest.
  */
 import { parseArgs } from "node:util";
+import { stderrScreen } from "../../src/host/screen.js";
+import { Progress } from "../../src/progress.js";
 import { line, runFleetCampaign } from "./campaign.js";
 import type { Fault } from "./fleet.js";
 
@@ -21,7 +23,10 @@ if (!(seconds > 0) || !Number.isInteger(seed)) {
 const faults = values.faults?.split(",") as Fault[] | undefined;
 try {
   const setting = { seconds, seed, ...(faults === undefined ? {} : { faults }) };
-  const report = await runFleetCampaign(setting, (text) => process.stdout.write(`${text}\n`));
+  const progress = new Progress(stderrScreen());
+  const report = await runFleetCampaign(setting, (went) =>
+    progress.at("crashing", "seconds", went.seconds, seconds, line(went)),
+  ).finally(() => progress.end());
   process.stdout.write(`${line(report)}: nothing answered was lost\n`);
 } catch (error) {
   const again = `node dist/test/fleet-crash/main.js --seconds ${seconds} --seed ${seed}`;

@@ -84,7 +84,7 @@ function optionsOf(target: HTMLElement, lines: readonly Line[], show: (value: nu
       y: { range: (_, __, most) => [0, Math.max(most ?? 0, 1) * 1.1] },
     },
     axes: [
-      { ...axis, grid: { show: false }, space: 80, values: (_, splits) => splits.map(timeOfDay) },
+      { ...axis, grid: { show: false }, size: 28, space: 80, values: (_, splits) => splits.map(timeOfDay) },
       { ...axis, size: 62, space: 36, values: (_, splits) => splits.map(show) },
     ],
     series: [
@@ -95,5 +95,5 @@ function optionsOf(target: HTMLElement, lines: readonly Line[], show: (value: nu
 }
 
 function timeOfDay(seconds: number): string {
-  return new Date(seconds * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  return new Date(seconds * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 }

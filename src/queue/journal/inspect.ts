@@ -7,7 +7,7 @@ import { WriteBehindError } from "../../errors.js";
 import type { Disk } from "../../host/host.js";
 import type { Position } from "../queue.js";
 import { openSegment, segmentNames, type SegmentName } from "./segment.js";
-import { walkJournal, type Walk } from "./walk.js";
+import { walkJournal, type OnFrame, type OnSegment, type Walk } from "./walk.js";
 import { firstFrameOffset, Window } from "./window.js";
 
 /** One segment of a report. */
@@ -59,14 +59,20 @@ export interface JournalReport {
 }
 
 /** Reads the journal in a folder; null where there is none. `stored`: frames after it count as `after`. Throws DiskError. */
-export async function inspectJournal(disk: Disk, folder: string, stored = 0): Promise<JournalReport | null> {
+export async function inspectJournal(
+  disk: Disk,
+  folder: string,
+  stored = 0,
+  onSegment?: OnSegment,
+): Promise<JournalReport | null> {
   const after: FrameCount = { frames: 0, bytes: 0 };
   try {
-    const walk = await walkJournal(disk, folder, ({ sequence, length }) => {
+    const onFrame: OnFrame = ({ sequence, length }) => {
       if (sequence <= stored) return;
       after.frames++;
       after.bytes += length;
-    });
+    };
+    const walk = await walkJournal(disk, folder, onFrame, onSegment);
     return walk === null ? null : { ...reportOf(walk), after, behind: await behindDamage(disk, folder, walk, stored) };
   } catch (error) {
     if (!(error instanceof WriteBehindError)) throw error;

@@ -15,6 +15,7 @@ import { beyondRetention, trimmable, type HeldSegment } from "./retention.js";
 import { Room, type RoomWait } from "./room.js";
 import { segmentSeed } from "./segment.js";
 import type { Post, Signposts } from "./signposts.js";
+import type { OnSegment } from "./walk.js";
 import { startJournal, type JournalOptions, type JournalStart } from "./start.js";
 import type { Spare, Supply } from "./supply.js";
 import type { Tail } from "./tail.js";
@@ -106,8 +107,8 @@ export class Journal {
    * Makes a new journal in a folder, or recovers the one that is there. Throws JOURNAL_DAMAGED and JOURNAL_VERSION as
    * recovery does, DISK_FULL where there is no room for a first segment, and a DiskError.
    */
-  static async open(host: Host, folder: string, options: JournalOptions): Promise<Journal> {
-    return new Journal(host, folder, options, await startJournal(host, folder, options));
+  static async open(host: Host, folder: string, options: JournalOptions, onSegment?: OnSegment): Promise<Journal> {
+    return new Journal(host, folder, options, await startJournal(host, folder, options, onSegment));
   }
 
   /** Up to here all is safe against power loss. */

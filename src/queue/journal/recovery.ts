@@ -7,7 +7,7 @@ import type { Position } from "../queue.js";
 import { Milestones } from "./milestones.js";
 import { openSegment, segmentName, encodeHeader, type SegmentHeader } from "./segment.js";
 import { Signposts } from "./signposts.js";
-import { walkJournal, type Walk, type WalkedSegment } from "./walk.js";
+import { walkJournal, type OnFrame, type OnSegment, type Walk, type WalkedSegment } from "./walk.js";
 import { firstFrameOffset, Window } from "./window.js";
 
 /** A journal that is whole again. */
@@ -30,13 +30,15 @@ export async function recoverJournal(
   disk: Disk,
   folder: string,
   signposts = new Signposts(0),
+  onSegment?: OnSegment,
 ): Promise<Recovered | null> {
   const milestones = new Milestones();
-  const walk = await walkJournal(disk, folder, (head, segment) => {
+  const onFrame: OnFrame = (head, segment) => {
     const offset = segment.header.logOffset + segment.end - firstFrameOffset;
     milestones.note(head.sequence, offset, head.at);
     signposts.note(head.sequence, offset, segment.frames === 0);
-  });
+  };
+  const walk = await walkJournal(disk, folder, onFrame, onSegment);
   if (walk === null) return null;
   if (walk.damage !== null) throw walk.damage;
   // The last one first: a crash in here leaves a log that ends earlier, never one with a hole.

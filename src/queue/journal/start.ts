@@ -10,6 +10,7 @@ import { givenUpName, segmentNames, segmentSeed } from "./segment.js";
 import { Signposts } from "./signposts.js";
 import { Supply, type Spare } from "./supply.js";
 import { Tail } from "./tail.js";
+import type { OnSegment } from "./walk.js";
 import { firstFrameOffset } from "./window.js";
 
 /** What a journal needs to know; options.ts documents each. */
@@ -29,12 +30,17 @@ export interface JournalStart {
 }
 
 /** Recovers the log in a folder, or makes one. Throws as `Journal.open` does. */
-export async function startJournal(host: Host, folder: string, options: JournalOptions): Promise<JournalStart> {
+export async function startJournal(
+  host: Host,
+  folder: string,
+  options: JournalOptions,
+  onSegment?: OnSegment,
+): Promise<JournalStart> {
   const dsync = options.durability === "disk";
   await host.disk.makeFolder(folder);
   const supply = new Supply(host, folder, { ...options, dsync });
   try {
-    const recovered = await recoverJournal(host.disk, folder, new Signposts(options.queueBytes));
+    const recovered = await recoverJournal(host.disk, folder, new Signposts(options.queueBytes), onSegment);
     await supply.begin();
     if (recovered !== null) return await goOn(host, recovered, supply, dsync);
     const logId = host.random.hex(16);

@@ -40,31 +40,45 @@ export interface Walk {
   readonly damage: WriteBehindError | null;
 }
 
+/** Called after each segment: so many are read, of so many. */
+export type OnSegment = (done: number, total: number) => void;
+
 /** Called for each frame in order. */
 export type OnFrame = (head: FrameHead, segment: WalkedSegment) => void;
 
 /** Walks the journal in a folder; null where there is none. Throws DiskError, for a header as `openSegment` does. */
-export async function walkJournal(disk: Disk, folder: string, onFrame: OnFrame = () => {}): Promise<Walk | null> {
+export async function walkJournal(
+  disk: Disk,
+  folder: string,
+  onFrame: OnFrame = () => {},
+  onSegment: OnSegment = () => {},
+): Promise<Walk | null> {
   const names = segmentNames(await disk.list(folder));
   if (names.length === 0) return null;
-  const walker = new Walker(disk, folder, names, onFrame);
+  const walker = new Walker(disk, folder, names, { onFrame, onSegment });
   return walker.walk();
+}
+
+/** What a walk tells on its way. */
+interface Told {
+  readonly onFrame: OnFrame;
+  readonly onSegment: OnSegment;
 }
 
 class Walker {
   readonly #disk: Disk;
   readonly #folder: string;
   readonly #names: readonly SegmentName[];
-  readonly #onFrame: OnFrame;
+  readonly #tell: Told;
   readonly #segments: WalkedSegment[] = [];
   #last = { sequence: 0, tag: 0, at: 0 };
   #durable = 0;
 
-  constructor(disk: Disk, folder: string, names: readonly SegmentName[], onFrame: OnFrame) {
+  constructor(disk: Disk, folder: string, names: readonly SegmentName[], tell: Told) {
     this.#disk = disk;
     this.#folder = folder;
     this.#names = names;
-    this.#onFrame = onFrame;
+    this.#tell = tell;
   }
 
   async walk(): Promise<Walk> {
@@ -83,6 +97,7 @@ class Walker {
         const segment = this.#enter(open, this.#names[next] as SegmentName);
         damage = (await this.#frames(window, segment)) ?? (await cutShort(open));
         torn = await window.isDirtyFrom(segment.end);
+        this.#tell.onSegment(next + 1, this.#names.length);
       } finally {
         await open.file.close();
       }
@@ -128,7 +143,7 @@ class Walker {
       const { head } = looked;
       this.#last = head;
       this.#durable = Math.max(this.#durable, head.durable);
-      this.#onFrame(head, segment);
+      this.#tell.onFrame(head, segment);
       segment.frames++;
       segment.end += head.length;
     }

@@ -88,6 +88,8 @@ export class FleetHeart implements Heart {
   /** Why this process takes no more work. */
   #wrong: WriteBehindError | null = null;
   #seen: { readonly states: readonly PartitionState[]; readonly fleet: FleetSeen } | null = null;
+  /** Whether it was seen how things are: before that nothing is news. */
+  #looked = false;
   #timer: Timer | null = null;
   #closing: Promise<CloseReport> | null = null;
 
@@ -269,7 +271,9 @@ export class FleetHeart implements Heart {
       this.#status = this.#describe(this.#wrong?.message ?? null);
       this.#tell(before, this.#status);
     } catch (error) {
+      const before = this.#status;
       this.#status = this.#describe((error as Error).message);
+      this.#tell(before, this.#status);
     }
   }
 
@@ -347,18 +351,23 @@ export class FleetHeart implements Heart {
       else this.events.emit("storeDown", { error: { code: error, message: now.store.error ?? "unknown", hint: null } });
     }
     if (now.state !== before.state && now.state === "broken") this.events.emit("stalled", { reason: now.reason ?? "" });
+    // What was said of the database ends with `storeUp`.
+    if (before.state === "broken" && now.state !== "broken" && before.store.state !== "broken" && this.#looked)
+      this.events.emit("warning", { text: `it goes on; it stood still because: ${before.reason ?? ""}` });
+    this.#looked = true;
     if (before.queue.pendingChanges > 0 && now.queue.pendingChanges === 0)
       this.events.emit("drained", { sequence: this.accepted });
   }
 
   #describe(down: string | null): Status {
-    const { keeper, fleet, keeps, options, storeKind } = this.#parts;
+    const { keeper, fleet, keeps, options, storeKind, roomBytes } = this.#parts;
     return describeFleet({
       place: keeper.place,
       fleetId: fleet.id,
       keeps,
       durability: options.durability,
       cacheBytesMax: options.cacheBytes,
+      queueMax: { bytesMax: roomBytes, recordsMax: options.queueRecords },
       now: this.#time.now(),
       states: this.#seen?.states ?? [],
       seen: this.#seen?.fleet ?? { now: 0, paused: false, workers: [], owners: [] },

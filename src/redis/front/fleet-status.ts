@@ -1,5 +1,6 @@
 /** How a fleet goes, as one of its processes shows it. Pure. */
 import type { FleetStatus, Status } from "../../heart.js";
+import type { Backlog } from "../../log/outages.js";
 import type { Durability } from "../../queue/queue.js";
 import type { FleetSeen, PartitionState } from "../keeper.js";
 import type { WorkerReport } from "../worker/report.js";
@@ -12,6 +13,8 @@ export interface FleetStatusParts {
   readonly keeps: string;
   readonly durability: Durability;
   readonly cacheBytesMax: number;
+  /** What may be pending in all. */
+  readonly queueMax: QueueMax;
   readonly now: number;
   readonly states: readonly PartitionState[];
   readonly seen: FleetSeen;
@@ -23,21 +26,33 @@ export interface FleetStatusParts {
   readonly down: string | null;
 }
 
+/** What may be pending in all partitions together. */
+export type QueueMax = Pick<Status["queue"], "bytesMax" | "recordsMax">;
+
+/** What is pending, and what may be. */
+export function backlogOf(states: readonly PartitionState[], now: number, max: QueueMax): Backlog {
+  const sum = (pick: (state: PartitionState) => number): number => states.reduce((all, state) => all + pick(state), 0);
+  const oldest = states.map(({ oldestAt }) => oldestAt).filter((at) => at !== null);
+  return {
+    pendingChanges: sum(pendingChanges),
+    pendingRecords: sum((state) => state.pendingRecords),
+    pendingBytes: sum((state) => state.pendingBytes),
+    ...max,
+    oldestAgeMs: oldest.length === 0 ? 0 : Math.max(0, now - Math.min(...oldest)),
+  };
+}
+
 /** The status. */
 export function describeFleet(parts: FleetStatusParts): Status {
   const { states, seen, now, hits, misses, cacheBytesMax } = parts;
   const sum = (pick: (state: PartitionState) => number): number => states.reduce((all, state) => all + pick(state), 0);
   const reports = seen.workers.map(({ report }) => reportOf(report)).filter((report) => report !== null);
   const letters = sum((state) => state.letters);
-  const oldest = states.map(({ oldestAt }) => oldestAt).filter((at) => at !== null);
   return {
     ...stateOf(parts, reports),
     cache: { records: 0, bytes: 0, bytesMax: cacheBytesMax, hits, misses, evictions: 0 },
     queue: {
-      pendingChanges: sum(pendingChanges),
-      pendingRecords: sum((state) => state.pendingRecords),
-      pendingBytes: sum((state) => state.pendingBytes),
-      oldestAgeMs: oldest.length === 0 ? 0 : Math.max(0, now - Math.min(...oldest)),
+      ...backlogOf(states, now, parts.queueMax),
       durability: parts.durability,
       accepted: `${parts.fleetId}:${sum(({ head }) => head.sequence)}`,
       durable: `${parts.fleetId}:${sum(({ head }) => head.sequence)}`,
@@ -118,9 +133,10 @@ function storeOf(kind: string, reports: readonly WorkerReport[]): Status["store"
   return { kind, state: "down", since: 0, error: "no worker has said how the database is", nextTryAt: null };
 }
 
-function fleetOf({ place, keeps, states, seen, now }: FleetStatusParts): FleetStatus {
+function fleetOf({ place, keeps, states, seen, now, down }: FleetStatusParts): FleetStatus {
   return {
     place,
+    failure: down,
     keeps,
     partitions: states.map((state) => ({
       partition: state.partition,
