@@ -7,6 +7,8 @@ import { expect, test } from "vitest";
 import { hostContract } from "../contract/host.js";
 import { nodeHost } from "../src/host/node-host.js";
 import { systemProcesses } from "../src/host/processes.js";
+import { rest } from "../src/rest.js";
+import { isAlive } from "./sandbox-kit.js";
 
 const threadUrl = new URL("../contract/host-thread.js", import.meta.url).href;
 
@@ -66,4 +68,22 @@ test("a process gets its data, answers in order, and says how it ended", async (
   expect(await killed.ended).toBe("it was killed by SIGKILL");
   const missing = systemProcesses().start("file:///no/such/module.js", null);
   expect(await missing.ended).toContain("/no/such/module.js");
+});
+
+test("a process ends with the one that started it, whatever keeps it busy", async () => {
+  const module = new URL("../src/host/processes.js", import.meta.url).href;
+  const busy = "data:text/javascript,export const main = (channel) => { setInterval(() => {}, 10); channel.post(1) }";
+  const script = `
+    import { systemProcesses } from ${JSON.stringify(module)};
+    const started = systemProcesses().start(${JSON.stringify(busy)}, null);
+    started.receive(() => console.log(started.pid));`;
+  const parent = spawn(process.execPath, ["--input-type=module", "-e", script], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const [said] = (await once(parent.stdout, "data")) as [Buffer];
+  const pid = Number(said.toString());
+  expect(isAlive(pid)).toBe(true);
+  parent.kill("SIGKILL");
+  const { clock } = nodeHost();
+  while (isAlive(pid)) await rest(clock, 10);
 });
