@@ -225,7 +225,15 @@ test("a Redis that cannot be reached: said once, why is in the status, and that 
   const fleet = { id: fleetId, partitions: 2 };
   await keeper.fleet(fleet);
   const heart = await FleetHeart.open({
-    ...{ host, keeper, fleet, options, events, keeps: "", roomBytes: 1e6, storeKind: "memory", limits: null },
+    host,
+    keeper,
+    fleet,
+    options,
+    events,
+    keeps: "",
+    roomBytes: 1e6,
+    storeKind: "memory",
+    limits: null,
     reader: memoryStore(),
     addressing: await visitAddressing(keeper, options),
     worker: null,
