@@ -19,11 +19,17 @@ export function size(bytes: number): string {
   return unit === 0 ? `${bytes} bytes` : `${value.toFixed(value < 10 ? 1 : 0)} ${units[unit]}`;
 }
 
-/** A length of time for people: `12 ms`, `3.4 s`, `5 min`, `2 h`. */
+/** A length of time: `12 ms`, `3.4 s`, `2 min 10 s`, `5 h 3 min`, `2 d 4 h`. */
 export function duration(ms: number): string {
-  if (ms < 1000) return `${Math.round(ms * 10) / 10} ms`;
-  if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`;
-  return ms < 7_200_000 ? `${Math.round(ms / 60_000)} min` : `${Math.round(ms / 3_600_000)} h`;
+  if (ms < 1000) return `${ms < 10 ? Math.round(ms * 10) / 10 : Math.round(ms)} ms`;
+  if (ms < 10_000) return `${(ms / 1000).toFixed(1)} s`;
+  const seconds = Math.round(ms / 1000);
+  if (seconds < 60) return `${seconds} s`;
+  const [minutes, hours, days] = [Math.floor(seconds / 60), Math.floor(seconds / 3600), Math.floor(seconds / 86_400)];
+  const two = (first: number, a: string, second: number, b: string): string =>
+    second === 0 ? `${first} ${a}` : `${first} ${a} ${second} ${b}`;
+  if (hours === 0) return two(minutes, "min", seconds % 60, "s");
+  return days === 0 ? two(hours, "h", minutes % 60, "min") : two(days, "d", hours % 24, "h");
 }
 
 /** A part of a whole for people: `under 0.1 %`, `0.2 %`, `37 %`. */

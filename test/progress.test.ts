@@ -17,7 +17,7 @@ test("a bar: share, amounts, rate and what is left; cut where the terminal is na
   const rows = { ...half, unit: { things: "rows" }, done: 5000, total: null, note: "users" };
   expect(progressBar(rows, 200)).toBe("reading 5,000 rows, 1,250 rows/s, users");
   expect(progressLine({ ...half, unit: "seconds", done: 30, total: 60, elapsedMs: 30_000, note: "7 kills" })).toBe(
-    "reading: 50 %, 30.0 s of 1 min, 30.0 s left, 7 kills",
+    "reading: 50 %, 30 s of 1 min, 30 s left, 7 kills",
   );
   expect(progressLine({ ...half, done: 2 ** 22 })).toContain("100 %");
   expect(progressLine({ ...half, done: 0, elapsedMs: 0 })).toBe("reading: 0 %, 0 bytes of 2.0 MB");
@@ -48,8 +48,8 @@ test("elsewhere it is a line every ten seconds, and nothing where the work is sh
   for (; clock.now < 25_000; clock.now += 10) progress.at("w", { things: "files" }, clock.now, 50_000);
   progress.end();
   expect(written).toEqual([
-    "w: 20 %, 10,000 of 50,000 files, 1,000 files/s, 40.0 s left\n",
-    "w: 40 %, 20,000 of 50,000 files, 1,000 files/s, 30.0 s left\n",
+    "w: 20 %, 10,000 of 50,000 files, 1,000 files/s, 40 s left\n",
+    "w: 40 %, 20,000 of 50,000 files, 1,000 files/s, 30 s left\n",
   ]);
 });
 

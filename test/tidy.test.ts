@@ -132,10 +132,10 @@ describe("imports", () => {
     expect(found).toEqual([]);
   });
 
-  test("the page takes nothing of the engine with it but types, and how a lesson is drawn", () => {
+  test("the page takes nothing of the engine with it but types, and how amounts and lessons are drawn", () => {
     const sources = product.filter(({ path }) => isOfPage(path));
     expect(sources.length).toBeGreaterThan(10);
-    const lesson = String.raw`(\.\./)+lesson/(tables|cells)\.js`;
+    const lesson = String.raw`(\.\./)+(amounts|lesson/(tables|cells))\.js`;
     const found = sources.flatMap((file) => {
       const own = file.path.includes("/views/") ? String.raw`\.\.?/[a-z-]+\.js` : String.raw`\./[a-z/-]+\.js`;
       const allowed = `${own}|${lesson}|preact(/hooks)?|@preact/signals|uplot`;

@@ -66,8 +66,8 @@ test("an outage of the database: what is pending in the fleet is asked for while
   report({ totals: { ...calm.totals, retries: 5 } });
   expect(lines).toEqual([
     "the database is down: it is away; the queue in the Redis at redis://h keeps every change",
-    "the database has been down for 1 min: it is away; next try in 9.0 s; 500 changes of 20 records pending (1000 bytes, 10 % of queueBytes), the oldest for 1 min; the queue in the Redis at redis://h keeps every change",
-    "the database is up again after 1 min and 5 failed tries; 500 changes waited at the most; 500 changes still to be written",
+    "the database has been down for 1 min 1 s: it is away; next try in 9.0 s; 500 changes of 20 records pending (1000 bytes, 10 % of queueBytes), the oldest for 1 min 1 s; the queue in the Redis at redis://h keeps every change",
+    "the database is up again after 1 min 1 s and 5 failed tries; 500 changes waited at the most; 500 changes still to be written",
   ]);
   expect(asked).toBe(1);
   report({});

@@ -1,9 +1,10 @@
 /** The frame of the page: name, state, the way to the views; a token that is wanted, a server that is lost. */
+import { count } from "../../amounts.js";
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import type { Status } from "../../heart.js";
 import { token, tokenWanted, useToken } from "./api.js";
-import { clockTime, count } from "./format.js";
+import { clockTime } from "./format.js";
 import { link, status } from "./live.js";
 import { go, place, views, type View } from "./router.js";
 import { switchTheme, theme } from "./theme.js";

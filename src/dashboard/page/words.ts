@@ -1,6 +1,6 @@
 /** What an operator must know at a glance, in sentences: is all well, what is at risk, what to press. Pure. */
+import { count, counted, duration, size } from "../../amounts.js";
 import type { Status } from "../../heart.js";
-import { count, counted, duration, size } from "./format.js";
 
 /** How bad it is. */
 export type Mood = "well" | "care" | "bad";

@@ -1,8 +1,9 @@
 /** Dead letters: what the database refuses and why, what waits behind it, and what a person can do. */
+import { counted } from "../../../amounts.js";
 import { useSignal, type Signal } from "@preact/signals";
 import type { DeadLetter, DeadLetterIds, DeadLetterPage, DeadLetterReport } from "../../../heart.js";
 import { get, post } from "../api.js";
-import { counted, sequenceOf } from "../format.js";
+import { sequenceOf } from "../format.js";
 import { lettersChanged } from "../live.js";
 import { Change, Confirm, Key, Outcome, useDoing } from "../parts.js";
 import { usePolled } from "../polled.js";

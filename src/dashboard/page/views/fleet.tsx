@@ -1,7 +1,7 @@
 /** Fleet: the workers, who writes which partition, and how far each is behind. */
+import { count, counted, duration, size } from "../../../amounts.js";
 import type { FleetStatus, Status } from "../../../heart.js";
 import type { WorkerReport } from "../../../redis/worker/report.js";
-import { count, counted, duration, size } from "../format.js";
 
 /** The view. */
 export function FleetView({ status }: { readonly status: Status }) {

@@ -1,10 +1,11 @@
 /** Now: is all well, the road with its numbers, what is at risk, and the last 15 minutes. */
+import { count, duration, size } from "../../../amounts.js";
 import type { ComponentChildren } from "preact";
 import { useMemo } from "preact/hooks";
 import type { Status } from "../../../heart.js";
 import { post } from "../api.js";
 import { Chart } from "../chart.js";
-import { count, duration, rate, size } from "../format.js";
+import { rate } from "../format.js";
 import { samples } from "../live.js";
 import { Outcome, useDoing, type Doing } from "../parts.js";
 import { hitShares, perSecond, ratesOf, type Rates } from "../rates.js";

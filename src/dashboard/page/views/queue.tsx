@@ -1,8 +1,9 @@
 /** Queue: what is pending, by change or by record, and the writer's verbs. */
+import { count, counted, duration, size } from "../../../amounts.js";
 import { useSignal } from "@preact/signals";
 import type { JsonChange, QueuePage, Status, StepReport } from "../../../heart.js";
 import { get, post } from "../api.js";
-import { bytesText, count, counted, duration, sequenceOf, size } from "../format.js";
+import { bytesText, sequenceOf } from "../format.js";
 import { samples } from "../live.js";
 import { Change, Key, Outcome, useDoing } from "../parts.js";
 import { usePolled } from "../polled.js";

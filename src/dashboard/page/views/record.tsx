@@ -1,11 +1,12 @@
 /** Record: one record in cache, queue and database side by side, and its recent journey. */
+import { counted, duration } from "../../../amounts.js";
 import { useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import type { JsonBytes } from "../../../bytes.js";
 import type { Inspection } from "../../../heart.js";
 import type { JourneyStep } from "../../journey.js";
 import { get, keyQuery } from "../api.js";
-import { bytesText, clockTime, counted, duration, sequenceOf } from "../format.js";
+import { bytesText, clockTime, sequenceOf } from "../format.js";
 import { Bytes, Change, Value } from "../parts.js";
 import { usePolled } from "../polled.js";
 import { go, place } from "../router.js";
