@@ -10,8 +10,7 @@ import { inFolder } from "./cli-process.js";
 import { findProgram } from "./servers.js";
 
 const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; base-uri 'none'";
-const style =
-  ":root { color-scheme: light dark; background: white } @media (prefers-color-scheme: dark) { :root { background: black } }";
+const style = ":root { color-scheme: light dark; background: Canvas; color: CanvasText }";
 const files: Readonly<Record<string, readonly [type: string, text: string]>> = {
   "/good": ["text/html", html("<h1>Good</h1><p>Fine ✓ 🙂</p>")],
   "/console": ["text/html", html(`<script src="console.js"></script>`)],

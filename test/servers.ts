@@ -1,6 +1,6 @@
 /**
- * Real servers for tests and benchmarks: finds their programs and the browser (in PATH, then where `npm run servers` put
- * them) and starts servers on a free port of the loopback interface.
+ * Real servers for tests and benchmarks: finds their programs and the browser (in PATH, then where `npm run servers`
+ * put them) and starts servers on a free port of the loopback interface.
  */
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
