@@ -1,12 +1,12 @@
 /**
- * Brings the real servers that tests and benchmarks are run against: Debian's own packages, unpacked into the user's
- * cache folder. It needs no root, installs nothing and leaves the machine's package lists alone. Run again, it sees
- * that all is there. test/servers.ts finds the programs, in PATH first.
+ * Brings the real servers, and the browser, that tests and benchmarks are run against: Debian's own packages, unpacked
+ * into the user's cache folder. It needs no root, installs nothing and leaves the machine's package lists alone. Run
+ * again, it sees that all is there. test/servers.ts finds the programs, in PATH first.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
-import { delimiter, dirname, join } from "node:path";
+import { basename, delimiter, dirname, join } from "node:path";
 
 const groups = [
   {
@@ -14,10 +14,20 @@ const groups = [
     packages: ["redis-server", "redis-tools"],
     programs: ["redis-server", "redis-cli", "redis-benchmark"],
   },
+  {
+    name: "chromium",
+    packages: ["chromium-headless-shell", "chromium-common", "fonts-dejavu-core", "fonts-noto-color-emoji"],
+    programs: ["chromium-headless-shell"],
+    /** Others in PATH that do as well. test/servers.ts looks for the same. */
+    instead: ["chromium", "google-chrome"],
+  },
 ];
 
-/** Already on every machine, and dangerous in any other version than the machine's own. */
-const never = new Set(["libc6"]);
+/**
+ * The first is on every machine, and dangerous in any other version than the machine's own. The others are for a
+ * browser with a window: without one they are never called, and they depend on graphics drivers and a compiler.
+ */
+const never = new Set(["libc6", "x11-utils", "xdg-utils"]);
 
 const cache = join(process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "write-behind", "servers");
 const apt = join(cache, "apt");
@@ -73,21 +83,72 @@ function updateLists() {
   runApt("apt-get", ["update"]);
 }
 
+/** What each package depends on, all of it: for each dependency the packages of which one is enough, best first. */
+function dependencies(packages) {
+  const no = ["recommends", "suggests", "conflicts", "breaks", "replaces", "enhances"].map((kind) => `--no-${kind}`);
+  const found = new Map();
+  let [of, open] = [[], false];
+  for (const line of runApt("apt-cache", ["depends", "--recurse", ...no, ...packages]).split("\n")) {
+    const [, head, depends, provider] = /^(\S+)$|^ [ |]\w+: (\S+)$|^ {4}(\S+)$/.exec(line) ?? [];
+    if (head !== undefined) {
+      of = [];
+      found.set(head, of);
+    }
+    if (depends !== undefined) {
+      if (!open) of.push([]);
+      open = line.startsWith(" |");
+    }
+    const name = depends ?? provider;
+    if (name !== undefined) of.at(-1).push(name);
+  }
+  return found;
+}
+
 /** The packages and all they depend on, without what the machine has. */
 function closure(packages) {
-  const no = ["recommends", "suggests", "conflicts", "breaks", "replaces", "enhances"].map((kind) => `--no-${kind}`);
-  const depends = runApt("apt-cache", ["depends", "--recurse", ...no, ...packages]);
-  const wanted = new Set(depends.split("\n").filter((line) => /^[a-z0-9]/.test(line)));
   const installed = run("dpkg-query", ["-W", "-f", "${db:Status-Abbrev} ${Package}\n"]);
-  for (const line of installed.split("\n")) if (line.startsWith("ii")) wanted.delete(line.slice(2).trim());
-  for (const name of never) wanted.delete(name);
-  return [...wanted, ...packages.filter((name) => !wanted.has(name))];
+  const has = new Set(installed.split("\n").flatMap((line) => (line.startsWith("ii") ? [line.slice(2).trim()] : [])));
+  const depends = dependencies(packages);
+  const wanted = new Set(packages);
+  // A set is walked to its end, with all that is added on the way.
+  for (const name of wanted) {
+    for (const choice of depends.get(name) ?? []) {
+      if (choice.some((each) => has.has(each) || wanted.has(each) || never.has(each))) continue;
+      const real = choice.find((each) => !each.startsWith("<"));
+      if (real !== undefined) wanted.add(real);
+    }
+  }
+  return [...wanted];
 }
 
 function filesBelow(folder) {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => !entry.isDirectory())
     .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1));
+}
+
+/** Whether the file, or what it is a link to, is a program and no script. */
+function isBinary(file) {
+  return existsSync(file) && readFileSync(file).subarray(0, 4).equals(Buffer.from("\x7fELF"));
+}
+
+/** The fonts of a group, and no others: pictures look alike on every machine. Gives the file that tells of them. */
+function writeFonts(group, building) {
+  const dir = "root/usr/share/fonts";
+  if (!existsSync(join(building, dir))) return undefined;
+  const alias = ([family, font]) =>
+    `  <alias binding="same"><family>${family}</family><prefer><family>${font}</family></prefer></alias>\n`;
+  const aliases = ["sans-serif", "serif", "system-ui"].map((family) => [family, "DejaVu Sans"]);
+  aliases.push(["monospace", "DejaVu Sans Mono"], ["emoji", "Noto Color Emoji"]);
+  const config = `<?xml version="1.0"?>
+<!DOCTYPE fontconfig SYSTEM "urn:fontconfig:fonts.dtd">
+<fontconfig>
+  <dir>${join(cache, group.name, dir)}</dir>
+  <cachedir>${join(cache, group.name, "font-cache")}</cachedir>
+${aliases.map(alias).join("")}</fontconfig>
+`;
+  writeFileSync(join(building, "fonts.conf"), config);
+  return "fonts.conf";
 }
 
 /** Unpacks into a folder of its own and puts it in place by a rename: a broken run leaves nothing half done. */
@@ -106,12 +167,15 @@ function fetch(group) {
   const files = filesBelow(building);
   const programs = {};
   for (const name of group.programs) {
-    const path = files.find((file) => /^root\/(usr\/)?s?bin\//.test(file) && file.endsWith(`/${name}`));
+    // What lies in bin/ may be a script that names the program by a path of the machine.
+    const paths = files.filter((file) => /^root\/(usr\/)?(s?bin|lib\/\w+)\//.test(file) && basename(file) === name);
+    const path = paths.find((file) => isBinary(join(building, file)));
     if (path === undefined) fail(`${name} is in none of the packages ${packages.join(" ")}`);
     programs[name] = path;
   }
   const libraries = [...new Set(files.filter((file) => /\.so(\.\d+)*$/.test(file)).map((file) => dirname(file)))];
-  writeFileSync(join(building, "manifest.json"), `${JSON.stringify({ programs, libraries, packages }, null, 2)}\n`);
+  const manifest = { programs, libraries, fonts: writeFonts(group, building), packages };
+  writeFileSync(join(building, "manifest.json"), `${JSON.stringify(manifest, null, 2)}\n`);
   rmSync(join(cache, group.name), { recursive: true, force: true });
   renameSync(building, join(cache, group.name));
   if (!isThere(group)) fail(`${group.programs.join(", ")} were unpacked into ${cache} but do not start`);
@@ -119,7 +183,8 @@ function fetch(group) {
 
 let updated = false;
 for (const group of groups) {
-  if (group.programs.every((name) => works(name, process.env))) {
+  const inPath = (name) => works(name, process.env);
+  if (group.programs.every(inPath) || group.instead?.some(inPath)) {
     process.stdout.write(`${group.name}: in PATH\n`);
     continue;
   }

@@ -1,6 +1,6 @@
 /**
- * Real servers for tests and benchmarks: finds their programs (in PATH, then where `npm run servers` put them) and
- * starts them on a free port of the loopback interface.
+ * Real servers for tests and benchmarks: finds their programs and the browser (in PATH, then where `npm run servers`
+ * put them) and starts servers on a free port of the loopback interface.
  */
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
@@ -18,7 +18,7 @@ export interface Program {
 }
 
 /** The programs that can be asked for. */
-export type ProgramName = "redis-server" | "redis-cli" | "redis-benchmark";
+export type ProgramName = "redis-server" | "redis-cli" | "redis-benchmark" | "chromium-headless-shell";
 
 /** What brings the programs that are missing. */
 export const bringThem = "npm run servers";
@@ -26,19 +26,28 @@ export const bringThem = "npm run servers";
 interface Manifest {
   readonly programs: Readonly<Record<string, string>>;
   readonly libraries: readonly string[];
+  /** What tells fontconfig of the fonts that were brought, where there are any. */
+  readonly fonts?: string;
 }
 
 const groupOf: Readonly<Record<ProgramName, string>> = {
   "redis-server": "redis",
   "redis-cli": "redis",
   "redis-benchmark": "redis",
+  "chromium-headless-shell": "chromium",
+};
+
+/** Other programs in PATH that do as well. */
+const instead: Partial<Readonly<Record<ProgramName, readonly string[]>>> = {
+  "chromium-headless-shell": ["chromium", "google-chrome"],
 };
 
 /** Finds a program, or null where it is neither in PATH nor in the cache folder. */
 export function findProgram(name: ProgramName): Program | null {
-  for (const folder of (process.env["PATH"] ?? "").split(delimiter)) {
-    const path = join(folder, name);
-    if (folder !== "" && existsSync(path)) return { path, env: process.env };
+  const folders = (process.env["PATH"] ?? "").split(delimiter).filter((folder) => folder !== "");
+  for (const each of [name, ...(instead[name] ?? [])]) {
+    const path = folders.map((folder) => join(folder, each)).find((file) => existsSync(file));
+    if (path !== undefined) return { path, env: process.env };
   }
   const cache = process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache");
   const group = join(cache, "write-behind", "servers", groupOf[name]);
@@ -47,7 +56,8 @@ export function findProgram(name: ProgramName): Program | null {
   const program = manifest.programs[name];
   if (program === undefined) return null;
   const libraries = manifest.libraries.map((folder) => join(group, folder)).join(delimiter);
-  return { path: join(group, program), env: { ...process.env, LD_LIBRARY_PATH: libraries } };
+  const fonts = manifest.fonts === undefined ? {} : { FONTCONFIG_FILE: join(group, manifest.fonts) };
+  return { path: join(group, program), env: { ...process.env, LD_LIBRARY_PATH: libraries, ...fonts } };
 }
 
 /** Finds a program, or throws with the command that brings it. */
