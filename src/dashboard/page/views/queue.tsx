@@ -51,7 +51,11 @@ export function QueueView({ status }: { readonly status: Status }) {
         )}
         {value !== null &&
           value.items.length > 0 &&
-          (byRecord.value ? <ByRecord items={value.items} /> : <ByChange items={value.items} />)}
+          (byRecord.value ? (
+            <ByRecord items={value.items} at={value.at} />
+          ) : (
+            <ByChange items={value.items} at={value.at} />
+          ))}
         {value !== null && value.next !== null && (
           <div class="row">
             <button type="button" onClick={() => (pages.value += 1)} disabled={pages.value >= pagesMax}>
@@ -70,9 +74,15 @@ export function QueueView({ status }: { readonly status: Status }) {
 
 const pagesMax = 10;
 
+/** What is pending, and the server's clock when it was asked: ages are of that moment. */
+interface Looked extends QueuePage {
+  readonly at: number;
+}
+
 /** The oldest pages, as one. */
-async function firstOf(pages: number): Promise<QueuePage> {
-  return get<QueuePage>("/api/queue", { limit: String(pages * pageItems), cut: cutAt });
+async function firstOf(pages: number): Promise<Looked> {
+  const page = await get<QueuePage>("/api/queue", { limit: String(pages * pageItems), cut: cutAt });
+  return { ...page, at: samples.peek().at(-1)?.at ?? Date.now() };
 }
 
 function Verbs({ status }: { readonly status: Status }) {
@@ -131,11 +141,16 @@ async function flush(): Promise<string> {
     : `Everything is in the database but ${counted(parked.length, "dead letter")}.`;
 }
 
-function ageOf(acceptedAt: number): string {
-  return duration(Math.max(0, (samples.value.at(-1)?.at ?? Date.now()) - acceptedAt));
+function ageOf(acceptedAt: number, at: number): string {
+  return duration(Math.max(0, at - acceptedAt));
 }
 
-function ByChange({ items }: { readonly items: readonly JsonChange[] }) {
+interface ItemsProps {
+  readonly items: readonly JsonChange[];
+  readonly at: number;
+}
+
+function ByChange({ items, at }: ItemsProps) {
   return (
     <div class="scroll" tabIndex={0} role="region" aria-label="Pending changes">
       <table>
@@ -156,7 +171,7 @@ function ByChange({ items }: { readonly items: readonly JsonChange[] }) {
           {items.map((item, index) => (
             <tr key={`${item.position}-${index}`}>
               <td class="right">{sequenceOf(item.position)}</td>
-              <td class="right">{ageOf(item.acceptedAt)}</td>
+              <td class="right">{ageOf(item.acceptedAt, at)}</td>
               <td class="value">
                 <Key bytes={item.key} />
               </td>
@@ -171,7 +186,7 @@ function ByChange({ items }: { readonly items: readonly JsonChange[] }) {
   );
 }
 
-function ByRecord({ items }: { readonly items: readonly JsonChange[] }) {
+function ByRecord({ items, at }: ItemsProps) {
   const groups = new Map<string, JsonChange[]>();
   for (const item of items) {
     const name = bytesText(item.key);
@@ -210,8 +225,8 @@ function ByRecord({ items }: { readonly items: readonly JsonChange[] }) {
                   <Key bytes={oldest.key} />
                 </td>
                 <td class="right">{count(group.length)}</td>
-                <td class="right">{ageOf(oldest.acceptedAt)}</td>
-                <td class="right">{ageOf(newest.acceptedAt)}</td>
+                <td class="right">{ageOf(oldest.acceptedAt, at)}</td>
+                <td class="right">{ageOf(newest.acceptedAt, at)}</td>
                 <td class="value">
                   <Change change={newest} />
                 </td>

@@ -1,0 +1,40 @@
+/** A table of text cells, as the lesson has them. */
+import type { Table } from "../../lesson/tables.js";
+
+interface TextTableProps {
+  readonly table: Table;
+  readonly caption: string;
+  /** The last row is new. */
+  readonly lastIsNew?: boolean;
+}
+
+/** The table; wide ones scroll by themselves. */
+export function TextTable({ table, caption, lastIsNew = false }: TextTableProps) {
+  return (
+    <div class="scroll" tabIndex={0} role="region" aria-label={caption}>
+      <table class="lesson">
+        <caption>{caption}</caption>
+        <thead>
+          <tr>
+            {table.heads.map((head) => (
+              <th key={head} scope="col">
+                {head}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {table.rows.map((row, index) => (
+            <tr key={index} class={lastIsNew && index === table.rows.length - 1 ? "new" : ""}>
+              {row.map((cell, column) => (
+                <td key={column} class={column === 0 ? "" : "bytes"}>
+                  {cell}
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
