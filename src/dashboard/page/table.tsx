@@ -2,7 +2,8 @@
 import type { Table } from "../../lesson/tables.js";
 
 interface TextTableProps {
-  readonly table: Table;
+  /** `wordColumns`: so many of its first columns are words; the others show what was read. */
+  readonly table: Table & { readonly wordColumns: number };
   readonly caption: string;
   /** The last row is new. */
   readonly lastIsNew?: boolean;
@@ -27,8 +28,8 @@ export function TextTable({ table, caption, lastIsNew = false }: TextTableProps)
           {table.rows.map((row, index) => (
             <tr key={index} class={lastIsNew && index === table.rows.length - 1 ? "new" : ""}>
               {row.map((cell, column) => (
-                <td key={column} class={column === 0 ? "" : "bytes"}>
-                  {cell}
+                <td key={column} class={column < table.wordColumns ? "" : "bytes"}>
+                  <div class="cell">{cell}</div>
                 </td>
               ))}
             </tr>

@@ -1,4 +1,4 @@
-/** The lesson: one write from client to database, a click for each step. Everything in it was read from a run of now. */
+/** The lesson: one write from client to database, a click for each step, all of it read from a run of now. */
 import { signal, useSignal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import type { Lesson, LessonRow } from "../../../lesson/lesson.js";
@@ -79,13 +79,17 @@ function Steps({ lesson, onAgain, onOwn }: StepsProps) {
       {row !== null && <MomentsAt lesson={lesson} row={row} />}
       <div class="two">
         <section class="sheet">
-          <TextTable caption="Step by step" table={{ heads, rows: rows.slice(0, shown) }} lastIsNew />
+          <TextTable caption="Step by step" table={{ heads, rows: rows.slice(0, shown), wordColumns: 2 }} lastIsNew />
           {shown === 0 && <p class="empty">Each step adds a row.</p>}
         </section>
         <section class="sheet">
           <TextTable
             caption="Each variable over time"
-            table={{ heads: tracker.heads.slice(0, upTo), rows: tracker.rows.map((cells) => cells.slice(0, upTo)) }}
+            table={{
+              heads: tracker.heads.slice(0, upTo),
+              rows: tracker.rows.map((cells) => cells.slice(0, upTo)),
+              wordColumns: 1,
+            }}
           />
         </section>
       </div>

@@ -2,6 +2,7 @@
 import { useSignal } from "@preact/signals";
 import { useEffect, useMemo } from "preact/hooks";
 import type { SandboxNow } from "../../../lesson/sandbox.js";
+import type { Table } from "../../../lesson/tables.js";
 import { count, counted } from "../../../amounts.js";
 import { Sandbox, type SandboxRow } from "../sandbox.js";
 import { Stage, type Move } from "../stage.js";
@@ -50,7 +51,8 @@ export function OwnView() {
           {last.answer.error !== null && <p class="error">{last.answer.error.message}</p>}
           {!last.now.engine.alive && (
             <p class="error">
-              {last.now.engine.reason} The journal on disk has everything that was answered: restart it, and look.
+              The engine is dead: {last.now.engine.reason}. The journal on disk has everything that was answered:
+              restart it, and look.
             </p>
           )}
         </div>
@@ -165,12 +167,10 @@ function moveOf({ answer, now }: SandboxRow): Move {
   return answer.kind === "step" && wrote ? "store" : "none";
 }
 
-function tableOf(rows: readonly SandboxRow[]): {
-  readonly heads: readonly string[];
-  readonly rows: readonly (readonly string[])[];
-} {
+function tableOf(rows: readonly SandboxRow[]): Table & { readonly wordColumns: number } {
   return {
     heads: ["Step", "Action", "Cache State", "Write Queue", "DB State", "Output"],
+    wordColumns: 2,
     rows: rows.map(({ answer, now }, index) => [
       String(index),
       answer.action,
