@@ -299,7 +299,11 @@ describe("endpoints", () => {
     heart.failed?.(new WriteBehindError("JOURNAL_FAILED", "the disk is gone"));
     expect(await call("GET", "/health/live")).toMatchObject({
       status: 503,
-      json: { error: { code: "JOURNAL_FAILED" } },
+      json: { live: false, reason: "the disk is gone" },
+    });
+    expect(await call("GET", "/health/ready")).toMatchObject({
+      status: 503,
+      json: { ready: false, state: "broken", reason: "the disk is gone" },
     });
   });
 });

@@ -6,6 +6,7 @@ import { createAdaptorServer } from "@hono/node-server";
 import { Hono, type Context } from "hono";
 import { plainError, WriteBehindError, type ErrorCode } from "../errors.js";
 import type { Heart } from "../heart.js";
+import { withHint } from "../heart/failures.js";
 import type { Clock } from "../host/host.js";
 import type { Sandboxes } from "../lesson/sandbox.js";
 import { isLoopback } from "../options-resolve.js";
@@ -115,7 +116,7 @@ function adminApp(parts: AdminParts, live: Live): Hono {
   for (const route of routes) {
     app.on(route.method, route.path, async (context) => {
       if (health.failure !== null && route.path.startsWith("/health/"))
-        return failed(context, 503, plainError(health.failure));
+        return context.json(unhealthy(route.path, withHint(health.failure)), 503);
       const call = await callOf(parts, live, route, context);
       const { status, json } = await route.answer(call);
       const cutAt = cutOf(call);
@@ -146,6 +147,11 @@ function adminApp(parts: AdminParts, live: Live): Hono {
     return failed(context, ours ? statusOf(plain.code) : 500, ours ? plain : { ...plain, code: "INTERNAL" });
   });
   return app;
+}
+
+/** A journal that has failed takes nothing more: only a new process can help. */
+function unhealthy(path: string, reason: string): object {
+  return path === "/health/live" ? { live: false, reason } : { ready: false, state: "broken", reason };
 }
 
 function askedOf(context: Context): Parameters<typeof refusal>[0] {
