@@ -6,6 +6,7 @@
  */
 import type { Bytes } from "./bytes.js";
 import { MemoryCache } from "./cache/memory-cache.js";
+import { Counters } from "./counters.js";
 import type { WriteBehindError } from "./errors.js";
 import { Emitter } from "./events.js";
 import type {
@@ -93,6 +94,7 @@ export async function openHeart(parts: HeartParts): Promise<Heart> {
 
 class Engine implements Heart {
   readonly events = new Emitter();
+  readonly counters: Counters;
   readonly #host: Host;
   readonly #options: EngineOptions;
   readonly #store: Store | StoreDescriptor;
@@ -145,6 +147,7 @@ class Engine implements Heart {
     });
     this.#side = new WriterSide(parts.host.clock, journal, this.#cache, this.events, parts.options.delayMs);
     this.#side.kind = parts.store.kind ?? this.#side.kind;
+    this.counters = countersOf(this.#side, journal, parts.options);
     this.#flushes = new Flushes(this.#side, (sequence, reached) => this.whenStored(sequence, reached));
     this.deadLetters = new DeadLetterDesk(this.#side.parked, () => {
       this.#assertOpen();
@@ -175,6 +178,7 @@ class Engine implements Heart {
       loads: this.#loads,
       side: this.#side,
       events: this.events,
+      counters: this.counters,
       now: () => this.#time.now(),
       assertOpen: () => this.#assertOpen(),
       hurry: () => this.#writer?.hurry(journal.accepted),
@@ -265,13 +269,11 @@ class Engine implements Heart {
   }
 
   execute<T>(work: (workspace: Workspace) => T, options: WorkOptions = {}): Executed<T> | Promise<Executed<T>> {
-    this.#assertOpen();
     const { watches } = options;
     return this.#execution.run(watches === undefined ? work : ifUnchanged(work, watches), true, options);
   }
 
   view<T>(work: (workspace: Workspace) => T, options: WorkOptions = {}): Executed<T> | Promise<Executed<T>> {
-    this.#assertOpen();
     return this.#execution.run(work, false, options);
   }
 
@@ -381,4 +383,14 @@ class Engine implements Heart {
     this.#side.fail(journalFailed(error));
     this.#failing.tell(error);
   }
+}
+
+function countersOf({ tally }: WriterSide, journal: Journal, { queueBytes }: EngineOptions): Counters {
+  const counters = new Counters(tally);
+  journal.onSynced = (ms) => counters.syncSeconds.observe(ms / 1000);
+  counters.queue = () => {
+    const { bytesOnDisk, diskFull } = journal.stats();
+    return { journalBytes: bytesOnDisk, bytesMax: queueBytes, diskFull };
+  };
+  return counters;
 }

@@ -91,7 +91,8 @@ test("what is composed is shown as one frame at its end, and status says up to w
   expect((await inspector.pending(1000, to)).items.some(({ position }) => position === to)).toBe(false);
   const seen = await world.front.look(1e9);
   const common = { place: "", fleetId: "f", keeps: "", durability: "os", cacheBytesMax: 1, now: 0, seen } as const;
-  const parts = { ...common, storeKind: "memory", hits: 0, misses: 0, closing: false, down: null };
+  const totals = { batches: 0, rows: 0, coalesced: 0, retries: 0 };
+  const parts = { ...common, totals, storeKind: "memory", hits: 0, misses: 0, closing: false, down: null };
   const exactUpTo = async () => describeFleet({ ...parts, states: await world.states() }).queue.exactUpTo;
   expect(await exactUpTo()).toBe(`f:${state?.base?.from.sequence}`);
   world.down = false;

@@ -137,6 +137,8 @@ async function start({ host, options, store, cache, log }: Setup, signal: AbortS
         clock: host.clock,
         options,
         run: commandRunner(heart, options.allowFlush),
+        version: version(),
+        counters: server.counters,
         sandboxes: openSandboxes(host),
       });
       return { clock: host.clock, heart, server, admin };
