@@ -102,7 +102,13 @@ async function start(options: Partial<AdminParts["options"]> = {}): Promise<Admi
     return Promise.resolve({ type: "simple", value: "OK" });
   };
   const complete = { host: "127.0.0.1", adminPort: 0, adminToken: null, password: null, ...options };
-  admin = await startAdmin({ heart: heart as unknown as Heart, clock: systemClock(), options: complete, run });
+  admin = await startAdmin({
+    heart: heart as unknown as Heart,
+    clock: systemClock(),
+    options: complete,
+    run,
+    version: "0",
+  });
   return admin;
 }
 
