@@ -17,9 +17,8 @@ import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { expect } from "vitest";
+import { expect, vi } from "vitest";
 import { program } from "./cli-process.js";
-import { eventually } from "./serve-machine.js";
 import { freePort } from "./servers.js";
 
 /** The clone. */
@@ -36,6 +35,9 @@ export interface Block {
   /** Why nobody runs it. */
   readonly notRun: string | null;
 }
+
+/** For one step of a page on a machine that has much else to do. */
+const patiently = { timeout: 60_000, interval: 20 };
 
 const saved = new Set(["js", "ts", "yaml", "sql"]);
 const kinds = new Set(["sh", "text", ...saved]);
@@ -71,7 +73,10 @@ function checked(block: Block, before: readonly Block[], after: readonly Block[]
     throw new Error(`line ${block.line}: ${what}`);
   };
   const last = before.findLast((each) => each.kind !== "text" || each.notRun !== null);
-  if (block.kind === "text" && (last === undefined || last.notRun !== null || (last.file !== null && last.kind !== "js")))
+  if (
+    block.kind === "text" &&
+    (last === undefined || last.notRun !== null || (last.file !== null && last.kind !== "js"))
+  )
     wrong("nothing before it prints this");
   if (block.kind === "text" && before.at(-1)?.kind === "text") wrong("there are two outputs one after the other");
   if (["yaml", "sql"].includes(block.kind) && block.file === null) wrong("its first line names no file");
@@ -94,8 +99,13 @@ function plain(text: string): string {
     .trim();
 }
 
-/** What matches the output that a page shows. */
-export function shown(text: string): RegExp {
+/** Whether something was printed as a page shows it. */
+export function isShown(printed: string, text: string): boolean {
+  return shown(text).test(plain(printed));
+}
+
+/** What matches the output that a page shows, brought into that form. */
+function shown(text: string): RegExp {
   const lines = plain(text).split("\n");
   const escaped = lines.map((line) =>
     line.trim() === "…" ? String.raw`[^]*` : line.split("…").map(quoted).join(".*"),
@@ -132,6 +142,8 @@ export class Reader {
   /** By their number in the shell, from 1. */
   readonly #jobs: (ChildProcess | null)[] = [];
   #output = "";
+  /** Whether what servers in the background say counts: only where a block starts or ends one. */
+  #hears = false;
 
   private constructor(folder: string, here: (readonly [string, string])[], env: NodeJS.ProcessEnv) {
     this.#folder = folder;
@@ -172,6 +184,7 @@ export class Reader {
     for (const [index, block] of blocks.entries()) {
       if (block.notRun !== null || block.kind === "text") continue;
       this.#output = "";
+      this.#hears = / &$|^kill /m.test(block.text);
       if (block.file !== null) {
         mkdirSync(dirname(join(this.#folder, block.file)), { recursive: true });
         writeFileSync(join(this.#folder, block.file), this.#asHere(block.text));
@@ -181,15 +194,15 @@ export class Reader {
       if (output?.kind !== "text" || output.notRun !== null) continue;
       const expected = shown(output.text);
       const where = `the output in line ${output.line}:\n${output.text}`;
-      const got = (): string => plain(this.#asShown(this.#output));
-      if (this.#jobs.length === 0) expect(got(), where).toMatch(expected);
-      else await expect.poll(got, { ...eventually, message: where }).toMatch(expected);
+      const isSo = (): void => expect(plain(this.#asShown(this.#output)), where).toMatch(expected);
+      if (this.#jobs.length === 0) isSo();
+      else await vi.waitFor(isSo, patiently);
     }
   }
 
   /** Ends what still runs. */
   async end(): Promise<void> {
-    await Promise.all(this.#jobs.map((job) => job && ended(job, "SIGKILL")));
+    await Promise.all(this.#jobs.filter((job) => job !== null).map((job) => ended(job, "SIGKILL")));
   }
 
   async #run(block: Block): Promise<void> {
@@ -211,6 +224,7 @@ export class Reader {
     const started = typed.endsWith(" &");
     const child = spawn("bash", ["-c", started ? `exec ${typed.slice(0, -2)}` : typed], {
       cwd: this.#folder,
+      timeout: started ? undefined : patiently.timeout,
       env: this.#env,
       stdio: ["ignore", "pipe", "pipe"],
     });
@@ -219,14 +233,19 @@ export class Reader {
     for (const stream of [child.stdout, child.stderr]) {
       stream.on("data", (piece: Buffer) => {
         own += piece.toString();
-        this.#output += piece.toString();
+        if (!started || this.#hears) this.#output += piece.toString();
       });
     }
     if (started) {
+      // One that is started beside another waits for it, and says so.
+      const up = this.#jobs.every((job) => job === null) ? /^(Try|Worker) /m : /^(Try|Worker) |still starting/m;
       this.#jobs.push(child);
-      // `serve` says how to try it once it serves, `work` that it works; what waits says so.
-      const first = /^(Try|Workers?|Database|Redis) |still starting|waits/m;
-      await expect.poll(() => own, { ...eventually, message: place }).toMatch(first);
+      const isUp = async (): Promise<void> => vi.waitFor(() => expect(own, place).toMatch(up), patiently);
+      const isOver = once(child, "close").then(() => {
+        throw new Error(`${place}: it ended: ${own}`);
+      });
+      await Promise.race([isUp(), isOver]);
+      isOver.catch(() => {});
       return;
     }
     const [code] = (await once(child, "close")) as [number];
@@ -241,7 +260,7 @@ export class Reader {
   #asShown(text: string): string {
     // A terminal gets the sentence of a log line alone.
     const sentences = text.replaceAll(/^\{"level":.*\}$/gm, (line) => (JSON.parse(line) as { msg: string }).msg);
-    const folder = sentences.replaceAll(`${this.#folder}/`, "/home/you/");
+    const folder = sentences.replaceAll(/^still starting: .*\n/gm, "").replaceAll(`${this.#folder}/`, "/srv/");
     const shown = this.#here.reduceRight((result, [there, here]) => result.replaceAll(here, there), folder);
     // The program says its ports where they are not those that it has without being told.
     return shown.replaceAll(/ --port 6380\b| --admin http:\/\/127\.0\.0\.1:8380\b/g, "");
@@ -256,8 +275,4 @@ async function ended(child: ChildProcess, signal: NodeJS.Signals): Promise<void>
 }
 
 /** The compiler. */
-export const compiler = join(
-  dirname(createRequire(import.meta.url).resolve("typescript/package.json")),
-  "bin",
-  "tsc",
-);
+export const compiler = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin", "tsc");
