@@ -160,7 +160,7 @@ function CacheStation({ status, rates }: Omit<RoadProps, "now">) {
       name="1 · Cache"
       does="answers at once"
       big={rate(rates.writesPerSecond)}
-      unit="writes a second"
+      unit={fleet === undefined ? "writes a second" : "writes a second, through this process"}
     >
       <Fact name="reads that hit">{percent(rates.hitShare)}</Fact>
       {fleet !== undefined && <Fact name="kept in">{fleet.place}</Fact>}
