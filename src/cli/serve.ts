@@ -7,6 +7,7 @@ import type { CloseReport, Heart } from "../heart.js";
 import type { Clock, Host } from "../host/host.js";
 import { nodeHost } from "../host/node-host.js";
 import { nodeSockets } from "../host/sockets.js";
+import { sourcesOf } from "../metrics/metric.js";
 import { resolveEngineOptions } from "../options-resolve.js";
 import type { EngineOptions, Options } from "../options.js";
 import { rest } from "../rest.js";
@@ -22,6 +23,7 @@ import { startJson, startLines, type Started } from "./serve-lines.js";
 import { killItself, Signals } from "./signals.js";
 import { startFailure } from "./start-failure.js";
 import { namedStore, type NamedStore } from "./store-url.js";
+import { withTelemetry } from "./with-telemetry.js";
 import { openSandboxes } from "./temporary-folders.js";
 import { version } from "../host/version.js";
 
@@ -119,7 +121,9 @@ async function started(setup: Setup, signals: Signals): Promise<Running | null> 
 
 async function start({ host, options, store, cache, log }: Setup, signal: AbortSignal): Promise<Running> {
   const parts = { host, store: store.descriptor, cache: cache?.descriptor, options: engineOptions(options), signal };
-  const heart = await waitForRedis(() => openHeart(parts), host.clock, log, signal);
+  let admin: Admin | null = null;
+  const opened = await waitForRedis(() => openHeart(parts), host.clock, log, signal);
+  const heart = await withTelemetry(opened, host.clock, () => admin?.metrics() ?? sourcesOf(opened, version()));
   logEvents(heart, log, host.clock);
   try {
     const server = await startServer({
@@ -132,7 +136,7 @@ async function start({ host, options, store, cache, log }: Setup, signal: AbortS
       log,
     });
     try {
-      const admin = await startAdmin({
+      admin = await startAdmin({
         heart,
         clock: host.clock,
         options,
