@@ -146,7 +146,7 @@ function StatePill({ seen }: { readonly seen: Status | null }) {
   const { state, store } = seen;
   const mood =
     state === "stalled" || state === "broken" || store.state !== "up" ? "bad" : state === "running" ? "well" : "care";
-  return <span class={`pill ${mood}`}>{store.state === "down" ? "database down" : state}</span>;
+  return <span class={`pill ${mood}`}>{store.state === "down" && state !== "stalled" ? "database down" : state}</span>;
 }
 
 /** The server is gone: what is on the screen is of before. */

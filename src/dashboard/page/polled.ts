@@ -9,9 +9,12 @@ export interface Polled<T> {
   readonly error: string | null;
 }
 
-/** Asks now, whenever `about` changes, and every `everyMs`; never twice at once, and not while the page is hidden. */
+/**
+ * Asks now, whenever `about` changes, and every `everyMs`; never twice at once, and not while the page is hidden. What
+ * was got stays until there is something newer: a list does not go away because more of it was asked for.
+ */
 export function usePolled<T>(ask: () => Promise<T>, everyMs: number, about: unknown): ReadonlySignal<Polled<T>> {
-  const polled = useMemo(() => signal<Polled<T>>({ value: null, error: null }), [about]);
+  const polled = useMemo(() => signal<Polled<T>>({ value: null, error: null }), []);
   useEffect(() => {
     let ended = false;
     let timer: ReturnType<typeof setTimeout>;
@@ -31,6 +34,6 @@ export function usePolled<T>(ask: () => Promise<T>, everyMs: number, about: unkn
       ended = true;
       clearTimeout(timer);
     };
-  }, [polled]);
+  }, [about]);
   return polled;
 }

@@ -1,6 +1,6 @@
 /** Console: commands as a client types them, and their replies. */
 import { signal, useSignal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import type { JsonReply } from "../../command.js";
 import { post, said } from "../api.js";
 import { replyText } from "../reply.js";
@@ -41,7 +41,8 @@ function CommandLine() {
   const busy = useSignal(false);
   const back = useSignal(0);
   const field = useRef<HTMLInputElement>(null);
-  useEffect(() => field.current?.focus(), []);
+  // Before the next key is pressed, not after the next picture is drawn.
+  useLayoutEffect(() => field.current?.focus(), []);
   const send = (event: Event): void => {
     event.preventDefault();
     const line = typed.value.trim();

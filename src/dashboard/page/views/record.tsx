@@ -1,7 +1,7 @@
 /** Record: one record in cache, queue and database side by side, and its recent journey. */
 import { counted, duration } from "../../../amounts.js";
 import { useSignal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import type { JsonBytes } from "../../../bytes.js";
 import type { Inspection } from "../../../heart.js";
 import type { JourneyStep } from "../../journey.js";
@@ -40,7 +40,8 @@ function KeyForm({ asked }: { readonly asked: JsonBytes | null }) {
   const typed = useSignal(asked === null ? "" : typeof asked === "string" ? asked : asked.base64);
   const isBase64 = useSignal(asked !== null && typeof asked !== "string");
   const field = useRef<HTMLInputElement>(null);
-  useEffect(() => field.current?.focus(), []);
+  // Before the next key is pressed, not after the next picture is drawn.
+  useLayoutEffect(() => field.current?.focus(), []);
   const look = (event: Event): void => {
     event.preventDefault();
     if (typed.value !== "") go("record", isBase64.value ? { base64: typed.value } : { key: typed.value });
