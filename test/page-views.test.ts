@@ -114,8 +114,8 @@ describeBrowser("the views of the page", (onPage) => {
   );
 
   test.concurrent(
-    "empty, by change, by record, step, flush, more",
-    onServer(onPage, [], async ({ page, server, machine }) => {
+    "Queue: empty, by change, by record, step",
+    onServer(onPage, [], async ({ page, server }) => {
       await openView(page, server, "queue");
       await says(page, "Nothing is pending");
       await says(page, "The queue is empty: the database has everything.");
@@ -154,8 +154,15 @@ describeBrowser("the views of the page", (onPage) => {
       await says(page, "The queue is empty: the database has everything.");
       await press(page, "Step one run");
       await says(page, "There was nothing to write.");
+    }),
+  );
 
+  test.concurrent(
+    "Queue: more of it, and flush",
+    onServer(onPage, [], async ({ page, server, machine }) => {
+      await server.ask("POST", "/api/pause");
       await sendAll(server, sets(0, 250));
+      await openView(page, server, "queue");
       await says(page, "the oldest 100 of 250");
       await press(page, "Show more");
       await says(page, "the oldest 200 of 250");
@@ -166,7 +173,7 @@ describeBrowser("the views of the page", (onPage) => {
       await says(page, "The queue is empty: the database has everything.");
       await press(page, "Flush");
       await says(page, "Everything that was pending is in the database.");
-      expect(machine.open().prepare("SELECT count(*) AS rows FROM write_behind_kv").get()).toEqual({ rows: 251 });
+      expect(machine.open().prepare("SELECT count(*) AS rows FROM write_behind_kv").get()).toEqual({ rows: 250 });
     }),
   );
 
@@ -174,7 +181,7 @@ describeBrowser("the views of the page", (onPage) => {
     (await page.locator(".side", { hasText: name }).innerText()).replace(/\s+/g, " ");
 
   test.concurrent(
-    "cache, queue and database of one record, and its journey; a key as text, as base64, as a link",
+    "Record: cache, queue and database, its journey; a key as text, as base64, as a link",
     onServer(onPage, [], async ({ page, server }) => {
       await sendAll(server, [["SET", "user:1:name", "Alice"]]);
       await server.ask("POST", "/api/flush");
@@ -230,7 +237,7 @@ describeBrowser("the views of the page", (onPage) => {
   const flags = ["--delay", "0", "--retry-min-ms", "1h", "--retry-max-ms", "1h"];
 
   test.concurrent(
-    "what the database refuses: why, what waits behind it, retried, kept, given up",
+    "Dead letters: why, what waits behind it, retried, kept, given up",
     onServer(onPage, flags, async ({ page, server, machine }) => {
       const database = machine.open();
       database.exec("CREATE UNIQUE INDEX one_of_each ON write_behind_kv (value)");

@@ -23,7 +23,7 @@ export function OwnView() {
   const auto = last?.now.auto === true && last.now.engine.alive;
   useEffect(() => {
     if (!auto) return undefined;
-    const timer = setInterval(() => void sandbox.ask("look"), lookEveryMs);
+    const timer = setInterval(() => sandbox.look(), lookEveryMs);
     return () => clearInterval(timer);
   }, [auto]);
   if (last === null) {
@@ -96,7 +96,7 @@ function CommandForm({ sandbox, alive }: { readonly sandbox: Sandbox; readonly a
 }
 
 function Buttons({ sandbox, now }: { readonly sandbox: Sandbox; readonly now: SandboxNow }) {
-  const busy = sandbox.busy.value && !now.auto;
+  const busy = sandbox.busy.value;
   const { alive } = now.engine;
   return (
     <div class="row">
