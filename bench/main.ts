@@ -11,6 +11,7 @@ import { Progress } from "../src/progress.js";
 import { backlog } from "./backlog.js";
 import { drain } from "./drain.js";
 import { latency } from "./latency.js";
+import { page } from "./page.js";
 import { postgresCounters } from "./postgres-counters.js";
 import { postgresDrain } from "./postgres-drain.js";
 import { postgresRead } from "./postgres-read.js";
@@ -34,6 +35,7 @@ const questions: readonly Question[] = [
   setUpsert,
   setUeberdb2,
   serve,
+  page,
   drain,
   latency,
   zipf,

@@ -5,6 +5,7 @@
  */
 import type { Bytes, JsonBytes } from "./bytes.js";
 import type { JsonValue } from "./change-json.js";
+import type { Counters } from "./counters.js";
 import type { WriteBehindError } from "./errors.js";
 import type { BatchReport, Emitter } from "./events.js";
 import type { Durability } from "./queue/queue.js";
@@ -50,6 +51,8 @@ export class Conflict extends Error {
 /** The verbs. */
 export interface Heart {
   readonly events: Emitter;
+  /** What is counted while work is done; status has the rest. */
+  readonly counters: Counters;
   readonly durability: Durability;
   /**
    * Does work in one synchronous step, with every record that it reads in memory, and queues its changes as one frame.

@@ -6,6 +6,7 @@
  */
 import type { Bytes } from "./bytes.js";
 import { MemoryCache } from "./cache/memory-cache.js";
+import type { Counters } from "./counters.js";
 import type { WriteBehindError } from "./errors.js";
 import { Emitter } from "./events.js";
 import type {
@@ -28,6 +29,7 @@ import type { Host } from "./host/host.js";
 import { Addressing, withRoutes } from "./heart/addressing.js";
 import { abortable, ifUnchanged } from "./heart/attempt.js";
 import { Closing } from "./heart/closing.js";
+import { countersOf } from "./heart/counting.js";
 import { DeadLetterDesk } from "./heart/dead-letters.js";
 import { Execution } from "./heart/execution.js";
 import { cannotOpen, closed, Failing, journalFailed, noReplicas, paused } from "./heart/failures.js";
@@ -99,6 +101,7 @@ type EngineParts = HeartParts & { readonly events: Emitter };
 
 class Engine implements Heart {
   readonly events: Emitter;
+  readonly counters: Counters;
   readonly #host: Host;
   readonly #options: EngineOptions;
   readonly #store: Store | StoreDescriptor;
@@ -152,6 +155,7 @@ class Engine implements Heart {
     });
     this.#side = new WriterSide(parts.host.clock, journal, this.#cache, this.events, parts.options.delayMs);
     this.#side.kind = parts.store.kind ?? this.#side.kind;
+    this.counters = countersOf(this.#side, journal, parts.options);
     this.#flushes = new Flushes(this.#side, (sequence, reached) => this.whenStored(sequence, reached));
     this.deadLetters = new DeadLetterDesk(this.#side.parked, () => {
       this.#assertOpen();
@@ -182,6 +186,7 @@ class Engine implements Heart {
       loads: this.#loads,
       side: this.#side,
       events: this.events,
+      counters: this.counters,
       now: () => this.#time.now(),
       assertOpen: () => this.#assertOpen(),
       hurry: () => this.#writer?.hurry(journal.accepted),
@@ -275,13 +280,11 @@ class Engine implements Heart {
   }
 
   execute<T>(work: (workspace: Workspace) => T, options: WorkOptions = {}): Executed<T> | Promise<Executed<T>> {
-    this.#assertOpen();
     const { watches } = options;
     return this.#execution.run(watches === undefined ? work : ifUnchanged(work, watches), true, options);
   }
 
   view<T>(work: (workspace: Workspace) => T, options: WorkOptions = {}): Executed<T> | Promise<Executed<T>> {
-    this.#assertOpen();
     return this.#execution.run(work, false, options);
   }
 

@@ -102,7 +102,13 @@ async function start(options: Partial<AdminParts["options"]> = {}): Promise<Admi
     return Promise.resolve({ type: "simple", value: "OK" });
   };
   const complete = { host: "127.0.0.1", adminPort: 0, adminToken: null, password: null, ...options };
-  admin = await startAdmin({ heart: heart as unknown as Heart, clock: systemClock(), options: complete, run });
+  admin = await startAdmin({
+    heart: heart as unknown as Heart,
+    clock: systemClock(),
+    options: complete,
+    run,
+    version: "0",
+  });
   return admin;
 }
 
@@ -299,7 +305,11 @@ describe("endpoints", () => {
     heart.failed?.(new WriteBehindError("JOURNAL_FAILED", "the disk is gone"));
     expect(await call("GET", "/health/live")).toMatchObject({
       status: 503,
-      json: { error: { code: "JOURNAL_FAILED" } },
+      json: { live: false, reason: "the disk is gone" },
+    });
+    expect(await call("GET", "/health/ready")).toMatchObject({
+      status: 503,
+      json: { ready: false, state: "broken", reason: "the disk is gone" },
     });
   });
 });

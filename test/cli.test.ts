@@ -134,7 +134,7 @@ describe("a server and the verbs", () => {
       await expect.poll(() => out.split("\n").length, { timeout: 20_000 }).toBe(6);
       const starts = [
         "Redis protocol  redis://127.0.0.1:",
-        "Admin API  ",
+        "Page, admin API ",
         "Data  ",
         "Durability      disk: ",
         "Try   ",

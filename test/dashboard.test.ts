@@ -33,7 +33,13 @@ describe("the admin server of a real engine", () => {
     const options = resolveEngineOptions({ data: `${folder}/data`, segmentBytes: "1mb", diskReserve: "0" });
     heart = await openHeart({ host, options, store: sqlite({ file: `${folder}/db` }) });
     const names = { host: "127.0.0.1", adminPort: 0, adminToken: null, password: null };
-    admin = await startAdmin({ heart, clock: host.clock, options: names, run: commandRunner(heart, false) });
+    admin = await startAdmin({
+      heart,
+      clock: host.clock,
+      options: names,
+      run: commandRunner(heart, false),
+      version: "0",
+    });
   });
   afterEach(async () => {
     await admin.close();

@@ -100,7 +100,8 @@ test("what is composed is shown as one frame at its end, and status says up to w
     now: 0,
     seen,
   } as const;
-  const parts = { ...common, storeKind: "memory", hits: 0, misses: 0, closing: false, down: null };
+  const totals = { batches: 0, rows: 0, coalesced: 0, retries: 0 };
+  const parts = { ...common, totals, storeKind: "memory", hits: 0, misses: 0, closing: false, down: null };
   const exactUpTo = async () => describeFleet({ ...parts, states: await world.states() }).queue.exactUpTo;
   expect(await exactUpTo()).toBe(`f:${state?.base?.from.sequence}`);
   world.down = false;

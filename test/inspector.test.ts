@@ -34,7 +34,7 @@ async function world() {
   const inspector = new Inspector({
     log,
     journal,
-    cache: new MemoryCache({ bytesMax: kb, absentMs: 0, readable: () => 0 }),
+    cache: Object.assign(new MemoryCache({ bytesMax: kb, absentMs: 0, readable: () => 0 }), { isPending: () => true }),
     reader: { read: async () => [null], scan: () => Promise.reject(new Error("unused")), close: async () => {} },
     parked: new Parked(2 ** 20),
     stored: () => stored,

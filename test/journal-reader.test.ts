@@ -130,3 +130,25 @@ test("finds each frame from its post, over segments, a restart, and a segment th
   expect(await found(second)).toEqual(expected(second));
   await second.close();
 });
+
+test("a post leads to the same frames as the way from the segment's begin, from any place, trimmed ones too", async () => {
+  const disk = new MemoryDisk();
+  const journal = await openOn(disk);
+  await appendSome(journal, 400, "x".repeat(300));
+  const mark = await journal.syncNow();
+  const fresh = (): Promise<JournalReader> => JournalReader.open(disk, folder);
+  const sequences = async (reader: JournalReader, after: number, post: Post | undefined): Promise<number[]> => {
+    const found: number[] = [];
+    for await (const piece of reader.read(after, Math.min(mark, after + 20), post))
+      found.push(...piece.map(({ frame }) => frame.position.sequence));
+    return found;
+  };
+  const shared = await fresh();
+  // There and back again: what a reader remembers must not lead it astray.
+  for (const after of [0, 399, 17, 300, 1, 250, 120, 398, 60]) {
+    const wanted = range(after + 1, Math.min(mark, after + 20));
+    const post = journal.postBefore(after + 1);
+    expect(await sequences(shared, after, post)).toEqual(wanted);
+    expect(await sequences(await fresh(), after, post)).toEqual(wanted);
+  }
+});

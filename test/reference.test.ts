@@ -3,7 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
-import { cliPage, errorsPage, optionsPage } from "./reference.js";
+import { cliPage, errorsPage, metricsPage, optionsPage } from "./reference.js";
 
 const folder = join(dirname(fileURLToPath(import.meta.url)), "../../docs/reference");
 
@@ -11,6 +11,7 @@ test.each([
   ["options.md", optionsPage],
   ["cli.md", cliPage],
   ["errors.md", errorsPage],
+  ["metrics.md", metricsPage],
 ])("%s is what the tables say", (name, page) => {
   const path = join(folder, name);
   if (process.env["UPDATE_DOCS"] === "1") {

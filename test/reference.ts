@@ -1,4 +1,4 @@
-/** docs/reference/options.md, cli.md and errors.md, made from the tables that the program itself uses. */
+/** docs/reference/options.md, cli.md, errors.md and metrics.md, made from the tables that the program itself uses. */
 import type { Command } from "commander";
 import { exampleLines, verbHelps } from "../src/cli/help.js";
 import { buildProgram } from "../src/cli/program.js";
@@ -6,6 +6,8 @@ import { replyOfError } from "../src/commands/reply.js";
 import { statusOf } from "../src/dashboard/admin.js";
 import { routes } from "../src/dashboard/routes.js";
 import { errorCodes, WriteBehindError, type ErrorCode } from "../src/errors.js";
+import type { Metric } from "../src/metrics/metric.js";
+import { metrics } from "../src/metrics/table.js";
 import { formatNumber, formatDefault, type OptionSpec } from "../src/options-parse.js";
 import { flagOf, optionEntries, variableOf } from "../src/options-resolve.js";
 
@@ -197,5 +199,44 @@ export function errorsPage(): string {
     'A verb that fails prints the message, and the hint after `try:`, to stderr; with `--json` one line `{"error": {"code", "message", "hint"}}`.',
     "Its code is one of those above, or `NO_SERVER` (exit code 3), `USAGE` (2), `FAILED` (1), or the system's own for a disk.",
     "An error that `send --json` got as a reply has the Redis protocol's first word as its code.",
+  ].join("\n")}\n`;
+}
+
+function inFleet({ inFleet, embedded }: Metric): string {
+  if (inFleet === null) return "not there";
+  return `${inFleet === "fleet" ? "of the whole fleet" : "of this process"}${embedded ? "" : "; there only"}`;
+}
+
+/** The text of docs/reference/metrics.md. */
+export function metricsPage(): string {
+  return `${[
+    made,
+    "",
+    "# Metrics",
+    "",
+    "`GET /metrics` on the admin port of `serve` gives them as text for Prometheus. Where there is an admin token, it wants that,",
+    "too:",
+    "",
+    "```yaml",
+    "scrape_configs:",
+    "  - job_name: write-behind",
+    "    authorization: { credentials_file: /etc/prometheus/write-behind.token }",
+    '    static_configs: [{ targets: ["127.0.0.1:8380"] }]',
+    "```",
+    "",
+    "What to look at first is in [observing.md](../guide/observing.md); a dashboard and alert rules are in",
+    "[deploy/](../../deploy/README.md).",
+    "",
+    "Counters begin with the process. Where many processes share cache and queue (`--cache`), each of them shows the numbers of",
+    "the whole fleet where the table says so: take the `max` over the processes, not the sum. What the workers have done is told",
+    "by their reports, a moment later; it is added up from the start of the process that shows it, and what its workers had done",
+    "before that is counted, too. `write-behind work` has no admin port.",
+    "",
+    "| metric | type | labels | what it is | in a fleet |",
+    "|---|---|---|---|---|",
+    ...metrics.map((metric) => {
+      const labels = metric.labels.map((label) => `\`${label}\``).join(", ");
+      return `| \`${metric.name}\` | ${metric.type} | ${labels} | ${metric.doc} | ${inFleet(metric)} |`;
+    }),
   ].join("\n")}\n`;
 }

@@ -58,7 +58,7 @@ export async function startSandboxes(): Promise<SandboxServer> {
   const options = { host: "127.0.0.1", adminPort: 0, adminToken: null, password: null };
   const { clock } = nodeHost();
   const run = (): never => untouched();
-  const admin = await startAdmin({ heart: untouchableHeart(), clock, options, run, sandboxes });
+  const admin = await startAdmin({ heart: untouchableHeart(), clock, options, run, version: "0", sandboxes });
   return {
     url: admin.url,
     sandboxes,

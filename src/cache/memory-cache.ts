@@ -84,6 +84,12 @@ export class MemoryCache {
     return this.#pending.count;
   }
 
+  /** Whether the queue may hold a change of this record. */
+  isPending(record: Bytes): boolean {
+    const entry = this.#entries.get(record);
+    return this.#clearPending || (entry !== undefined && this.#pending.has(entry));
+  }
+
   get pendingBytes(): number {
     return this.#pending.bytes;
   }

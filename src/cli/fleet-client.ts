@@ -7,6 +7,8 @@ import { routes } from "../dashboard/routes.js";
 import { WriteBehindError } from "../errors.js";
 import type { Heart } from "../heart.js";
 import { nodeHost } from "../host/node-host.js";
+import { version } from "../host/version.js";
+import { sourcesOf } from "../metrics/metric.js";
 import { resolveEngineOptions } from "../options-resolve.js";
 import { visitFleet } from "../redis/open-fleet.js";
 import { neededCache, type NamedCache } from "./cache-url.js";
@@ -27,8 +29,8 @@ export async function askFleet(
   if (route === undefined) throw new Error(`broken invariant: there is no endpoint ${path}`);
   const heart = await visited(neededCache(url), flags);
   try {
-    const { json } = await route.answer(callOf(heart, asked, body));
-    return JSON.parse(JSON.stringify(json)) as unknown;
+    const answer = await route.answer(callOf(heart, asked, body));
+    return "text" in answer ? answer.text : (JSON.parse(JSON.stringify(answer.json)) as unknown);
   } catch (error) {
     if (!(error instanceof WriteBehindError)) throw error;
     throw notDone(error.code, error.message, error.hint);
@@ -41,6 +43,7 @@ function callOf(heart: Heart, asked: URL, body: unknown): Call {
   return {
     heart,
     watcher: { samples: [], runs: [] },
+    metrics: () => sourcesOf(heart, version()),
     query: (name) => asked.searchParams.get(name) ?? undefined,
     body,
     signal: new AbortController().signal,

@@ -37,7 +37,7 @@ export function startLines(started: Started): string {
   const status = new URL(adminUrl).port === String(optionTable.adminPort.default) ? "" : ` --admin ${adminUrl}`;
   const lines = [
     `Redis protocol  redis://${host.includes(":") ? `[${host}]` : host}:${port}`,
-    `Admin API       ${adminUrl}  (npx write-behind status${status})`,
+    `Page, admin API ${adminUrl}  (or npx write-behind status${status})`,
     ...(fleet === null ? ownLines(started) : fleetLines(started, fleet)),
     `Durability      ${durability}: ${fleet === null ? survives[durability] : fleet.keeps}`,
     `Try             ${send.join(" ")} SET user:1:name Alice`,

@@ -158,6 +158,8 @@ async function start(setup: Setup, early: EarlyReason, signal: AbortSignal): Pro
         clock: host.clock,
         options,
         run: commandRunner(heart, options.allowFlush),
+        version: version(),
+        counters: server.counters,
         sandboxes: openSandboxes(host),
       });
       return { clock: host.clock, heart, server, admin };

@@ -139,6 +139,13 @@ export interface ServerCounters {
   errors: number;
   bytesIn: number;
   bytesOut: number;
+  /** How often each command came; under undefined those that are none. */
+  readonly byCommand: ReadonlyMap<Command | undefined, CommandTally>;
+}
+
+/** How often a command came. */
+export interface CommandTally {
+  calls: number;
 }
 
 /** Positions of a command without keys. */

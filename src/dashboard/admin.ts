@@ -4,15 +4,19 @@ import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { createAdaptorServer } from "@hono/node-server";
 import { Hono, type Context } from "hono";
+import type { ServerCounters } from "../commands/command.js";
 import { plainError, WriteBehindError, type ErrorCode } from "../errors.js";
 import type { Heart } from "../heart.js";
+import { withHint } from "../heart/failures.js";
 import type { Clock } from "../host/host.js";
 import type { Sandboxes } from "../lesson/sandbox.js";
+import { sourcesOf, type MetricSources } from "../metrics/metric.js";
 import { isLoopback } from "../options-resolve.js";
 import type { Options } from "../options.js";
 import { cutLong } from "./cut.js";
 import { namesOf, streamEvents, type EventStream } from "./event-stream.js";
 import { refusal } from "./guard.js";
+import { LoopLag } from "./loop-lag.js";
 import type { RunCommand } from "./command.js";
 import { addPage } from "./page-files.js";
 import { cutOf, type Call, type Route } from "./route.js";
@@ -25,6 +29,10 @@ export interface AdminParts {
   readonly clock: Clock;
   readonly options: Pick<Options, "host" | "adminPort" | "adminToken" | "password">;
   readonly run: RunCommand;
+  /** Version of write-behind. */
+  readonly version: string;
+  /** What the server of the Redis protocol has counted, for metrics; left out where there is none. */
+  readonly counters?: Readonly<ServerCounters> | undefined;
   /** Engines for the walkthrough: closed with the API. */
   readonly sandboxes?: Sandboxes | undefined;
 }
@@ -32,12 +40,15 @@ export interface AdminParts {
 /** What lives as long as the server does. */
 interface Live {
   readonly watcher: Watcher;
+  readonly loopLag: LoopLag;
   readonly streams: Set<EventStream>;
 }
 
 /** A running admin API. */
 export interface Admin {
   readonly url: string;
+  /** What metrics are read from, now. */
+  readonly metrics: () => MetricSources;
   /** Ends streams and connections. */
   close(): Promise<void>;
 }
@@ -53,7 +64,11 @@ export async function startAdmin(parts: AdminParts): Promise<Admin> {
   if (adminToken === null && (!isLoopback(host) || password !== null)) {
     throw new WriteBehindError("CONFIG", `the admin API on ${host} needs a token`, { hint: "set --admin-token" });
   }
-  const live: Live = { watcher: new Watcher(parts.heart, parts.clock), streams: new Set() };
+  const live: Live = {
+    watcher: new Watcher(parts.heart, parts.clock),
+    loopLag: new LoopLag(parts.clock),
+    streams: new Set(),
+  };
   const app = adminApp(parts, live);
   // The adapter's own Request and Response would replace the global ones for the whole process.
   const server = createAdaptorServer({ fetch: app.fetch, overrideGlobalObjects: false }) as Server;
@@ -61,14 +76,15 @@ export async function startAdmin(parts: AdminParts): Promise<Admin> {
   try {
     await listen(server, host, adminPort);
   } catch (error) {
-    live.watcher.end();
+    endLooking(live);
     throw error;
   }
   const { port } = server.address() as AddressInfo;
   return {
     url: urlOf(host, port),
+    metrics: () => metricsOf(parts, live),
     close: async () => {
-      live.watcher.end();
+      endLooking(live);
       for (const stream of live.streams) stream.end();
       const closed = once(server, "close");
       server.close();
@@ -80,6 +96,15 @@ export async function startAdmin(parts: AdminParts): Promise<Admin> {
       await emptied;
     },
   };
+}
+
+function endLooking({ watcher, loopLag }: Live): void {
+  watcher.end();
+  loopLag.end();
+}
+
+function metricsOf({ heart, counters, version }: AdminParts, { loopLag }: Live): MetricSources {
+  return { ...sourcesOf(heart, version), server: counters ?? null, eventLoopLag: loopLag.seconds };
 }
 
 function urlOf(host: string, port: number): string {
@@ -115,9 +140,11 @@ function adminApp(parts: AdminParts, live: Live): Hono {
   for (const route of routes) {
     app.on(route.method, route.path, async (context) => {
       if (health.failure !== null && route.path.startsWith("/health/"))
-        return failed(context, 503, plainError(health.failure));
+        return context.json(unhealthy(route.path, withHint(health.failure)), 503);
       const call = await callOf(parts, live, route, context);
-      const { status, json } = await route.answer(call);
+      const answer = await route.answer(call);
+      if ("text" in answer) return context.body(answer.text, answer.status, { "Content-Type": answer.type });
+      const { status, json } = answer;
       const cutAt = cutOf(call);
       return context.json(cutAt === null ? json : (cutLong(json, cutAt) as object), status);
     });
@@ -148,6 +175,11 @@ function adminApp(parts: AdminParts, live: Live): Hono {
   return app;
 }
 
+/** A journal that has failed takes nothing more: only a new process can help. */
+function unhealthy(path: string, reason: string): object {
+  return path === "/health/live" ? { live: false, reason } : { ready: false, state: "broken", reason };
+}
+
 function askedOf(context: Context): Parameters<typeof refusal>[0] {
   const { req } = context;
   return {
@@ -160,7 +192,7 @@ function askedOf(context: Context): Parameters<typeof refusal>[0] {
   };
 }
 
-async function callOf(parts: AdminParts, { watcher }: Live, route: Route, context: Context): Promise<Call> {
+async function callOf(parts: AdminParts, live: Live, route: Route, context: Context): Promise<Call> {
   const text = route.method === "POST" ? await bodyOf(context) : "";
   let body: unknown = {};
   try {
@@ -172,7 +204,8 @@ async function callOf(parts: AdminParts, { watcher }: Live, route: Route, contex
   }
   return {
     heart: parts.heart,
-    watcher,
+    watcher: live.watcher,
+    metrics: () => metricsOf(parts, live),
     run: parts.run,
     body,
     query: (name) => context.req.query(name),

@@ -5,6 +5,7 @@ import { splitWords } from "../commands/words.js";
 import { WriteBehindError } from "../errors.js";
 import type { Heart } from "../heart.js";
 import type { Sandboxes } from "../lesson/sandbox.js";
+import type { MetricSources } from "../metrics/metric.js";
 import type { RunCommand } from "./command.js";
 import type { Watcher } from "./watch.js";
 
@@ -13,6 +14,8 @@ export interface Call {
   readonly heart: Heart;
   /** What was seen of this heart until now. */
   readonly watcher: Pick<Watcher, "samples" | "runs">;
+  /** What metrics are read from: the status as it was seen last. */
+  readonly metrics: () => MetricSources;
   readonly query: (name: string) => string | undefined;
   /** The JSON body; an empty body is {}. */
   readonly body: unknown;
@@ -23,11 +26,10 @@ export interface Call {
   readonly sandboxes?: Sandboxes | undefined;
 }
 
-/** What an endpoint answers; becomes JSON. */
-export interface Answer {
-  readonly status: 200 | 503;
-  readonly json: unknown;
-}
+/** What an endpoint answers: what becomes JSON, or a text of its own type. */
+export type Answer =
+  | { readonly status: 200 | 503; readonly json: unknown }
+  | { readonly status: 200; readonly text: string; readonly type: string };
 
 /** One endpoint. */
 export interface Route {

@@ -4,6 +4,7 @@ import { bytesOfBuffer, bytesOfJson, bytesOfText, type Bytes } from "../bytes.js
 import { WriteBehindError } from "../errors.js";
 import type { Heart, Status } from "../heart.js";
 import { journeyOf } from "./journey.js";
+import { metricsText, metricsType } from "./metrics-text.js";
 import {
   argsOf,
   bad,
@@ -130,6 +131,16 @@ export const routes: readonly Route[] = [
     takes: "args (list), or line (as it is typed)",
     doc: "runs one command as a client does, and waits until it is kept",
     answer: async ({ run, body }) => ok({ reply: await run(argsOf(parse(commandBody, body))) }),
+  },
+  {
+    method: "GET",
+    path: "/metrics",
+    takes: "",
+    doc: "every number of [metrics.md](metrics.md), as text for Prometheus",
+    answer: async ({ heart, metrics }) => {
+      await heart.refresh?.();
+      return { status: 200, text: await metricsText(metrics()), type: metricsType };
+    },
   },
   {
     method: "GET",

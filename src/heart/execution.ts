@@ -3,6 +3,7 @@
  * changes become one frame, which queue and cache take in the same step. When that is kept and answered others see to.
  */
 import type { MemoryCache } from "../cache/memory-cache.js";
+import type { Counters } from "../counters.js";
 import type { Emitter } from "../events.js";
 import type { Executed, WaitOptions } from "../heart.js";
 import type { Clock } from "../host/host.js";
@@ -33,6 +34,7 @@ export interface ExecutionParts {
   readonly loads: Loads;
   readonly side: WriterSide;
   readonly events: Emitter;
+  readonly counters: Counters;
   /** Log time. */
   readonly now: () => number;
   /** Throws where the instance takes no more work. */
@@ -58,8 +60,14 @@ export class Execution {
 
   /** Does work. `write` false: changes that it makes are thrown away. */
   run<T>(work: (workspace: Workspace) => T, write: boolean, options: WaitOptions): Executed<T> | Promise<Executed<T>> {
-    const done = this.#attempt(work, write);
-    return done instanceof NotYet ? this.#again(work, write, done, options) : done;
+    try {
+      this.#parts.assertOpen();
+      const done = this.#attempt(work, write);
+      return done instanceof NotYet ? this.#again(work, write, done, options) : done;
+    } catch (error) {
+      if (write) this.#parts.counters.reject(error);
+      throw error;
+    }
   }
 
   /** One try: all in one synchronous step, or nothing and what is missing. */
@@ -111,6 +119,9 @@ export class Execution {
         if (!(done instanceof NotYet)) return done;
         notYet = done;
       }
+    } catch (error) {
+      if (write) this.#parts.counters.reject(error);
+      throw error;
     } finally {
       pins.release();
     }
@@ -125,7 +136,10 @@ export class Execution {
       // The database may make more of it than it was given: it is read again once it is there.
       if (table !== null && mayDiffer(table, change)) this.#cache.invalidate(record);
     }
-    this.#parts.side.accepted(sequence, body.kind === "clear" ? 1 : changes.length);
+    const count = body.kind === "clear" ? 1 : changes.length;
+    this.#parts.counters.accepted++;
+    this.#parts.counters.acceptedChanges += count;
+    this.#parts.side.accepted(sequence, count);
     return sequence;
   }
 

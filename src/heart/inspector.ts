@@ -15,8 +15,8 @@ import type { Parked } from "./parked.js";
 const changesShownMax = 100;
 
 /** The end of the log that is looked through for what is stored already: so many frames and bytes, at the most. */
-const recentFramesMax = 50_000;
-const recentBytesMax = 16 * 1024 * 1024;
+const recentFramesMax = 20_000;
+const recentBytesMax = 4 * 1024 * 1024;
 
 /** So often a look begins again where the log is trimmed under it. */
 const triesMax = 20;
@@ -54,7 +54,7 @@ export class Inspector {
       field: field === null ? null : jsonOfBytes(field),
       route: addressing.plan?.routeOf(key) ?? null,
       cache: { state, value: jsonOfValue(cached ?? null) },
-      queue: await this.#changesOf(record, this.#pendingFrames(0)),
+      queue: cache.isPending(record) ? await this.#changesOf(record, this.#pendingFrames(0)) : [],
       database: cacheOnly ? { value: null, error: null } : await this.#inDatabase(record),
       deadLetters: letter === null ? [] : [letter],
     };
@@ -123,7 +123,7 @@ export class Inspector {
     for (let tries = 1; ; tries++) {
       from = Math.max(from, least());
       try {
-        for await (const piece of log.read(from, upTo)) {
+        for await (const piece of log.read(from, upTo, journal.postBefore(from + 1))) {
           for (const { frame } of piece) yield frame;
           from += piece.length;
         }

@@ -4,6 +4,7 @@
  */
 import { jsonOfBytes, type Bytes } from "../bytes.js";
 import type { MemoryCache } from "../cache/memory-cache.js";
+import { WriterTally } from "../counters.js";
 import { errorOfPlain, type PlainError, type WriteBehindError } from "../errors.js";
 import type { BatchReport, Emitter } from "../events.js";
 import type { Reached } from "../heart.js";
@@ -46,6 +47,7 @@ export interface WriterCounters {
 /** The heart's half of the writer. */
 export class WriterSide implements WriterReports {
   readonly counters: WriterCounters = { batches: 0, rows: 0, coalesced: 0, lastCommitMs: null, retries: 0 };
+  readonly tally = new WriterTally();
   kind = "unknown";
   place = "";
   health: StoreHealth;
@@ -260,6 +262,7 @@ export class WriterSide implements WriterReports {
     // What was parked has needed no row, but is not saved either.
     counters.coalesced += Math.max(0, report.changes - report.records - (parked?.frames.length ?? 0));
     counters.lastCommitMs = report.commitMs;
+    this.tally.committed(report.commitMs);
     // Before the records become clean: from then on they may be forgotten, and loaded again.
     if (parked !== null) this.parked.parked(parked);
     this.#moveTo(position);
@@ -283,6 +286,7 @@ export class WriterSide implements WriterReports {
   retry(error: PlainError, attempt: number, delayMs: number): void {
     this.#watchdog.heard(delayMs);
     this.counters.retries++;
+    this.tally.failed(error, false);
     this.unreadable = null;
     const wasUp = this.health.state === "up";
     const since = wasUp ? this.#clock.now() : this.health.since;
@@ -308,6 +312,7 @@ export class WriterSide implements WriterReports {
   broken(error: PlainError, _opening: boolean, away: boolean): void {
     this.#away = away;
     this.#watchdog.heard();
+    this.tally.failed(error, true);
     if (isOfJournal(error)) {
       this.unreadable = error;
       // The writer reads the journal for a store that it has just opened.

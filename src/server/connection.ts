@@ -5,7 +5,7 @@
  */
 import type { Bytes } from "../bytes.js";
 import { checkArguments } from "../commands/arguments.js";
-import type { Command, DataCommand, ServerView, Session, SessionCommand } from "../commands/command.js";
+import type { Command, CommandTally, DataCommand, ServerView, Session, SessionCommand } from "../commands/command.js";
 import { failure, isError, queued, replyOfError, type ErrorReply, type Reply } from "../commands/reply.js";
 import { findCommand, unknownCommand } from "../commands/table.js";
 import { WriteBehindError } from "../errors.js";
@@ -223,8 +223,10 @@ export class ClientConnection implements Session, ConnectionEvents {
   }
 
   #take(args: readonly Bytes[]): void {
-    this.server.counters.commands++;
+    const { counters } = this.server;
     const command = findCommand(args[0] as Bytes);
+    counters.commands++;
+    (counters.byCommand.get(command) as CommandTally).calls++;
     const refusal = this.#check(command, args);
     if (refusal !== null) {
       if (refusal === hangUp) return this.destroy();

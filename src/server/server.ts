@@ -111,6 +111,7 @@ class Server implements ConnectionHost, RespServer {
       errors: 0,
       bytesIn: 0,
       bytesOut: 0,
+      byCommand: new Map([...commandTable, undefined].map((command) => [command, { calls: 0 }])),
     };
   }
 

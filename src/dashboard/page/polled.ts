@@ -9,9 +9,13 @@ export interface Polled<T> {
   readonly error: string | null;
 }
 
+/** An answer that took long is asked for seldom: looking must not cost the server more than a few percent. */
+const restShare = 30;
+const restMsMax = 10_000;
+
 /**
- * Asks now, whenever `about` changes, and every `everyMs`; never twice at once, and not while the page is hidden. What
- * was got stays until there is something newer: a list does not go away because more of it was asked for.
+ * Asks now, whenever `about` changes, and every `everyMs` or later; never twice at once, and not while the page is
+ * hidden. What was got stays until there is something newer: a list does not go away because more of it was asked for.
  */
 export function usePolled<T>(ask: () => Promise<T>, everyMs: number, about: unknown): ReadonlySignal<Polled<T>> {
   const polled = useMemo(() => signal<Polled<T>>({ value: null, error: null }), []);
@@ -19,6 +23,7 @@ export function usePolled<T>(ask: () => Promise<T>, everyMs: number, about: unkn
     let ended = false;
     let timer: ReturnType<typeof setTimeout>;
     const look = async (): Promise<void> => {
+      const began = performance.now();
       if (!document.hidden) {
         try {
           const value = await ask();
@@ -27,7 +32,8 @@ export function usePolled<T>(ask: () => Promise<T>, everyMs: number, about: unkn
           if (!ended) polled.value = { value: polled.value.value, error: said(error) };
         }
       }
-      if (!ended) timer = setTimeout(() => void look(), everyMs);
+      const rest = Math.min(restMsMax, restShare * (performance.now() - began));
+      if (!ended) timer = setTimeout(() => void look(), Math.max(everyMs, rest));
     };
     void look();
     return () => {

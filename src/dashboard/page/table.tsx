@@ -1,4 +1,5 @@
 /** A table of text cells, as the lesson has them. */
+import { useEffect, useRef } from "preact/hooks";
 import type { Table } from "../../lesson/tables.js";
 
 interface TextTableProps {
@@ -9,10 +10,15 @@ interface TextTableProps {
   readonly lastIsNew?: boolean;
 }
 
-/** The table; wide ones scroll by themselves. */
+/** The table; a wide one scrolls by itself, and to a column that comes. */
 export function TextTable({ table, caption, lastIsNew = false }: TextTableProps) {
+  const region = useRef<HTMLDivElement>(null);
+  const columns = table.heads.length;
+  useEffect(() => {
+    if (region.current !== null) region.current.scrollLeft = region.current.scrollWidth;
+  }, [columns]);
   return (
-    <div class="scroll" tabIndex={0} role="region" aria-label={caption}>
+    <div ref={region} class="scroll" tabIndex={0} role="region" aria-label={caption}>
       <table class="lesson">
         <caption>{caption}</caption>
         <thead>

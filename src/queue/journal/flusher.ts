@@ -44,6 +44,8 @@ export class Flusher {
   failure: WriteBehindError | null = null;
   /** Called after each write and each sync that moved a mark. */
   onMoved: () => void = () => {};
+  /** Called after each write that was a sync, too, and each sync, with how long it took. */
+  onSynced: (ms: number) => void = () => {};
   /** Called when a segment has got its name. */
   onBegun: (segment: HeldSegment) => void = () => {};
   /** Called once. */
@@ -127,9 +129,12 @@ export class Flusher {
   }
 
   async #write(group: Group): Promise<void> {
+    const { clock, dsync } = this.#parts;
     try {
       if (!group.segment.begun) await this.#begin(group.segment);
+      const begunAt = clock.monotonic();
       await group.segment.spare.file.write(group.buffer, 0, group.length, group.offset);
+      if (dsync) this.onSynced(clock.monotonic() - begunAt);
     } catch (error) {
       return this.fail(error);
     }
@@ -197,8 +202,11 @@ export class Flusher {
     // The mark is taken first: what is written while the sync runs may miss it.
     const mark = this.written;
     const segments = [...this.#open];
+    const { clock } = this.#parts;
+    const begunAt = clock.monotonic();
     try {
       for (const segment of segments) await segment.spare.file.sync();
+      this.onSynced(clock.monotonic() - begunAt);
       const current = segments.at(-1);
       await this.#closeFilled(segments.filter((segment) => segment !== current));
     } catch (error) {

@@ -29,6 +29,8 @@ export interface JournalStats {
   /** Bytes of all its files, spares included. */
   readonly bytesOnDisk: number;
   readonly segments: number;
+  /** Whether the disk has no room for another file. */
+  readonly diskFull: boolean;
   /** Writes so far, and the bytes in them. */
   readonly groups: number;
   readonly bytesWritten: number;
@@ -49,6 +51,8 @@ export class Journal {
   onKept: (sequence: number) => void = () => {};
   /** Called when `durable` has grown, with the new mark. */
   onDurable: (sequence: number) => void = () => {};
+  /** Called with how long it took until a group of frames, or all that was written before, was on disk. */
+  onSynced: (ms: number) => void = () => {};
   /** How many distinct records have frames that the store has not acknowledged. */
   pendingRecords: () => number = () => 0;
   /** Called once, when a write or sync has failed. */
@@ -95,6 +99,7 @@ export class Journal {
     const dsync = options.durability === "disk";
     this.#flusher = new Flusher({ ...log, clock: host.clock, disk: host.disk, folder, tail, dsync });
     this.#flusher.onMoved = () => this.#moved();
+    this.#flusher.onSynced = (ms) => this.onSynced(ms);
     this.#flusher.onBegun = (segment) => segments.push(segment);
     this.#flusher.onFailed = (error) => this.#failed(error);
     supply.onReady = () => this.#room.freed();
@@ -226,6 +231,7 @@ export class Journal {
       pendingBytes: this.#logOffset - this.#acknowledgedOffset,
       bytesOnDisk: this.#segments.reduce((sum, segment) => sum + segment.size, 0) + this.#supply.bytes,
       segments: this.#segments.length,
+      diskFull: this.#supply.full,
       groups: this.#flusher.groups,
       bytesWritten: this.#flusher.bytes,
     };

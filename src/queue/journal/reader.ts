@@ -80,9 +80,11 @@ export class JournalReader {
 
   /**
    * Frames after `sequence` up to and including `upTo`, in order, in pieces of some hundreds. `upTo` must not exceed
-   * the durable mark. Throws JOURNAL_DAMAGED, JOURNAL_VERSION, QUEUE_MISMATCH (the frames are trimmed), DiskError.
+   * the durable mark. `near`: a post not behind the first of them, from which it is found sooner than from the begin of
+   * its segment. Throws JOURNAL_DAMAGED, JOURNAL_VERSION, QUEUE_MISMATCH (the frames are trimmed), DiskError.
    */
-  async *read(sequence: number, upTo: number): AsyncGenerator<readonly FrameOnDisk[], void, undefined> {
+  async *read(sequence: number, upTo: number, near?: Post): AsyncGenerator<readonly FrameOnDisk[], void, undefined> {
+    if (near !== undefined && sequence < upTo) await this.#inTurn(() => this.#note(near));
     for (let after = sequence; after < upTo;) {
       const piece = await this.#inTurn(() => this.#piece(after, upTo));
       after += piece.length;
@@ -264,6 +266,13 @@ export class JournalReader {
       if (seen === null) return next - 1;
       at += seen.head.length;
     }
+  }
+
+  async #note({ sequence, offset }: Post): Promise<void> {
+    const segment = await this.#segmentOf(sequence);
+    if (segment === undefined || !(await this.#enter(segment))) return;
+    const { header } = this.#open as ReadSegment;
+    this.#remember(sequence, firstFrameOffset + offset - header.logOffset);
   }
 
   #remember(sequence: number, offset: number): void {

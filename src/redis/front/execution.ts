@@ -6,6 +6,7 @@
 import type { Address } from "../../address.js";
 import type { Bytes } from "../../bytes.js";
 import type { RecordValue } from "../../change.js";
+import type { Counters } from "../../counters.js";
 import type { Emitter } from "../../events.js";
 import { Conflict, type Executed, type Watch, type WorkOptions } from "../../heart.js";
 import { abortable } from "../../heart/attempt.js";
@@ -48,6 +49,7 @@ export interface FleetExecutionParts {
   readonly cold: Cold;
   readonly stored: Pick<StoredWatch, "made">;
   readonly events: Emitter;
+  readonly counters: Counters;
   /** Throws where the instance takes no more work. */
   readonly assertOpen: () => void;
 }
@@ -126,9 +128,10 @@ export class FleetExecution {
     const task = new Task(work, write, expected, this.#parts.time.now());
     let tried: Tried<T>;
     try {
+      this.#parts.assertOpen();
       tried = this.#try(task);
     } catch (error) {
-      return Promise.reject(error);
+      return Promise.reject(this.#refused(task, error));
     }
     // The road of a plain write: one promise, and nothing is read.
     if ("value" in tried && tried.changes.length > 0 && expected.size === 0) {
@@ -146,7 +149,12 @@ export class FleetExecution {
         if (outcome.became === "kept") resolve(this.#kept(tried, outcome.sequence));
         else abortable(this.#again(task, tried, undefined, outcome), options.signal).then(resolve, reject);
       };
-      this.#write(task, tried, settled, reject);
+      const failed = (error: unknown): void => reject(this.#refused(task, error));
+      try {
+        this.#write(task, tried, settled, failed);
+      } catch (error) {
+        failed(error);
+      }
     });
   }
 
@@ -197,9 +205,16 @@ export class FleetExecution {
         tried = this.#try(task);
       }
       throw tooManyTries(triesMax);
+    } catch (error) {
+      throw this.#refused(task, error);
     } finally {
       turn?.();
     }
+  }
+
+  #refused(task: Pick<Task<unknown>, "write">, error: unknown): unknown {
+    if (task.write) this.#parts.counters.reject(error);
+    return error;
   }
 
   /** Runs the work on what was read. */
@@ -242,7 +257,9 @@ export class FleetExecution {
   }
 
   #kept<T>({ value, changes }: Worked<T>, sequence: number): Executed<T> {
-    const { events, stored, partitions } = this.#parts;
+    const { counters, events, stored, partitions } = this.#parts;
+    counters.accepted++;
+    counters.acceptedChanges += changes.length;
     const frame = stored.made(partitionOf((changes[0] as Written).record, partitions), sequence);
     if (events.has("accepted")) events.emit("accepted", { sequence: frame, changes: changes.length });
     return { value, sequence: frame, frame };

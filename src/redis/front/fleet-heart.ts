@@ -4,6 +4,7 @@
  * fleet's workers; one of them may live in this process.
  */
 import type { Bytes } from "../../bytes.js";
+import { Counters } from "../../counters.js";
 import type { WriteBehindError } from "../../errors.js";
 import type { Emitter } from "../../events.js";
 import type {
@@ -36,11 +37,12 @@ import type { FleetAddressing } from "./fleet-addressing.js";
 import { FleetDesk } from "./fleet-desk.js";
 import { FleetFlushes, type FlushOptions } from "./fleet-flush.js";
 import { FleetInspector } from "./fleet-inspector.js";
-import { describeFleet } from "./fleet-status.js";
+import { describeFleet, reportOf } from "./fleet-status.js";
 import { FleetTime } from "./fleet-time.js";
 import { FleetWatch } from "./fleet-watch.js";
 import { Reads } from "./reads.js";
 import { StoredWatch } from "./stored-watch.js";
+import { WorkerTotals } from "./worker-totals.js";
 import { Writes } from "./writes.js";
 
 /** Status is looked at afresh so often, in milliseconds. */
@@ -76,6 +78,8 @@ export interface FleetHeartParts {
 export class FleetHeart implements Heart {
   readonly events: Emitter;
   readonly deadLetters: DeadLetters;
+  readonly counters: Counters;
+  readonly #workers = new WorkerTotals();
   readonly #parts: FleetHeartParts;
   readonly #time: FleetTime;
   readonly #stored: StoredWatch;
@@ -99,6 +103,7 @@ export class FleetHeart implements Heart {
     const { partitions } = fleet;
     this.#parts = parts;
     this.events = parts.events;
+    this.counters = new Counters(this.#workers.tally);
     this.#time = new FleetTime(clock);
     this.#stored = new StoredWatch(keeper, clock, partitions);
     this.#cold = new Cold({
@@ -173,6 +178,7 @@ export class FleetHeart implements Heart {
       cold: this.#cold,
       stored: this.#stored,
       events: this.events,
+      counters: this.counters,
       assertOpen: () => this.#assertOpen(),
     });
   }
@@ -199,12 +205,10 @@ export class FleetHeart implements Heart {
   }
 
   execute<T>(work: (workspace: Workspace) => T, options: WorkOptions = {}): Promise<Executed<T>> {
-    this.#assertOpen();
     return this.#execution.run(work, true, options);
   }
 
   view<T>(work: (workspace: Workspace) => T, options: WorkOptions = {}): Promise<Executed<T>> {
-    this.#assertOpen();
     return this.#execution.run(work, false, options);
   }
 
@@ -266,6 +270,7 @@ export class FleetHeart implements Heart {
       this.#time.saw(now);
       this.#wrong = await this.#parts.addressing.lookAgain();
       this.#seen = { states, fleet };
+      for (const { report } of fleet.workers) this.#workers.saw(reportOf(report));
       this.#stored.saw(states);
       const before = this.#status;
       this.#status = this.#describe(this.#wrong?.message ?? null);
@@ -372,6 +377,7 @@ export class FleetHeart implements Heart {
       states: this.#seen?.states ?? [],
       seen: this.#seen?.fleet ?? { now: 0, paused: false, workers: [], owners: [] },
       storeKind,
+      totals: this.#workers.totals,
       hits: this.#execution.hits,
       misses: this.#cold.misses,
       closing: this.#closing !== null,

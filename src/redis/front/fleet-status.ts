@@ -19,6 +19,8 @@ export interface FleetStatusParts {
   readonly states: readonly PartitionState[];
   readonly seen: FleetSeen;
   readonly storeKind: string;
+  /** What its workers have done. */
+  readonly totals: WorkerReport["totals"];
   readonly hits: number;
   readonly misses: number;
   readonly closing: boolean;
@@ -59,7 +61,7 @@ export function describeFleet(parts: FleetStatusParts): Status {
       stored: `${parts.fleetId}:${sum(({ stored }) => stored.sequence)}`,
       exactUpTo: isExact(states) ? null : `${parts.fleetId}:${sum(exactUpTo)}`,
     },
-    writer: writerOf(reports),
+    writer: { ...parts.totals, lastCommitMs: lastCommitOf(reports) },
     store: storeOf(parts.storeKind, reports),
     fleet: fleetOf(parts),
     deadLetters: {
@@ -108,17 +110,9 @@ function stateOf(parts: FleetStatusParts, reports: readonly WorkerReport[]): Pic
   return { state: "running", reason: null };
 }
 
-function writerOf(reports: readonly WorkerReport[]): Status["writer"] {
-  const total = { batches: 0, rows: 0, coalesced: 0, retries: 0 };
-  let lastCommitMs: number | null = null;
-  for (const { totals, partitions } of reports) {
-    total.batches += totals.batches;
-    total.rows += totals.rows;
-    total.coalesced += totals.coalesced;
-    total.retries += totals.retries;
-    for (const partition of partitions) lastCommitMs = partition.lastCommitMs ?? lastCommitMs;
-  }
-  return { ...total, lastCommitMs };
+function lastCommitOf(reports: readonly WorkerReport[]): number | null {
+  const all = reports.flatMap(({ partitions }) => partitions.map((partition) => partition.lastCommitMs));
+  return all.findLast((ms) => ms !== null) ?? null;
 }
 
 /** The worst of what the workers see of it. */

@@ -2,6 +2,7 @@
  * One partition that this worker owns: its queue, its part of the store, the writer between them, and what the keeper
  * is told. Made with a claim; it ends when it is given back or lost.
  */
+import type { WriterTally } from "../../counters.js";
 import { WriteBehindError, type PlainError } from "../../errors.js";
 import type { Host } from "../../host/host.js";
 import type { Routing } from "../../routes/route.js";
@@ -47,6 +48,8 @@ export interface OwnedParts {
   /** A fault of the program has ended its writer. */
   readonly faulted: (error: unknown) => void;
   readonly warn: (text: string) => void;
+  /** What the worker counts of all its writers. */
+  readonly tally: WriterTally;
 }
 
 /** What is the matter with the store, as one writer has found it. */
@@ -220,6 +223,7 @@ export class OwnedPartition {
         return;
       case "committed":
         this.#count(report.report.changes, report.report.records, report.report.commitMs);
+        this.#parts.tally.committed(report.report.commitMs);
         if (report.parked !== null) this.#acknowledged.reachedParking(changeOfReport(report.parked));
         return;
       case "unparked":
@@ -227,9 +231,11 @@ export class OwnedPartition {
         return;
       case "retry":
         this.#counts.retries++;
+        this.#parts.tally.failed(report.error, false);
         this.#inTrouble("down", report.error, this.#now() + report.delayMs);
         return;
       case "broken":
+        this.#parts.tally.failed(report.error, true);
         this.#inTrouble("broken", report.error, this.#now() + this.#parts.options.retryMaxMs);
         return;
       case "up":

@@ -1,4 +1,5 @@
 /** What a worker says of itself with every beat, and what it is made with. Plain values: they cross threads as JSON. */
+import type { Retries } from "../../counters.js";
 import type { PlainError } from "../../errors.js";
 import type { EngineOptions } from "../../options.js";
 import type { WriterOptions } from "../../writer/messages.js";
@@ -42,12 +43,22 @@ export interface StoreHealth {
   readonly nextTryAt: number | null;
 }
 
+/** What a worker has counted (WriterTally). */
+export interface ReportedTally {
+  /** For each bucket, and how long all took together, in seconds. */
+  readonly commitCounts: readonly number[];
+  readonly commitSum: number;
+  readonly retries: Retries;
+}
+
 /** A worker. */
 export interface WorkerReport extends WorkerIdentity {
   readonly id: string;
   readonly partitions: readonly PartitionReport[];
   /** Of all partitions that it has ever owned. */
   readonly totals: Pick<PartitionReport, "batches" | "rows" | "coalesced" | "retries">;
+  /** Its commits, by how long they took, and its retries, by class; a worker of an earlier version does not tell. */
+  readonly tally?: ReportedTally | undefined;
   readonly store: StoreHealth;
   /** Why it is not part of its fleet now; null: it is. */
   readonly error: PlainError | null;

@@ -3,6 +3,7 @@
  * decides nothing about shares (share.ts). Leases say only who should write; what a worker that was taken over still
  * sends is stopped by the generation in the database (promise 5).
  */
+import { WriterTally } from "../../counters.js";
 import { plainError, type PlainError } from "../../errors.js";
 import type { Host } from "../../host/host.js";
 import type { Routing } from "../../routes/route.js";
@@ -59,6 +60,7 @@ export class FleetWorker {
   readonly #faulted = new Map<number, number>();
   /** What the partitions that it owns no more have done. */
   #done = { batches: 0, rows: 0, coalesced: 0, retries: 0 };
+  readonly #tally = new WriterTally();
   #paused = false;
   #error: PlainError | null = null;
   #stopping: Promise<void> | null = null;
@@ -92,7 +94,9 @@ export class FleetWorker {
     const { kind } = this.#parts.store;
     const troubles = owned.map(({ storeTrouble }) => storeTrouble).filter((each) => each !== null);
     const store = storeHealthOf(kind, troubles, this.#startedAt);
-    return { ...this.#parts.identity, id: this.id, partitions, totals, store, error: this.#error };
+    const { commitSeconds, retries } = this.#tally;
+    const tally = { commitCounts: commitSeconds.counts, commitSum: commitSeconds.sum, retries };
+    return { ...this.#parts.identity, id: this.id, partitions, totals, tally, store, error: this.#error };
   }
 
   /** Finishes the runs in hand, gives every partition back and leaves. What has not ended by then is given up. */
@@ -202,6 +206,7 @@ export class FleetWorker {
         this.#giveBack(owned, giveBackMs);
       },
       warn,
+      tally: this.#tally,
     });
     this.#owned.set(partition, owned);
   }

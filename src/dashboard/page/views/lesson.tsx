@@ -60,6 +60,11 @@ function Steps({ lesson, onAgain, onOwn }: StepsProps) {
     <>
       <section class="sheet stack">
         <h2>{lesson.title}</h2>
+        <p>
+          A database takes its time. With write-behind the client does not wait for it: the cache answers at once, a
+          queue on disk remembers the change, and a background process brings it to the database a moment later.
+        </p>
+        <p class="soft small">{lesson.flow.map(({ text }) => text).join(" → ")}</p>
         <Stage
           cells={row?.cells ?? lesson.start}
           move={row === null ? "none" : moveOf(row)}
