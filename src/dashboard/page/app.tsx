@@ -38,7 +38,7 @@ export function App() {
   }, []);
   return (
     <>
-      <a class="skip" href="#main">
+      <a class="skip" href="#main" onClick={toContent}>
         To the content
       </a>
       <Header />
@@ -191,6 +191,12 @@ function TokenForm() {
       </div>
     </form>
   );
+}
+
+/** What stands behind the # is a view: the browser's own way would leave it. */
+function toContent(event: Event): void {
+  event.preventDefault();
+  document.querySelector<HTMLElement>("#main")?.focus();
 }
 
 function onKey(event: KeyboardEvent): void {

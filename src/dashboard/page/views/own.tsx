@@ -36,6 +36,7 @@ export function OwnView() {
   return (
     <>
       <section class="sheet stack">
+        <h2 class="hidden">An engine of your own</h2>
         <Stage
           cells={last.now.cells}
           move={moveOf(last)}
@@ -88,7 +89,7 @@ function CommandForm({ sandbox, alive }: { readonly sandbox: Sandbox; readonly a
         spellcheck={false}
         onInput={(event) => (typed.value = event.currentTarget.value)}
       />
-      <button type="submit" class="main" disabled={sandbox.busy.value || !alive}>
+      <button type="submit" class="main" disabled={!alive}>
         Send
       </button>
     </form>

@@ -3,7 +3,7 @@ import { count, counted, duration, size } from "../../../amounts.js";
 import { useSignal } from "@preact/signals";
 import type { JsonChange, QueuePage, Status, StepReport } from "../../../heart.js";
 import { get, post } from "../api.js";
-import { bytesText, sequenceOf } from "../format.js";
+import { sequenceOf } from "../format.js";
 import { samples } from "../live.js";
 import { Change, Key, Outcome, useDoing } from "../parts.js";
 import { usePolled } from "../polled.js";
@@ -191,7 +191,7 @@ function ByChange({ items, at }: ItemsProps) {
 function ByRecord({ items, at }: ItemsProps) {
   const groups = new Map<string, JsonChange[]>();
   for (const item of items) {
-    const name = bytesText(item.key);
+    const name = JSON.stringify(item.key);
     const group = groups.get(name);
     if (group === undefined) groups.set(name, [item]);
     else group.push(item);

@@ -6,7 +6,7 @@ import type { JsonBytes } from "../../../bytes.js";
 import type { Inspection } from "../../../heart.js";
 import type { JourneyStep } from "../../journey.js";
 import { get, keyQuery } from "../api.js";
-import { bytesText, clockTime, sequenceOf } from "../format.js";
+import { clockTime, sequenceOf } from "../format.js";
 import { Bytes, Change, Value } from "../parts.js";
 import { usePolled } from "../polled.js";
 import { go, place } from "../router.js";
@@ -25,7 +25,7 @@ export function RecordView() {
           Type a key to see its record in the cache, in the queue and in the database, as they are now.
         </p>
       ) : (
-        <Seen key={bytesText(key)} asked={key} />
+        <Seen key={JSON.stringify(key)} asked={key} />
       )}
     </>
   );
@@ -78,7 +78,7 @@ function KeyForm({ asked }: { readonly asked: JsonBytes | null }) {
 }
 
 function Seen({ asked }: { readonly asked: JsonBytes }) {
-  const name = bytesText(asked);
+  const name = JSON.stringify(asked);
   const query = { ...keyQuery(asked), cut: cutAt };
   const record = usePolled(() => get<Inspection>("/api/record", query), everyMs, name).value;
   const journey = usePolled(
@@ -116,6 +116,7 @@ function Sides({ seen }: { readonly seen: Inspection }) {
         )}
       </section>
       <div class="sides">
+        <h2 class="hidden">Where it is now</h2>
         <section class="sheet stack side tone-cache">
           <h3>In the cache</h3>
           {cache.state === "present" ? (
