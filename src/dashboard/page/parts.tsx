@@ -46,7 +46,7 @@ export function Value({ value }: { readonly value: JsonValue | null }) {
       <table>
         <tbody>
           {value.fields.slice(0, fieldsShownMax).map(([field, content]) => (
-            <tr key={bytesText(field)}>
+            <tr key={JSON.stringify(field)}>
               <th scope="row">
                 <Bytes bytes={field} />
               </th>
@@ -77,7 +77,7 @@ export function Change({ change }: { readonly change: Omit<JsonRecordChange, "ke
         <span>
           {" without "}
           {unset.map((field) => (
-            <Bytes key={bytesText(field)} bytes={field} />
+            <Bytes key={JSON.stringify(field)} bytes={field} />
           ))}
         </span>
       )}

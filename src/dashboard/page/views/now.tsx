@@ -102,6 +102,7 @@ function Road({ status, rates, now }: RoadProps) {
   const stopped = status.state === "paused" || status.state === "stalled" || store.state !== "up";
   return (
     <section class="road" aria-label="The road of a write">
+      <h2 class="hidden">The road of a write</h2>
       <CacheStation status={status} rates={rates} />
       <Flow moves={rates.writesPerSecond} stuck={false} tone="cache" />
       <QueueStation queue={status.queue} />
@@ -225,6 +226,7 @@ function Charts() {
   const at = useMemo(() => seen.map((sample) => sample.at / 1000), [seen]);
   return (
     <section class="charts" aria-label="The last 15 minutes">
+      <h2 class="hidden">The last 15 minutes</h2>
       <Chart
         title="Per second"
         at={at}
