@@ -1,4 +1,4 @@
-/** The admin page for everybody: axe-core on every view in both themes and on a phone; the keyboard alone; its pictures. */
+/** The admin page for everybody: axe-core on every view in both themes and on a phone, keyboard alone, its pictures. */
 import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
 import { accessibilityViolations, describeBrowser, takePictures } from "./browser.js";
