@@ -253,6 +253,7 @@ describeBrowser("the page for everybody", (onPage) => {
       await server.ask("POST", "/api/pause");
       await sendAll(server, orders(0, 60));
       await openView(page, server, "queue");
+      await says(page, "120 changes of 120 records pending");
       await page.getByRole("table", { name: "Pending changes" }).waitFor();
       await takePictures(page, "queue");
       await takePhonePicture(page, "queue");

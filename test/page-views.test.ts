@@ -77,11 +77,8 @@ describeBrowser("the views of the page", (onPage) => {
       await openView(page, server, "now");
       const unlock = machine.lock();
       await sendAll(server, sets(0, 5));
-      await says(
-        headline(page),
-        /^The database is unreachable since .+; 5 changes are safe on disk\. It says: .+locked/,
-      );
-      await says(headline(page), /unreachable since \S+ m?s, (next try in|trying now)/);
+      await says(headline(page), /^The database is unreachable for .+; 5 changes are safe on disk\. It says: .+locked/);
+      await says(headline(page), /unreachable for \S+ m?s, (next try in|trying now)/);
       expect(await pill(page).innerText()).toBe("database down");
       await says(page.locator(".station", { hasText: "4 · Database" }), /unreachable for/);
       await press(page, "See the queue");

@@ -81,7 +81,7 @@ function unwritten(partitions: number): Headline {
 
 function storeTrouble(status: Status, now: number): Headline {
   const { store, queue } = status;
-  const since = store.since > 0 ? ` since ${duration(now - store.since)}` : "";
+  const since = store.since > 0 ? ` for ${duration(now - store.since)}` : "";
   const next =
     store.nextTryAt === null
       ? ""
