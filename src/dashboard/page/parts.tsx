@@ -73,6 +73,7 @@ export function Change({ change }: { readonly change: Omit<JsonRecordChange, "ke
   return (
     <div>
       <span class="tag">{kind}</span> {value !== null && <Value value={value} />}
+      {kind === "merge" && value === null && unset.length === 0 && <span class="soft">another end</span>}
       {unset.length > 0 && (
         <span>
           {" without "}
