@@ -1,5 +1,4 @@
 /** Help that teaches: every verb says when it is needed, and every example is understood as it is typed. */
-import { readFileSync } from "node:fs";
 import type { Command } from "commander";
 import { describe, expect, test } from "vitest";
 import { serveOptions, someOptions, type Flags } from "../src/cli/config.js";
@@ -63,19 +62,6 @@ describe("examples are understood as they are typed", () => {
     if (verb === "serve") serveOptions(flags);
     if (verb === "work") someOptions(flags, workOptions);
     if (verb === "status") someOptions(flags, ["cache"]);
-  });
-
-  test("and the guides' commands, too", async () => {
-    const guides = ["README.md", "docs/guide/dead-letters.md", "docs/guide/stopping.md", "docs/guide/tables.md"];
-    const typed = guides.flatMap((file) =>
-      [
-        ...readFileSync(new URL(`../../${file}`, import.meta.url), "utf8").matchAll(
-          /^ {4}npx write-behind ([^#&|\n]*)/gm,
-        ),
-      ].map(([, command]) => (command as string).trim()),
-    );
-    expect(typed.length).toBeGreaterThan(5);
-    for (const command of typed) await understood(words(command.replaceAll("'", '"')));
   });
 });
 
