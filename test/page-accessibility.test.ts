@@ -1,4 +1,4 @@
-/** The admin page for everybody: axe-core on every view, light, dark and on a phone; the keyboard alone; its pictures. */
+/** The admin page for everybody: axe-core on every view, light, dark, on a phone; the keyboard alone; its pictures. */
 import type { Page } from "playwright-core";
 import { expect, test } from "vitest";
 import { accessibilityViolations, describeBrowser, takePictures } from "./browser.js";
@@ -9,12 +9,14 @@ import {
   notAnswered,
   onServer,
   openView,
+  pill,
   press,
   says,
   sendAll,
   type Served,
 } from "./page-kit.js";
-import { send } from "./serve-machine.js";
+import { onMachine, send } from "./serve-machine.js";
+import { describeRedis } from "./with-redis.js";
 
 const phone = { width: 400, height: 800 };
 const desktop = { width: 1280, height: 800 };
@@ -49,7 +51,7 @@ function* orders(from: number, to: number): Generator<string[]> {
   }
 }
 
-/** For the eyes of whoever changes the page; not kept. */
+/** For the eyes of whoever changes the page, into the folder PHONE_PICTURES; not kept. */
 async function takePhonePicture(page: Page, name: string): Promise<void> {
   const folder = process.env["PHONE_PICTURES"];
   if (folder === undefined) return;
@@ -276,6 +278,7 @@ describeBrowser("the page for everybody", (onPage) => {
       await refuseOne(served);
       await openView(page, server, "letters");
       await page.getByText(/waiting behind the group/).click();
+      await becomes(() => pill(page).innerText(), "running");
       await takePictures(page, "dead-letters");
       await takePhonePicture(page, "dead-letters");
       await openView(page, server, "console");
@@ -293,8 +296,6 @@ describeBrowser("the page for everybody", (onPage) => {
       }
       await takePictures(page, "console");
       await takePhonePicture(page, "console");
-      await openView(page, server, "fleet");
-      await takePictures(page, "fleet");
       await openView(page, server, "walkthrough");
       for (const name of ["Begin", "Next step", "Next step"]) await press(page, name);
       await takePictures(page, "walkthrough");
@@ -313,4 +314,26 @@ describeBrowser("the page for everybody", (onPage) => {
       await takePhonePicture(page, "walkthrough-own");
     }),
   );
+
+  describeRedis("a fleet on a Redis", (redis) => {
+    test.concurrent(
+      "axe-core finds nothing in a fleet of two",
+      onMachine(async (machine) => {
+        const url = `redis://127.0.0.1:${redis().port}`;
+        const all = ["--cache", url, "--store", `sqlite:${machine.data}-fleet.db`, "--durability", "memory"];
+        const [server] = await Promise.all([machine.serve(...all), machine.serve(...all)]);
+        await onPage(async (page) => {
+          await openView(page, server, "fleet");
+          await says(page, "2 workers");
+          await server.ask("POST", "/api/pause");
+          await sendAll(server, orders(0, 500));
+          await becomes(() => page.getByText("nobody", { exact: true }).count(), 0);
+          await says(page.getByRole("table").nth(1), /^[1-9]\d*\.\d KB$/);
+          await expectAccessible(page, "fleet");
+          await takePictures(page, "fleet");
+          await takePhonePicture(page, "fleet");
+        })();
+      }),
+    );
+  });
 });
