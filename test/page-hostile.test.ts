@@ -1,4 +1,4 @@
-/** The admin page among enemies: hostile keys and values, foreign pages, false names, more records than can show. */
+/** The admin page among enemies: hostile keys and values, foreign pages, false names, too many records. */
 import { once } from "node:events";
 import { readdirSync, readFileSync } from "node:fs";
 import { createServer, request, type IncomingMessage } from "node:http";

@@ -9,6 +9,8 @@ import { eventually, onMachine, type Machine } from "./serve-machine.js";
 /** What Chromium says of a request that had no answer, or one that says no. */
 export const notAnswered = /Failed to load resource|net::ERR_/;
 
+const patienceMs = 30_000;
+
 /** A page, and the server that it is of. */
 export interface Served {
   readonly page: Page;
@@ -47,7 +49,7 @@ export function pill(page: Page): Locator {
 
 /** Waits until what is asked gives this. Tests that run side by side cannot use `expect.poll`: it belongs to one test. */
 export async function becomes<T>(ask: () => Promise<T>, expected: unknown): Promise<void> {
-  await vi.waitFor(async () => expect(await ask()).toEqual(expected), eventually);
+  await vi.waitFor(async () => expect(await ask()).toEqual(expected), { ...eventually, timeout: patienceMs });
 }
 
 /** A button by its whole name. */

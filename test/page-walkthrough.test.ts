@@ -1,4 +1,4 @@
-/** The walkthrough from first click to last, in a real browser: every cell held against what was really there. */
+/** The walkthrough from its first click to its last, in a real browser: every cell compared to what was there. */
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync, type DatabaseSyncInstance } from "@photostructure/sqlite";
