@@ -265,6 +265,28 @@ test("damage before anything was stored: the folder starts anew, once that is ac
   expect(await served(data, 15)).toEqual(["xxxx!", "xxxx!", "after", null]);
 });
 
+test("a server was killed before the damage: what it left in the database's own log hinders nobody", async () => {
+  const data = join(folders, "killed");
+  const server = new ServerProcess(["--data", data, "--segment-bytes", "64kb", "--delay", "0"]);
+  if (!(await server.ready())) throw new Error(server.errors);
+  const client = await RespClient.open("127.0.0.1", server.port);
+  await client.send(["SET", "k1", value]);
+  await server.ask("POST", "/api/flush");
+  await server.ask("POST", "/api/pause");
+  for (const key of ["k2", "k3", "k4"]) await client.send(["SET", key, value]);
+  client.close();
+  await server.end("SIGKILL");
+  rmSync(join(data, "paused"));
+  damage(segments(data)[0] as string, 4096 + 2 * 5100);
+  expect((await run(["adopt", "--data", data])).err).toContain("nothing was changed");
+  expect(JSON.parse((await run(["adopt", "--data", data, "--accept-gap", "--json"])).out)).toMatchObject({
+    framesKept: 1,
+    framesGivenUp: 1,
+    framesLost: 1,
+  });
+  expect(await served(data, 2)).toEqual(["xxxx!", "xxxx!", "after", null]);
+});
+
 test("beside a server that writes and trims check finds nothing wrong; once it is killed, it changes nothing", async () => {
   const data = join(folders, "running");
   const server = new ServerProcess(["--data", data, "--segment-bytes", "64kb", "--retain-bytes", "0", "--delay", "0"]);

@@ -16,7 +16,7 @@ import { someOptions, type Flags } from "./config.js";
 import { CliError, cliError, exitCodes } from "./exit.js";
 import { lookAtFolder, notStored, type FolderLook } from "./folder-look.js";
 import { counted, print } from "./output.js";
-import { isAbsent, namedStore, type NamedStore } from "./store-url.js";
+import { beforeLookAndCommit, isAbsent, namedStore, type NamedStore } from "./store-url.js";
 
 /** What was done. */
 interface Adopted {
@@ -63,6 +63,7 @@ interface Asked {
 }
 
 async function adoptOwned(host: Host, asked: Asked): Promise<Adopted> {
+  beforeLookAndCommit(asked.store);
   const look = await lookAtFolder(host.disk, asked.data, asked.store);
   // What a newer version wrote is no damage, whatever is accepted.
   if (look?.refusal?.code === "JOURNAL_VERSION") throw cliError(exitCodes.failed, look.refusal);

@@ -7,7 +7,7 @@ import { lookAtPosition as lookAtPostgres } from "../store/postgres/postgres-loo
 import { shownUrl } from "../store/postgres/postgres-url.js";
 import { loadStoreModule } from "../store/load-store.js";
 import { sqlite } from "../store/sqlite/index.js";
-import { lookAtPosition as lookAtSqlite } from "../store/sqlite/sqlite-look.js";
+import { lookAtPosition as lookAtSqlite, takeUpLog } from "../store/sqlite/sqlite-look.js";
 import { StoreError, type LookedPosition, type StoreDescriptor } from "../store/store.js";
 import { CliError, exitCodes } from "./exit.js";
 
@@ -69,6 +69,11 @@ export function isAbsent({ kind, place }: NamedStore): boolean {
 export async function lookAtStore(store: NamedStore): Promise<LookedPosition> {
   if (isAbsent(store)) throw new StoreError("broken", `there is no database ${store.place}`);
   return store.kind === "sqlite" ? lookAtSqlite(store.place) : lookAtPostgres(store.descriptor.options);
+}
+
+/** Before a look that a commit will follow in the same process, by the owner of the folder. */
+export function beforeLookAndCommit({ kind, place }: NamedStore): void {
+  if (kind === "sqlite") takeUpLog(place);
 }
 
 /**

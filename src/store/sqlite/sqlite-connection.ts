@@ -69,6 +69,14 @@ export class SqliteConnection {
     return new SqliteConnection(file, hasLog ? "mode=ro&readonly_shm=1" : "mode=ro&immutable=1", readingPragmas);
   }
 
+  /**
+   * Takes up the write-ahead log that a killed process left. For a program that first looks and then writes: the driver
+   * cannot finalize statements, so a look's read-only index of that log would be met by the connection that writes.
+   */
+  static takeUpLog(file: string): void {
+    new SqliteConnection(file, "mode=rw", "SELECT count(*) FROM sqlite_schema").close();
+  }
+
   /** Whether the file at the path is the one that this connection has open. */
   isCurrent(): boolean {
     return this.#identity !== null && this.#identity === identityOf(this.#file);

@@ -29,3 +29,12 @@ export function lookAtPositions(file: string): readonly LookedPosition[] {
     throw storeErrorOf(error, file);
   }
 }
+
+/** For who owns the folder, before a look that a commit will follow in the same process. */
+export function takeUpLog(file: string): void {
+  try {
+    SqliteConnection.takeUpLog(file);
+  } catch {
+    // What is wrong with the file is said by the look.
+  }
+}
