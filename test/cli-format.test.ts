@@ -155,7 +155,7 @@ describe("texts for people", () => {
     const lines = startLines(started).trimEnd().split("\n");
     expect(lines).toHaveLength(5);
     expect(lines[2]).toContain("queue in /d, tables write_behind_kv and write_behind_field in write-behind.db there");
-    expect(lines[1]).toMatch(/\(npx write-behind status\)$/);
+    expect(lines[1]).toMatch(/\(or npx write-behind status\)$/);
     expect(lines[4]).toContain("npx write-behind send --port 7000 --password … SET user:1:name Alice");
   });
 

@@ -87,6 +87,27 @@ async function letterOf(receipt: Receipt): Promise<string> {
   return String(receipt.sequence);
 }
 
+/** What a restored backup does, while the database is open. */
+function restoreOwnTables(db: Database, backup: string): void {
+  const tables = ["kv", "field", "position", "dead_letters"].map((name) => `write_behind_${name}`);
+  const copies = tables.map((name) => `DELETE FROM ${name}; INSERT INTO ${name} SELECT * FROM backup.${name};`);
+  db.run(`DROP TRIGGER no_delete; ATTACH '${backup}' AS backup; BEGIN IMMEDIATE; ${copies.join("")} COMMIT;`);
+}
+
+/** A store's verbs, to be replaced one by one. */
+function bound(store: Store): Store {
+  return {
+    kind: store.kind,
+    place: store.place,
+    limits: store.limits,
+    open: (claim) => store.open(claim),
+    commit: (batch) => store.commit(batch),
+    read: (records, reached) => store.read(records, reached),
+    scan: (...args) => store.scan(...args),
+    close: () => store.close(),
+  };
+}
+
 const text = expect.any(String) as string;
 
 describe("a change that the database refuses", () => {
@@ -97,11 +118,45 @@ describe("a change that the database refuses", () => {
     const backup = join(data, "backup.db");
     db.run(`VACUUM INTO '${backup}'`);
     await wb.discardDeadLetters([id]);
-    const tables = ["kv", "field", "position", "dead_letters"].map((name) => `write_behind_${name}`);
-    const copies = tables.map((name) => `DELETE FROM ${name}; INSERT INTO ${name} SELECT * FROM backup.${name};`);
-    db.run(`DROP TRIGGER no_delete; ATTACH '${backup}' AS backup; BEGIN IMMEDIATE; ${copies.join("")} COMMIT;`);
+    restoreOwnTables(db, backup);
     expect(await wb.get("k")).toBe("bad");
     expect(wb.status().deadLetters.count).toBe(1);
+  });
+
+  test("the same where the writer has opened the database anew, and has not told yet what is parked", async () => {
+    const data = folder();
+    const db = new Database(join(data, "app.db"));
+    const store = createStore({ file: db.file });
+    let opens = 0;
+    let readAgain = (): void => {};
+    const slowToTell: Store = {
+      ...bound(store),
+      read: async (records, reached) => {
+        const rows = await store.read(records, reached);
+        readAgain();
+        return rows;
+      },
+      open: async (claim) => {
+        const opened = await store.open(claim);
+        opens += 1;
+        // A read that does not wait for the writer would be done now.
+        if (opens > 1) {
+          const patience = new Promise<void>((resolve) => setTimeout(resolve, 300));
+          await Promise.race([patience, new Promise<void>((resolve) => (readAgain = resolve))]);
+        }
+        return opened;
+      },
+    };
+    const wb = await start(slowToTell, { data, ...slow }, patient);
+    db.run(refusing);
+    await wb.set("k", "old");
+    const id = await letterOf(await wb.set("k", "bad"));
+    const backup = join(data, "backup.db");
+    db.run(`VACUUM INTO '${backup}'`);
+    await wb.discardDeadLetters([id]);
+    restoreOwnTables(db, backup);
+    expect(await wb.get("k")).toBe("bad");
+    expect(opens).toBe(2);
   });
 
   test("up to where the database is a past moment is shown: before the oldest letter, also after a restart", async () => {

@@ -156,7 +156,7 @@ export class Reader {
     const [port, admin] = [await freePort(), await freePort()];
     const bin = join(folder, "node_modules", ".bin");
     mkdirSync(bin, { recursive: true });
-    for (const name of ["ioredis", "pg", "pino", "@photostructure"]) {
+    for (const name of ["ioredis", "pg", "pino", "@photostructure", "@opentelemetry"]) {
       symlinkSync(join(root, "node_modules", name), join(folder, "node_modules", name));
     }
     symlinkSync(root, join(folder, "node_modules", "write-behind"));

@@ -131,6 +131,18 @@ export const importRules: IForbiddenRuleType[] = [
     from: { path: "^src/", pathNot: "^src/redis/" },
     to: { path: "(^|/)ioredis(/|$)" },
   },
+  {
+    name: "OpenTelemetry belongs to telemetry/",
+    severity: "error",
+    from: { path: "^src/", pathNot: "^src/telemetry/" },
+    to: { path: "(^|/)@opentelemetry(/|$)" },
+  },
+  {
+    name: "telemetry is loaded by whoever wants it",
+    severity: "error",
+    from: { path: "^src/", pathNot: "^src/(telemetry/|cli/with-telemetry\\.ts$)" },
+    to: { path: "^src/telemetry/" },
+  },
   { name: "no cycles", severity: "error", from: {}, to: { circular: true } },
   { name: "every import leads somewhere", severity: "error", from: {}, to: { couldNotResolve: true } },
 ];

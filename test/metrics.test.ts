@@ -52,7 +52,7 @@ async function serve({ engine = {}, maxClients = 2, adminToken, version = "1.2.3
     cacheBytes: "1mb",
     segmentBytes: "64kb",
     queueRecords: 50,
-    waitMs: 1000,
+    waitMs: 2000,
     retainBytes: 0,
     retryMinMs: 1,
     retryMaxMs: 100,

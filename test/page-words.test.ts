@@ -77,7 +77,7 @@ describe("the headline", () => {
     const { mood, text, advice } = headlineOf(down, now);
     expect(mood).toBe("bad");
     expect(text).toBe(
-      "The database is unreachable since 2 min 10 s, next try in 8.0 s; 48,210 changes are safe on disk. It says: connection refused.",
+      "The database is unreachable for 2 min 10 s, next try in 8.0 s; 48,210 changes are safe on disk. It says: connection refused.",
     );
     expect(advice).not.toBeNull();
     expect(storeWords(down, now)).toBe("unreachable for 2 min 10 s");

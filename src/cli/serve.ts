@@ -11,6 +11,7 @@ import { nodeSockets } from "../host/sockets.js";
 import { Emitter } from "../events.js";
 import { EventLog } from "../log/event-log.js";
 import type { Logger } from "../log/logger.js";
+import { sourcesOf } from "../metrics/metric.js";
 import { resolveEngineOptions } from "../options-resolve.js";
 import type { EngineOptions, Options } from "../options.js";
 import { rest } from "../rest.js";
@@ -27,6 +28,7 @@ import { startJson, startLines, type Started } from "./serve-lines.js";
 import { killItself, Signals } from "./signals.js";
 import { startFailure } from "./start-failure.js";
 import { namedStore, type NamedStore } from "./store-url.js";
+import { withTelemetry } from "./with-telemetry.js";
 import { openSandboxes } from "./temporary-folders.js";
 import { version } from "../host/version.js";
 
@@ -130,9 +132,10 @@ async function start(setup: Setup, early: EarlyReason, signal: AbortSignal): Pro
   const named = { store: store.descriptor, cache: cache?.descriptor };
   const parts = { host, ...named, options: engineOptions(options), signal, events };
   const starting = await listenWhileStarting(options, () => early.text);
-  let heart: Heart;
+  let admin: Admin | null = null;
+  let opened: Heart;
   try {
-    heart = await waitForRedis(
+    opened = await waitForRedis(
       () => openHeart(parts),
       host.clock,
       log,
@@ -142,6 +145,7 @@ async function start(setup: Setup, early: EarlyReason, signal: AbortSignal): Pro
   } finally {
     await starting?.close();
   }
+  const heart = await withTelemetry(opened, host.clock, () => admin?.metrics() ?? sourcesOf(opened, version()));
   try {
     const server = await startServer({
       heart,
@@ -153,7 +157,7 @@ async function start(setup: Setup, early: EarlyReason, signal: AbortSignal): Pro
       log,
     });
     try {
-      const admin = await startAdmin({
+      admin = await startAdmin({
         heart,
         clock: host.clock,
         options,

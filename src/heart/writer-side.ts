@@ -73,6 +73,8 @@ export class WriterSide implements WriterReports {
   #away = false;
   readonly #watchdog: Watchdog;
   #sighted: () => void = () => {};
+  /** Ends the hold of a store that the writer is to look at; null where it is not. */
+  #looked: (() => void) | null = null;
   /** Called with the tables of the routes, as the store has found them. */
   onTables: (tables: readonly TableSchema[]) => void = () => {};
   /**
@@ -188,7 +190,10 @@ export class WriterSide implements WriterReports {
   /** A read has seen that the store is not where it was. Says whether the writer may heal that by itself. */
   lookAgain(writer: WriterHandle | null): boolean {
     writer?.lookAtStore();
-    return !this.#mustBeMended;
+    if (this.#mustBeMended) return false;
+    // By opening it the writer claims it anew, and then a row looks true before what is parked of it is known here.
+    if (this.#looked === null) this.onHold(new Promise((resolve) => (this.#looked = resolve)));
+    return true;
   }
 
   /** The writer was told to go on. */
@@ -247,6 +252,8 @@ export class WriterSide implements WriterReports {
     for (const record of this.parked.opened(parked)) this.#cache.invalidate(record);
     this.#moveTo(position);
     this.#endBlindness();
+    this.#looked?.();
+    this.#looked = null;
     this.#firstOutcome?.(null);
   }
 

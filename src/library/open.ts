@@ -2,15 +2,18 @@
 import { WriteBehindError } from "../errors.js";
 import { Emitter } from "../events.js";
 import { nodeHost } from "../host/node-host.js";
+import { version } from "../host/version.js";
 import { routesOf, type AnyCollection } from "./collection.js";
 import { WriteBehind } from "./library.js";
 import { EventLog, type EventLogParts } from "../log/event-log.js";
 import type { Logger } from "../log/logger.js";
+import { sourcesOf } from "../metrics/metric.js";
 import type { EngineOptions } from "../options.js";
 import { resolveEngineOptions } from "../options-resolve.js";
 import type { Route } from "../routes/route.js";
 import type { CacheDescriptor } from "../shared-cache.js";
 import type { Store, StoreDescriptor } from "../store/store.js";
+import type { Telemetry } from "../telemetry.js";
 import { openHeart } from "../write-behind.js";
 
 /** What `writeBehind` takes: the store and other parts, and any of the options (docs/reference/options.md). */
@@ -26,6 +29,8 @@ export interface WriteBehindOptions extends Partial<Omit<EngineOptions, "routes"
    * or anything with `info`, `warn` and `error`. Without it the library is silent.
    */
   readonly logger?: Logger | undefined;
+  /** Where traces and metrics go: `openTelemetry()` of write-behind/telemetry. */
+  readonly telemetry?: Telemetry | undefined;
 }
 
 /**
@@ -33,7 +38,7 @@ export interface WriteBehindOptions extends Partial<Omit<EngineOptions, "routes"
  * at the very first start. Rejects CONFIG, FOLDER_IN_USE, JOURNAL_DAMAGED, QUEUE_MISMATCH, TABLES_IN_USE.
  */
 export async function writeBehind(given: WriteBehindOptions): Promise<WriteBehind> {
-  const { store, cache, logger, ...options } = given;
+  const { store, cache, logger, telemetry, ...options } = given;
   if (typeof store !== "object" || store === null) {
     throw new WriteBehindError("CONFIG", "`store` is missing", { hint: 'pass store: sqlite({ file: "app.db" })' });
   }
@@ -43,9 +48,10 @@ export async function writeBehind(given: WriteBehindOptions): Promise<WriteBehin
   const log = logger === undefined ? null : openLog(logger, { events, clock: host.clock, options: resolved });
   try {
     const heart = await openHeart({ host, store, cache, options: resolved, events });
+    const sources = () => sourcesOf(heart, version());
     log?.opened(heart);
     heart.onFailed((error) => log?.failed(error, "nothing more is taken"));
-    return new WriteBehind(heart, log);
+    return new WriteBehind(telemetry?.around(heart, host.clock, sources) ?? heart, log);
   } catch (error) {
     log?.end();
     throw error;

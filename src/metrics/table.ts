@@ -221,7 +221,7 @@ export const metrics: readonly Metric[] = [
   ),
 
   // The Redis protocol.
-  gauge("write_behind_connections", own, "clients now", ({ server }) => server?.clients ?? null),
+  gauge("write_behind_open_connections", own, "clients now", ({ server }) => server?.clients ?? null),
   gauge(
     "write_behind_max_connections",
     own,

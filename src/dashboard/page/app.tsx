@@ -38,7 +38,7 @@ export function App() {
   }, []);
   return (
     <>
-      <a class="skip" href="#main">
+      <a class="skip" href="#main" onClick={toContent}>
         To the content
       </a>
       <Header />
@@ -146,7 +146,7 @@ function StatePill({ seen }: { readonly seen: Status | null }) {
   const { state, store } = seen;
   const mood =
     state === "stalled" || state === "broken" || store.state !== "up" ? "bad" : state === "running" ? "well" : "care";
-  return <span class={`pill ${mood}`}>{store.state === "down" ? "database down" : state}</span>;
+  return <span class={`pill ${mood}`}>{store.state === "down" && state !== "stalled" ? "database down" : state}</span>;
 }
 
 /** The server is gone: what is on the screen is of before. */
@@ -191,6 +191,12 @@ function TokenForm() {
       </div>
     </form>
   );
+}
+
+/** What stands behind the # is a view: the browser's own way would leave it. */
+function toContent(event: Event): void {
+  event.preventDefault();
+  document.querySelector<HTMLElement>("#main")?.focus();
 }
 
 function onKey(event: KeyboardEvent): void {

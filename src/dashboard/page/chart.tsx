@@ -20,6 +20,8 @@ interface ChartProps {
 }
 
 const windowSeconds = 15 * 60;
+/** A server that began lately has little to show: that is shown wide. */
+const windowSecondsMin = 60;
 const height = 150;
 
 /** A chart. Its last values stand beside its name as text, so it is of use to those who do not see it, too. */
@@ -73,18 +75,17 @@ function optionsOf(target: HTMLElement, lines: readonly Line[], show: (value: nu
     ticks: { show: false },
     font: "12px system-ui, sans-serif",
   };
-  const now = (): number => Date.now() / 1000;
   return {
     width: target.clientWidth,
     height,
     cursor: { show: false },
     legend: { show: false },
     scales: {
-      x: { range: (_, __, last) => [Math.max(last ?? 0, now()) - windowSeconds, Math.max(last ?? 0, now())] },
+      x: { range: (_, first, last) => windowOf(first, Math.max(last ?? 0, Date.now() / 1000)) },
       y: { range: (_, __, most) => [0, Math.max(most ?? 0, 1) * 1.1] },
     },
     axes: [
-      { ...axis, grid: { show: false }, size: 28, space: 80, values: (_, splits) => splits.map(timeOfDay) },
+      { ...axis, grid: { show: false }, size: 28, space: 80, values: (_, splits) => timesOfDay(splits) },
       { ...axis, size: 62, space: 36, values: (_, splits) => splits.map(show) },
     ],
     series: [
@@ -94,6 +95,15 @@ function optionsOf(target: HTMLElement, lines: readonly Line[], show: (value: nu
   };
 }
 
-function timeOfDay(seconds: number): string {
-  return new Date(seconds * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+/** From the first sample, or from 15 minutes before the end; never less than a minute. */
+function windowOf(first: number | null, end: number): [number, number] {
+  return [Math.max(end - windowSeconds, Math.min(first ?? 0, end - windowSecondsMin)), end];
+}
+
+/** Times of day; with seconds where there are many within a minute. */
+function timesOfDay(splits: readonly number[]): string[] {
+  const [first = 0, second = first + 60] = splits;
+  const format: Intl.DateTimeFormatOptions = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+  if (second - first < 60) format.second = "2-digit";
+  return splits.map((seconds) => new Date(seconds * 1000).toLocaleTimeString([], format));
 }

@@ -1,6 +1,6 @@
 /** The button that makes a database fail, on a sandbox: the queue keeps the change until the database works again. */
 import { useEffect, useMemo } from "preact/hooks";
-import { Sandbox } from "./sandbox.js";
+import { Sandbox, type SandboxRow } from "./sandbox.js";
 import { Stage, type Move } from "./stage.js";
 
 const value = "Alice";
@@ -10,9 +10,7 @@ export function FailureDemo() {
   const sandbox = useMemo(() => new Sandbox(), []);
   useEffect(() => () => void sandbox.close(), []);
   const rows = sandbox.rows.value;
-  const last = rows.at(-1) ?? null;
-  const failing = last?.now.databaseFails === true;
-  const mended = last !== null && !failing && rows.some(({ now }) => now.databaseFails);
+  const { last, failing, hasRead, hasStored } = pointOf(rows);
   const fail = async (): Promise<void> => {
     await sandbox.open();
     await sandbox.ask("database", { fails: true });
@@ -24,7 +22,7 @@ export function FailureDemo() {
     await sandbox.ask("database", { fails: false });
     await sandbox.ask("step");
   };
-  const move: Move = last === null ? "none" : failing ? "fail" : mended ? "store" : "none";
+  const move: Move = last === null ? "none" : failing ? "fail" : hasStored ? "store" : "none";
   return (
     <div class="stack demo">
       <div class="row">
@@ -49,20 +47,36 @@ export function FailureDemo() {
           />
           <ol class="claims" aria-label="What was done">
             {rows.slice(1).map(({ answer }, index) => (
-              <li key={index}>
-                {answer.action}
-                {answer.error !== null && <span class="soft"> ({answer.error.message})</span>}
-              </li>
+              <li key={index}>{answer.action}</li>
             ))}
           </ol>
-          <p role="status" class={failing ? "error" : mended ? "done" : ""}>
-            {failing &&
+          <p role="status" class={hasRead ? "error" : hasStored ? "done" : ""}>
+            {hasRead &&
               `The database is down. The client was answered and reads its value; the queue keeps the change: ${last.now.cells.queue}`}
-            {mended &&
+            {hasStored &&
               `The database works again and has the change; the queue has let go of it: ${last.now.cells.queue}`}
           </p>
         </>
       )}
     </div>
   );
+}
+
+/** How far it is. What is said of it is said once all of it has been done. */
+function pointOf(rows: readonly SandboxRow[]): {
+  readonly last: SandboxRow | null;
+  readonly failing: boolean;
+  readonly hasRead: boolean;
+  readonly hasStored: boolean;
+} {
+  const last = rows.at(-1) ?? null;
+  if (last === null) return { last, failing: false, hasRead: false, hasStored: false };
+  const { answer, now } = last;
+  const failing = now.databaseFails;
+  return {
+    last,
+    failing,
+    hasRead: failing && answer.kind === "command" && !answer.wrote,
+    hasStored: !failing && answer.kind === "step" && answer.error === null,
+  };
 }

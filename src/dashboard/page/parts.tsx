@@ -46,7 +46,7 @@ export function Value({ value }: { readonly value: JsonValue | null }) {
       <table>
         <tbody>
           {value.fields.slice(0, fieldsShownMax).map(([field, content]) => (
-            <tr key={bytesText(field)}>
+            <tr key={JSON.stringify(field)}>
               <th scope="row">
                 <Bytes bytes={field} />
               </th>
@@ -73,11 +73,12 @@ export function Change({ change }: { readonly change: Omit<JsonRecordChange, "ke
   return (
     <div>
       <span class="tag">{kind}</span> {value !== null && <Value value={value} />}
+      {kind === "merge" && value === null && unset.length === 0 && <span class="soft">another end</span>}
       {unset.length > 0 && (
         <span>
           {" without "}
           {unset.map((field) => (
-            <Bytes key={bytesText(field)} bytes={field} />
+            <Bytes key={JSON.stringify(field)} bytes={field} />
           ))}
         </span>
       )}

@@ -15,10 +15,10 @@ const restMsMax = 10_000;
 
 /**
  * Asks now, whenever `about` changes, and every `everyMs` or later; never twice at once, and not while the page is
- * hidden.
+ * hidden. What was got stays until there is something newer: a list does not go away because more of it was asked for.
  */
 export function usePolled<T>(ask: () => Promise<T>, everyMs: number, about: unknown): ReadonlySignal<Polled<T>> {
-  const polled = useMemo(() => signal<Polled<T>>({ value: null, error: null }), [about]);
+  const polled = useMemo(() => signal<Polled<T>>({ value: null, error: null }), []);
   useEffect(() => {
     let ended = false;
     let timer: ReturnType<typeof setTimeout>;
@@ -40,6 +40,6 @@ export function usePolled<T>(ask: () => Promise<T>, everyMs: number, about: unkn
       ended = true;
       clearTimeout(timer);
     };
-  }, [polled]);
+  }, [about]);
   return polled;
 }

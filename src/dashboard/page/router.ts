@@ -25,6 +25,8 @@ export function followAddress(): void {
 export function go(view: View, query: Readonly<Record<string, string>> = {}): void {
   const text = new URLSearchParams(query).toString();
   location.hash = `#/${view}${text === "" ? "" : `?${text}`}`;
+  // The event comes later than the next key may.
+  place.value = placeOf(location.hash);
 }
 
 function placeOf(hash: string): Place {

@@ -4,7 +4,7 @@ import type { SandboxAnswer, SandboxNow } from "../../lesson/sandbox.js";
 import { post, said } from "./api.js";
 
 /** What can be asked of one. */
-export type SandboxVerb = "command" | "step" | "auto" | "database" | "kill" | "restart" | "look";
+export type SandboxVerb = "command" | "step" | "auto" | "database" | "kill" | "restart";
 
 /** One row: what was done, and how everything was afterwards. */
 export interface SandboxRow {
@@ -18,6 +18,9 @@ export class Sandbox {
   readonly #busy = signal(false);
   readonly #error = signal<string | null>(null);
   #id: string | null = null;
+  /** What is under way, and how much of it a person has asked for. */
+  #turn: Promise<unknown> = Promise.resolve();
+  #asked = 0;
 
   get rows(): ReadonlySignal<readonly SandboxRow[]> {
     return this.#rows;
@@ -32,37 +35,61 @@ export class Sandbox {
     return this.#error;
   }
 
-  /** How everything is now; null before it is open. */
-  get now(): SandboxNow | null {
-    return this.#rows.value.at(-1)?.now ?? null;
+  /** A new engine; what was before is gone. */
+  open(): Promise<void> {
+    return this.#inTurn(() => this.#open());
   }
 
-  /** A new engine; what was before is gone. */
-  async open(): Promise<void> {
-    await this.close();
+  /** Asks after what was asked before; a row more where it was answered. */
+  ask(verb: SandboxVerb, more: object = {}): Promise<SandboxAnswer | null> {
+    return this.#inTurn(async () => {
+      if (this.#id === null) await this.#open();
+      return this.#ask(verb, more);
+    });
+  }
+
+  /** How everything is now, in the last row; not asked while anything else is. */
+  look(): void {
+    if (this.#asked === 0) this.#turn = this.#ask("look", {});
+  }
+
+  /** Ends it, after what was asked before. */
+  close(): Promise<void> {
+    return this.#inTurn(() => this.#close());
+  }
+
+  async #open(): Promise<void> {
+    await this.#close();
     this.#rows.value = [];
     await this.#ask("open", {});
   }
 
-  /** Asks, one after the other; a row more where it was answered. */
-  async ask(verb: SandboxVerb, more: object = {}): Promise<SandboxAnswer | null> {
-    if (this.#id === null) await this.open();
-    return this.#ask(verb, { id: this.#id, ...more });
-  }
-
-  /** Ends it. */
-  async close(): Promise<void> {
+  async #close(): Promise<void> {
     const id = this.#id;
     this.#id = null;
     if (id !== null) await post("/api/sandbox/close", { id }).catch(() => {});
   }
 
-  async #ask(verb: SandboxVerb | "open", body: object): Promise<SandboxAnswer | null> {
-    if (this.#busy.value) return null;
+  /** Nothing that a person presses may get lost because something else is under way. */
+  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    this.#asked += 1;
     this.#busy.value = true;
+    const turn = this.#turn.then(work);
+    this.#turn = turn;
+    try {
+      return await turn;
+    } finally {
+      this.#asked -= 1;
+      this.#busy.value = this.#asked > 0;
+    }
+  }
+
+  async #ask(verb: SandboxVerb | "open" | "look", more: object): Promise<SandboxAnswer | null> {
+    const id = this.#id;
+    if (id === null && verb !== "open") return null;
     this.#error.value = null;
     try {
-      const answer = await post<SandboxAnswer>(`/api/sandbox/${verb}`, body);
+      const answer = await post<SandboxAnswer>(`/api/sandbox/${verb}`, id === null ? more : { id, ...more });
       this.#id = answer.id;
       if (answer.now !== null && verb !== "look") this.#rows.value = [...this.#rows.value, { answer, now: answer.now }];
       else if (answer.now !== null) this.#refresh(answer.now);
@@ -70,8 +97,6 @@ export class Sandbox {
     } catch (error) {
       this.#error.value = said(error);
       return null;
-    } finally {
-      this.#busy.value = false;
     }
   }
 

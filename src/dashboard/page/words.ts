@@ -25,20 +25,16 @@ export function headlineOf(status: Status, now: number): Headline {
       `It cannot go on: ${reason ?? "unknown"}.`,
       "Nothing that was answered is lost. What the text names must be mended by a person; see the guide “what to do when”.",
     );
+  const unowned = unownedPartitions(status);
+  // Where no worker lives nobody knows how the database is.
+  if (status.fleet?.workers.length === 0) return unwritten(unowned);
   if (store.state !== "up") return storeTrouble(status, now);
   if (state === "stalled")
     return bad(
       `The writer stands still: ${reason ?? "unknown"}.`,
       "What was answered is safe in the queue. If it does not go on by itself, restart the process: it takes up the queue where it is.",
     );
-  const unowned = unownedPartitions(status);
-  if (unowned > 0)
-    return {
-      mood: "bad",
-      text: `No worker writes ${counted(unowned, "partition")}: what is queued there does not reach the database.`,
-      advice: "Start a worker: write-behind work --cache URL --store URL.",
-      press: ["fleet"],
-    };
+  if (unowned > 0) return unwritten(unowned);
   if (state === "paused")
     return {
       mood: "care",
@@ -74,9 +70,18 @@ export function headlineOf(status: Status, now: number): Headline {
 /** A lag that is worth a word. */
 const lateMs = 10_000;
 
+function unwritten(partitions: number): Headline {
+  return {
+    mood: "bad",
+    text: `No worker writes ${counted(partitions, "partition")}: what is queued there does not reach the database.`,
+    advice: "Start a worker: write-behind work --cache URL --store URL.",
+    press: ["fleet"],
+  };
+}
+
 function storeTrouble(status: Status, now: number): Headline {
   const { store, queue } = status;
-  const since = store.since > 0 ? ` since ${duration(now - store.since)}` : "";
+  const since = store.since > 0 ? ` for ${duration(now - store.since)}` : "";
   const next =
     store.nextTryAt === null
       ? ""

@@ -1,6 +1,6 @@
 /** Console: commands as a client types them, and their replies. */
 import { signal, useSignal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import type { JsonReply } from "../../command.js";
 import { post, said } from "../api.js";
 import { replyText } from "../reply.js";
@@ -38,18 +38,20 @@ export function ConsoleView() {
 /** Where commands are typed; the arrows bring back what was typed before. */
 function CommandLine() {
   const typed = useSignal("");
-  const busy = useSignal(false);
   const back = useSignal(0);
+  const turn = useRef<Promise<void>>(Promise.resolve());
   const field = useRef<HTMLInputElement>(null);
-  useEffect(() => field.current?.focus(), []);
+  // Before the next key is pressed, not after the next picture is drawn.
+  useLayoutEffect(() => field.current?.focus(), []);
   const send = (event: Event): void => {
     event.preventDefault();
     const line = typed.value.trim();
-    if (line === "" || busy.value) return;
-    [busy.value, typed.value, back.value] = [true, "", 0];
-    void answered(line).then((answer) => {
+    if (line === "") return;
+    [typed.value, back.value] = ["", 0];
+    // What is typed while another command is under way comes after it.
+    turn.current = turn.current.then(async () => {
+      const answer = await answered(line);
       lines.value = [...lines.value.slice(1 - linesMax), { typed: line, ...answer }];
-      busy.value = false;
     });
   };
   const recall = (event: KeyboardEvent): void => {
@@ -75,7 +77,7 @@ function CommandLine() {
         onInput={(event) => (typed.value = event.currentTarget.value)}
         onKeyDown={recall}
       />
-      <button type="submit" class="main" disabled={busy.value}>
+      <button type="submit" class="main">
         Send
       </button>
     </form>

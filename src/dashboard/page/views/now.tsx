@@ -102,6 +102,7 @@ function Road({ status, rates, now }: RoadProps) {
   const stopped = status.state === "paused" || status.state === "stalled" || store.state !== "up";
   return (
     <section class="road" aria-label="The road of a write">
+      <h2 class="hidden">The road of a write</h2>
       <CacheStation status={status} rates={rates} />
       <Flow moves={rates.writesPerSecond} stuck={false} tone="cache" />
       <QueueStation queue={status.queue} />
@@ -160,7 +161,7 @@ function CacheStation({ status, rates }: Omit<RoadProps, "now">) {
       name="1 · Cache"
       does="answers at once"
       big={rate(rates.writesPerSecond)}
-      unit="writes a second"
+      unit={fleet === undefined ? "writes a second" : "writes a second, through this process"}
     >
       <Fact name="reads that hit">{percent(rates.hitShare)}</Fact>
       {fleet !== undefined && <Fact name="kept in">{fleet.place}</Fact>}
@@ -225,6 +226,7 @@ function Charts() {
   const at = useMemo(() => seen.map((sample) => sample.at / 1000), [seen]);
   return (
     <section class="charts" aria-label="The last 15 minutes">
+      <h2 class="hidden">The last 15 minutes</h2>
       <Chart
         title="Per second"
         at={at}

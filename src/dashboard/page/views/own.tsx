@@ -23,7 +23,7 @@ export function OwnView() {
   const auto = last?.now.auto === true && last.now.engine.alive;
   useEffect(() => {
     if (!auto) return undefined;
-    const timer = setInterval(() => void sandbox.ask("look"), lookEveryMs);
+    const timer = setInterval(() => sandbox.look(), lookEveryMs);
     return () => clearInterval(timer);
   }, [auto]);
   if (last === null) {
@@ -36,6 +36,7 @@ export function OwnView() {
   return (
     <>
       <section class="sheet stack">
+        <h2 class="hidden">An engine of your own</h2>
         <Stage
           cells={last.now.cells}
           move={moveOf(last)}
@@ -88,7 +89,7 @@ function CommandForm({ sandbox, alive }: { readonly sandbox: Sandbox; readonly a
         spellcheck={false}
         onInput={(event) => (typed.value = event.currentTarget.value)}
       />
-      <button type="submit" class="main" disabled={sandbox.busy.value || !alive}>
+      <button type="submit" class="main" disabled={!alive}>
         Send
       </button>
     </form>
@@ -96,7 +97,7 @@ function CommandForm({ sandbox, alive }: { readonly sandbox: Sandbox; readonly a
 }
 
 function Buttons({ sandbox, now }: { readonly sandbox: Sandbox; readonly now: SandboxNow }) {
-  const busy = sandbox.busy.value && !now.auto;
+  const busy = sandbox.busy.value;
   const { alive } = now.engine;
   return (
     <div class="row">

@@ -3,7 +3,7 @@ import { count, counted, duration, size } from "../../../amounts.js";
 import { useSignal } from "@preact/signals";
 import type { JsonChange, QueuePage, Status, StepReport } from "../../../heart.js";
 import { get, post } from "../api.js";
-import { bytesText, sequenceOf } from "../format.js";
+import { sequenceOf } from "../format.js";
 import { samples } from "../live.js";
 import { Change, Key, Outcome, useDoing } from "../parts.js";
 import { usePolled } from "../polled.js";
@@ -16,12 +16,13 @@ const cutAt = "1000";
 export function QueueView({ status }: { readonly status: Status }) {
   const byRecord = useSignal(false);
   const pages = useSignal(1);
-  const polled = usePolled(() => firstOf(pages.value), everyMs, pages.value);
+  const again = useSignal(0);
+  const polled = usePolled(() => firstOf(pages.value), everyMs, `${pages.value}-${again.value}`);
   const { value, error } = polled.value;
   const { queue } = status;
   return (
     <>
-      <Verbs status={status} />
+      <Verbs status={status} onDone={() => (again.value += 1)} />
       <section class="sheet stack">
         <div class="row apart">
           <h2>
@@ -85,8 +86,9 @@ async function firstOf(pages: number): Promise<Looked> {
   return { ...page, at: samples.peek().at(-1)?.at ?? Date.now() };
 }
 
-function Verbs({ status }: { readonly status: Status }) {
+function Verbs({ status, onDone }: { readonly status: Status; readonly onDone: () => void }) {
   const doing = useDoing();
+  const run = (work: () => Promise<string>): void => doing.run(() => work().finally(onDone));
   const paused = status.state === "paused";
   return (
     <section class="sheet stack" aria-label="The writer">
@@ -96,7 +98,7 @@ function Verbs({ status }: { readonly status: Status }) {
             type="button"
             class="main"
             disabled={doing.busy}
-            onClick={() => doing.run(() => post("/api/resume").then(() => "The writer goes on."))}
+            onClick={() => run(() => post("/api/resume").then(() => "The writer goes on."))}
           >
             Resume
           </button>
@@ -105,16 +107,16 @@ function Verbs({ status }: { readonly status: Status }) {
             type="button"
             disabled={doing.busy}
             onClick={() =>
-              doing.run(() => post("/api/pause").then(() => "The writer stands still; clients are served as before."))
+              run(() => post("/api/pause").then(() => "The writer stands still; clients are served as before."))
             }
           >
             Pause
           </button>
         )}
-        <button type="button" disabled={doing.busy} onClick={() => doing.run(step)}>
+        <button type="button" disabled={doing.busy} onClick={() => run(step)}>
           Step one run
         </button>
-        <button type="button" disabled={doing.busy || paused} onClick={() => doing.run(flush)}>
+        <button type="button" disabled={doing.busy || paused} onClick={() => run(flush)}>
           Flush
         </button>
         <span class="soft">
@@ -189,7 +191,7 @@ function ByChange({ items, at }: ItemsProps) {
 function ByRecord({ items, at }: ItemsProps) {
   const groups = new Map<string, JsonChange[]>();
   for (const item of items) {
-    const name = bytesText(item.key);
+    const name = JSON.stringify(item.key);
     const group = groups.get(name);
     if (group === undefined) groups.set(name, [item]);
     else group.push(item);

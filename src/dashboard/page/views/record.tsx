@@ -1,12 +1,12 @@
 /** Record: one record in cache, queue and database side by side, and its recent journey. */
 import { counted, duration } from "../../../amounts.js";
 import { useSignal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import type { JsonBytes } from "../../../bytes.js";
 import type { Inspection } from "../../../heart.js";
 import type { JourneyStep } from "../../journey.js";
 import { get, keyQuery } from "../api.js";
-import { bytesText, clockTime, sequenceOf } from "../format.js";
+import { clockTime, sequenceOf } from "../format.js";
 import { Bytes, Change, Value } from "../parts.js";
 import { usePolled } from "../polled.js";
 import { go, place } from "../router.js";
@@ -25,7 +25,7 @@ export function RecordView() {
           Type a key to see its record in the cache, in the queue and in the database, as they are now.
         </p>
       ) : (
-        <Seen key={bytesText(key)} asked={key} />
+        <Seen key={JSON.stringify(key)} asked={key} />
       )}
     </>
   );
@@ -40,7 +40,8 @@ function KeyForm({ asked }: { readonly asked: JsonBytes | null }) {
   const typed = useSignal(asked === null ? "" : typeof asked === "string" ? asked : asked.base64);
   const isBase64 = useSignal(asked !== null && typeof asked !== "string");
   const field = useRef<HTMLInputElement>(null);
-  useEffect(() => field.current?.focus(), []);
+  // Before the next key is pressed, not after the next picture is drawn.
+  useLayoutEffect(() => field.current?.focus(), []);
   const look = (event: Event): void => {
     event.preventDefault();
     if (typed.value !== "") go("record", isBase64.value ? { base64: typed.value } : { key: typed.value });
@@ -77,7 +78,7 @@ function KeyForm({ asked }: { readonly asked: JsonBytes | null }) {
 }
 
 function Seen({ asked }: { readonly asked: JsonBytes }) {
-  const name = bytesText(asked);
+  const name = JSON.stringify(asked);
   const query = { ...keyQuery(asked), cut: cutAt };
   const record = usePolled(() => get<Inspection>("/api/record", query), everyMs, name).value;
   const journey = usePolled(
@@ -115,6 +116,7 @@ function Sides({ seen }: { readonly seen: Inspection }) {
         )}
       </section>
       <div class="sides">
+        <h2 class="hidden">Where it is now</h2>
         <section class="sheet stack side tone-cache">
           <h3>In the cache</h3>
           {cache.state === "present" ? (
