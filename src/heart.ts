@@ -96,7 +96,7 @@ export interface Heart {
   status(): Status;
   inspect(key: Bytes): Promise<Inspection>;
   /** The last changes of the record behind a key, pending or stored, as far as the log has them; oldest first. */
-  recent(key: Bytes): Promise<readonly JsonChange[]>;
+  recent(key: Bytes): Promise<Recent>;
   /** Pending changes, oldest first. `after` is a position's text; an unknown one is BAD_VALUE. */
   pending(limit: number, after: string | null): Promise<QueuePage>;
   /** Drains within the deadline, then stops; says what is left. Called once more with 0, it drains no longer. */
@@ -260,6 +260,11 @@ export interface Inspection {
   readonly database: { readonly value: JsonValue | null; readonly error: string | null };
   /** Id of the dead letter that holds the record or that its changes wait behind: one at the most. */
   readonly deadLetters: readonly string[];
+}
+
+/** What was written to a record lately, and the dead letter that it is in, as `Inspection` has it. */
+export interface Recent extends Pick<Inspection, "deadLetters"> {
+  readonly changes: readonly JsonChange[];
 }
 
 /** Which dead letters: by their ids, or all there are. */

@@ -16,9 +16,9 @@ import type {
   FlushReport,
   Heart,
   Inspection,
-  JsonChange,
   QueuePage,
   Reached,
+  Recent,
   Status,
   StepReport,
   WaitOptions,
@@ -370,7 +370,7 @@ class Engine implements Heart {
     return (this.#inspector as Inspector).inspect(key, this.#time.now());
   }
 
-  recent(key: Bytes): Promise<readonly JsonChange[]> {
+  recent(key: Bytes): Promise<Recent> {
     return (this.#inspector as Inspector).recent(key);
   }
 

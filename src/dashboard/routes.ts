@@ -179,9 +179,7 @@ async function ready(heart: Heart): Promise<Answer> {
 
 async function journey(call: Call): Promise<Answer> {
   const { heart, watcher } = call;
-  const key = keyOf(call);
-  const changes = await heart.recent(key);
-  const { deadLetters } = await heart.inspect(key);
+  const { changes, deadLetters } = await heart.recent(keyOf(call));
   const { stored } = heart.status().queue;
   return ok({ items: journeyOf(changes, { runs: watcher.runs, stored, deadLetters }), next: null });
 }

@@ -2,7 +2,7 @@
 import { jsonOfBytes, type Bytes } from "../bytes.js";
 import type { MemoryCache } from "../cache/memory-cache.js";
 import { WriteBehindError } from "../errors.js";
-import type { Inspection, JsonChange, QueuePage } from "../heart.js";
+import type { Inspection, JsonChange, QueuePage, Recent } from "../heart.js";
 import { jsonOfFrame, jsonOfValue } from "./json.js";
 import type { Journal } from "../queue/journal/journal.js";
 import type { JournalReader } from "../queue/journal/reader.js";
@@ -43,10 +43,9 @@ export class Inspector {
 
   /** One record in the cache, in the queue and in the database itself. */
   async inspect(key: Bytes, now: number): Promise<Inspection> {
-    const { cache, parked, addressing } = this.#parts;
+    const { cache, addressing } = this.#parts;
     const { record, field, cacheOnly } = addressing.resolve(key);
     const cached = cache.peek(record, now);
-    const letter = parked.letterOf(record);
     const state = cached === undefined ? "unknown" : cached === null ? "absent" : "present";
     return {
       key: jsonOfBytes(key),
@@ -56,23 +55,19 @@ export class Inspector {
       cache: { state, value: jsonOfValue(cached ?? null) },
       queue: cache.isPending(record) ? await this.#changesOf(record, this.#pendingFrames(0)) : [],
       database: cacheOnly ? { value: null, error: null } : await this.#inDatabase(record),
-      deadLetters: letter === null ? [] : [letter],
+      deadLetters: this.#lettersOf(record),
     };
   }
 
   /** Its last changes, pending or stored, that are in the end of the log; oldest first. */
-  async recent(key: Bytes): Promise<JsonChange[]> {
+  async recent(key: Bytes): Promise<Recent> {
     const { journal, addressing } = this.#parts;
     const { record } = addressing.resolve(key);
-    const begin = (): number => {
-      let from = Math.max(journal.oldest() - 1, journal.accepted - recentFramesMax);
-      while (journal.waitingAfter(from).bytes > recentBytesMax) from = Math.ceil((from + journal.accepted) / 2);
-      return from;
-    };
-    return this.#changesOf(
-      record,
-      this.#frames(begin(), () => journal.oldest() - 1),
-    );
+    const least = (): number => journal.oldest() - 1;
+    let from = Math.max(least(), journal.accepted - recentFramesMax);
+    while (journal.waitingAfter(from).bytes > recentBytesMax) from = Math.ceil((from + journal.accepted) / 2);
+    const changes = await this.#changesOf(record, this.#frames(from, least));
+    return { changes, deadLetters: this.#lettersOf(record) };
   }
 
   /** A page of pending changes, oldest first. A page never cuts a frame, so it may hold a few more than `limit`. */
@@ -91,6 +86,11 @@ export class Inspector {
 
   async close(): Promise<void> {
     await this.#parts.log.close();
+  }
+
+  #lettersOf(record: Bytes): string[] {
+    const letter = this.#parts.parked.letterOf(record);
+    return letter === null ? [] : [letter];
   }
 
   async #changesOf(record: Bytes, frames: AsyncIterable<Frame>): Promise<JsonChange[]> {

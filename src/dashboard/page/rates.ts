@@ -21,15 +21,9 @@ const windowSamples = 5;
 export function ratesOf(samples: readonly Sample[]): Rates {
   const last = samples.at(-1);
   const first = samples.at(-1 - windowSamples) ?? samples[0];
-  if (first === undefined || last === undefined || first === last) return ratesBetween(null, null);
-  return ratesBetween(first, last);
-}
-
-function ratesBetween(first: Sample | null, last: Sample | null): Rates {
-  const seconds = first === null || last === null ? 1 : Math.max(0.001, (last.at - first.at) / 1000);
+  const seconds = Math.max(0.001, ((last?.at ?? 0) - (first?.at ?? 0)) / 1000);
   // A counter that went back began anew: the server was started again.
-  const grown = (name: Counter): number =>
-    first === null || last === null ? 0 : Math.max(0, last[name] - first[name]);
+  const grown = (name: Counter): number => Math.max(0, (last?.[name] ?? 0) - (first?.[name] ?? 0));
   const [rows, batches, coalesced, hits, misses] = [
     grown("rows"),
     grown("batches"),

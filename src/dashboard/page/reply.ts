@@ -1,20 +1,11 @@
 /** A reply as redis-cli shows it: one line for each element. Pure. */
+import { replyCell } from "../../lesson/cells.js";
 import type { JsonReply } from "../command.js";
 import { bytesText } from "./format.js";
 
 /** The text of a reply; `indent`: what stands before each further line. */
 export function replyText(reply: JsonReply, indent = ""): string {
   switch (reply.type) {
-    case "bulk":
-      return typeof reply.value === "string" ? JSON.stringify(reply.value) : bytesText(reply.value);
-    case "integer":
-      return `(integer) ${reply.value}`;
-    case "simple":
-      return reply.value;
-    case "error":
-      return `(error) ${reply.value}`;
-    case "null":
-      return "(nil)";
     case "array":
     case "set":
       return reply.value.length === 0
@@ -34,6 +25,8 @@ export function replyText(reply: JsonReply, indent = ""): string {
             ),
             indent,
           );
+    default:
+      return replyCell(reply);
   }
 }
 

@@ -20,9 +20,11 @@ interface Actor {
   readonly tone: string;
   readonly holds: string;
   readonly note: string | null;
+  /** It dies with the process. */
+  readonly mortal?: boolean;
 }
 
-type Way = "forth" | "back" | "both" | "broken" | null;
+type Way = "forth" | "both" | "broken" | null;
 
 /** Ways between client and cache, cache and queue, queue and process, process and database. */
 const ways: Readonly<Record<Move, readonly [Way, Way, Way, Way]>> = {
@@ -44,9 +46,21 @@ export function Stage({ cells, move, moment, writer, database, dead }: StageProp
       holds: cells.output === "" ? "–" : cells.output,
       note: cells.output === "" ? null : "got this answer",
     },
-    { name: "Cache", tone: "cache", holds: cells.cache, note: dead ? "gone with the process" : "in memory" },
+    {
+      name: "Cache",
+      tone: "cache",
+      holds: cells.cache,
+      note: dead ? "gone with the process" : "in memory",
+      mortal: true,
+    },
     { name: "Write queue", tone: "queue", holds: cells.queue, note: "on disk" },
-    { name: "Background process", tone: "writer", holds: move === "store" ? "writes a batch" : "–", note: writer },
+    {
+      name: "Background process",
+      tone: "writer",
+      holds: move === "store" ? "writes a batch" : "–",
+      note: writer,
+      mortal: true,
+    },
     { name: "Database", tone: "store", holds: cells.database, note: database },
   ];
   const taken = ways[move];
@@ -61,10 +75,7 @@ export function Stage({ cells, move, moment, writer, database, dead }: StageProp
               tone={(actors[index - 1] as Actor).tone}
             />
           )}
-          <div
-            key={actor.name}
-            class={`actor tone-${actor.tone} ${dead && actor.name !== "Database" && actor.name !== "Write queue" && actor.name !== "Client" ? "dead" : ""}`}
-          >
+          <div key={actor.name} class={`actor tone-${actor.tone} ${dead && actor.mortal === true ? "dead" : ""}`}>
             <h3>{actor.name}</h3>
             <p class="bytes holds">{actor.holds}</p>
             {actor.note !== null && <p class="small soft">{actor.note}</p>}

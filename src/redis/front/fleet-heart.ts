@@ -14,9 +14,9 @@ import type {
   FlushReport,
   Heart,
   Inspection,
-  JsonChange,
   QueuePage,
   Reached,
+  Recent,
   Status,
   StepReport,
   Watch,
@@ -286,8 +286,9 @@ export class FleetHeart implements Heart {
     return this.#inspector.inspect(key);
   }
 
-  async recent(key: Bytes): Promise<readonly JsonChange[]> {
-    return (await this.#inspector.inspect(key)).queue;
+  async recent(key: Bytes): Promise<Recent> {
+    const { queue, deadLetters } = await this.#inspector.inspect(key);
+    return { changes: queue, deadLetters };
   }
 
   pending(limit: number, after: string | null): Promise<QueuePage> {
