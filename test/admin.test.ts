@@ -9,28 +9,7 @@ import { WriteBehindError } from "../src/errors.js";
 import { Emitter } from "../src/events.js";
 import type { Heart, Inspection, Status } from "../src/heart.js";
 import { systemClock } from "../src/host/clock.js";
-
-const status: Status = {
-  state: "running",
-  reason: null,
-  cache: { records: 1, bytes: 20, bytesMax: 100, hits: 3, misses: 1, evictions: 0 },
-  queue: {
-    pendingChanges: 0,
-    pendingRecords: 0,
-    pendingBytes: 0,
-    bytesMax: 2 ** 32,
-    recordsMax: 2_000_000,
-    oldestAgeMs: 0,
-    durability: "disk",
-    accepted: "a:1:0",
-    durable: "a:1:0",
-    stored: null,
-    exactUpTo: null,
-  },
-  writer: { batches: 0, rows: 0, coalesced: 0, lastCommitMs: null, retries: 0 },
-  store: { kind: "sqlite", state: "up", since: 0, error: null, nextTryAt: null },
-  deadLetters: { count: 0, bytes: 0, waitingBehind: 0, behindBytes: 0, bytesMax: 1 },
-};
+import { idleStatus } from "./idle-status.js";
 
 class FakeHeart {
   readonly events = new Emitter();
@@ -45,7 +24,7 @@ class FakeHeart {
     this.failed = call;
   }
   status(): Status {
-    return { ...status, state: this.state, reason: this.reason };
+    return { ...idleStatus, state: this.state, reason: this.reason };
   }
   inspect(key: Bytes): Promise<Pick<Inspection, "key">> {
     this.asked.push(["inspect", key]);
@@ -149,7 +128,7 @@ describe("endpoints", () => {
     const answer = await call("GET", "/api/status");
     expect(answer).toMatchObject({
       status: 200,
-      json: status,
+      json: idleStatus,
       headers: { "cache-control": "no-store", "x-content-type-options": "nosniff" },
     });
   });

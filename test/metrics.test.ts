@@ -13,6 +13,7 @@ import { metrics } from "../src/metrics/table.js";
 import { resolveEngineOptions } from "../src/options-resolve.js";
 import { startServer, type RespServer } from "../src/server/server.js";
 import { openHeart } from "../src/write-behind.js";
+import { idlePartition } from "./idle-status.js";
 import { faultyStore, parsed, unmoved, valueOf, type FaultyStore } from "./metrics-kit.js";
 import { command, RawClient, testFolder } from "./server-setup.js";
 
@@ -223,21 +224,11 @@ test("every metric of a process of its own moves when what it counts happens", {
 
 test("every metric of a fleet moves with its status", async () => {
   const { heart } = await serve();
-  const partition = {
-    partition: 0,
-    owner: null,
-    pendingChanges: 0,
-    pendingRecords: 0,
-    pendingBytes: 0,
-    oldestAgeMs: 0,
-    deadLetters: 0,
-    broken: null,
-  };
-  const quiet: FleetStatus = { place: "", failure: null, keeps: "", partitions: [partition], workers: [] };
-  const moved = { ...partition, owner: "one", pendingChanges: 3, oldestAgeMs: 2500, broken: "it is" };
+  const quiet: FleetStatus = { place: "", failure: null, keeps: "", partitions: [idlePartition], workers: [] };
+  const moved = { ...idlePartition, owner: "one", pendingChanges: 3, oldestAgeMs: 2500, broken: "it is" };
   const busy: FleetStatus = {
     ...quiet,
-    partitions: [moved, { ...partition, partition: 1 }],
+    partitions: [moved, { ...idlePartition, partition: 1 }],
     workers: [{ id: "one", seenAt: 0, seenAgoMs: 0, report: null }],
   };
   const counters = new Counters(new WriterTally());

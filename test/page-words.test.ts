@@ -7,30 +7,11 @@ import { replyText } from "../src/dashboard/page/reply.js";
 import { headlineOf, riskOf, storeWords, whereSafe } from "../src/dashboard/page/words.js";
 import type { Sample } from "../src/dashboard/watch.js";
 import type { FleetStatus, Status } from "../src/heart.js";
+import { idlePartition, idleStatus } from "./idle-status.js";
 
 const now = 1_800_000_000_000;
 
-const well: Status = {
-  state: "running",
-  reason: null,
-  cache: { records: 1, bytes: 20, bytesMax: 100, hits: 3, misses: 1, evictions: 0 },
-  queue: {
-    pendingChanges: 0,
-    pendingRecords: 0,
-    pendingBytes: 0,
-    bytesMax: 1000,
-    recordsMax: 1000,
-    oldestAgeMs: 0,
-    durability: "disk",
-    accepted: "a:1:0",
-    durable: "a:1:0",
-    stored: null,
-    exactUpTo: null,
-  },
-  writer: { batches: 0, rows: 0, coalesced: 0, lastCommitMs: null, retries: 0 },
-  store: { kind: "sqlite", state: "up", since: now - 60_000, error: null, nextTryAt: null },
-  deadLetters: { count: 0, bytes: 0, waitingBehind: 0, behindBytes: 0, bytesMax: 1 },
-};
+const well: Status = { ...idleStatus, store: { ...idleStatus.store, since: now - 60_000 } };
 const pending = {
   ...well.queue,
   pendingChanges: 48_210,
@@ -48,26 +29,8 @@ const fleet: FleetStatus = {
   keeps: "what it has on disk",
   failure: null,
   partitions: [
-    {
-      partition: 0,
-      owner: "w1",
-      pendingChanges: 0,
-      pendingRecords: 0,
-      pendingBytes: 0,
-      oldestAgeMs: 0,
-      deadLetters: 0,
-      broken: null,
-    },
-    {
-      partition: 1,
-      owner: null,
-      pendingChanges: 0,
-      pendingRecords: 0,
-      pendingBytes: 0,
-      oldestAgeMs: 0,
-      deadLetters: 0,
-      broken: null,
-    },
+    { ...idlePartition, owner: "w1" },
+    { ...idlePartition, partition: 1 },
   ],
   workers: [],
 };
