@@ -378,6 +378,16 @@ describe("what pending records hold is dropped where the log has it", () => {
     expect(one.lookup(a, 0)).toEqual(hash({ ...expected, n: "501" }));
   });
 
+  it("of a hot record that was dropped the newest expiry counts, not that of the moment it was dropped", () => {
+    const one = dropping();
+    write(one, 1, { kind: "merge", fields: null, expiresAt: 10 });
+    for (let i = 2; i <= 100; i += 1) write(one, i, merge("f", `${i}`));
+    write(one, 101, { kind: "merge", fields: null, expiresAt: 50 });
+    expect([one.lookup(a, 49), one.lookup(a, 50)]).toEqual([undefined, null]);
+    write(one, 102, { kind: "merge", fields: null, expiresAt: null });
+    expect(one.lookup(a, 51)).toBeUndefined();
+  });
+
   it("what is remembered of its frames counts as memory, and only as long as it is", () => {
     const count = (write: (one: MemoryCache) => void): number => {
       const one = new MemoryCache({ bytesMax: 1_000_000, absentMs: 0 });

@@ -328,17 +328,18 @@ export class MemoryCache {
       entry.overlay = null;
       entry.stale = false;
       entry.dropped = false;
-    } else if (entry.dropped && takesNote(entry)) {
-      // The merge is in the log, as its base is.
-      if (change.expiresAt !== undefined) entry.expiresAt = change.expiresAt;
-    } else if (entry.content === undefined || (entry.content === null && !based)) {
+      return this.#recost(entry);
+    }
+    // Of what was dropped the expiry stays, for whoever asks whether the record has ended.
+    if (entry.dropped && change.expiresAt !== undefined) entry.expiresAt = change.expiresAt;
+    // The merge is in the log, as its base is.
+    if (entry.dropped && takesNote(entry)) return this.#recost(entry);
+    if (entry.content === undefined || (entry.content === null && !based)) {
       // Remembered absence is no base: whoever merged did not rely on it, and the row may be there again.
       if (entry.content === null) entry.value = undefined;
       return this.#recost(entry, mergeIntoOverlay(entry, change));
-    } else {
-      return this.#recost(entry, mergeIntoContent(entry, change));
     }
-    this.#recost(entry);
+    this.#recost(entry, mergeIntoContent(entry, change));
   }
 
   /** The store has this record's last change. */
