@@ -38,7 +38,7 @@ class World {
     const position = (await this.keeper.positionAt(0, sequence)) as Position;
     this.#ends.unshift(position);
     this.at(position);
-    const stored = { position, at: 1, generation: 1, trimTo, bytes: 0 };
+    const stored = { position, at: 1, generation: 1, trimTo, bytes: 0, settled: null };
     if (told) await this.keeper.stored(this.#claim as Claim, stored, telling());
   }
 

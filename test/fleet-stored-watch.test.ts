@@ -23,7 +23,7 @@ test("a frame of a log that goes on from an earlier one is not stored by what wa
   };
   const store = async (sequence: number): Promise<void> => {
     const position = (await keeper.positionAt(0, sequence)) as Position;
-    await keeper.stored(claim, { position, at: 1, generation: 1, trimTo: 0, bytes: 0 }, telling());
+    await keeper.stored(claim, { position, at: 1, generation: 1, trimTo: 0, bytes: 0, settled: null }, telling());
   };
   const stored = (number: number): Promise<WriteBehindError | null> =>
     new Promise((reached) => watch.whenStored(number, reached));

@@ -499,6 +499,24 @@ describe("a Redis that has only lost what it was told", () => {
     expect(world.state.partitions[0]).toMatchObject({ stored: 1, bytes: 0 });
   });
 
+  test("is told anew which records are settled, also where it went back before it heard how far the database is", async () => {
+    const world = new FleetWorld(1);
+    const one = await world.start();
+    await world.until(() => world.owns([one, 1]));
+    let older: KeeperSnapshot | null = null;
+    one.fault = (verb, when) => {
+      if (when !== "before") return;
+      if (verb === "settle") older ??= world.state.snapshot();
+      if (verb !== "stored" || older === null) return;
+      world.state.restore(older);
+      one.fault = () => {};
+    };
+    await world.write(put("a", "1"));
+    await world.until(() => world.stored && world.state.partitions[0]?.pending.size === 0, 1000);
+    expect(one.opens).toBe(1);
+    expect(world.state.partitions[0]).toMatchObject({ stored: 1, bytes: 0 });
+  });
+
   test("is told anew what is parked, and readers do not see what is parked no more", async () => {
     const world = new FleetWorld(1);
     let refuses = true;

@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { KeeperWorld } from "../contract/keeper.js";
-import { wide } from "../contract/keeper/world.js";
+import { telling, wide } from "../contract/keeper/world.js";
 import type { Bytes } from "../src/bytes.js";
 import { apply, applyAll, type Change, type RecordChange, type RecordValue } from "../src/change.js";
 import type { Claim, FrameToWrite, Keeper, Known, Mark } from "../src/redis/keeper.js";
@@ -221,7 +221,7 @@ export class KeeperModel {
   }
 
   async #settle(freshMs: number): Promise<void> {
-    await this.#keeper.settle(this.#claim, this.#committed, names, freshMs);
+    await this.#keeper.settle(this.#claim, this.#committed, names, freshMs, telling());
     this.#settled = this.#committed;
   }
 

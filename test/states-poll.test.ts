@@ -47,7 +47,7 @@ test("a log that has not heard what its owner has told is found, and not before 
   const keeper = await world.keeper();
   const [state] = await world.states();
   const claim = (await keeper.claim("w", 0, 60_000)) as Claim;
-  const stored = { position: state?.head as Position, at: 1, generation: 1, trimTo: 0, bytes: 0 };
+  const stored = { position: state?.head as Position, at: 1, generation: 1, trimTo: 0, bytes: 0, settled: null };
   await keeper.stored(claim, stored, { after: null, name: "w 1 1" });
   const older = world.state.snapshot();
   let last: string | null = "w 1 1";

@@ -194,7 +194,7 @@ export const baseCases: readonly KeeperCaseBody[] = [
       assert.equal(await compact(shop, claim, inside, 3), true);
       assert.deepEqual(await shop.keeper.positionAt(0, 2), inside);
       assert.equal(await shop.keeper.positionAt(0, 1), null);
-      const told = { at: frames[1]?.at ?? 0, generation: 1, trimTo: 0, bytes: 0 };
+      const told = { at: frames[1]?.at ?? 0, generation: 1, trimTo: 0, bytes: 0, settled: null };
       await shop.keeper.stored(claim, { position: inside, ...told }, telling());
       const { base, oldestAt, pendingBytes } = await shop.state();
       assert.deepEqual([base?.from, base?.to.sequence, oldestAt], [start, 3, frames[0]?.at]);
@@ -215,9 +215,9 @@ export const baseCases: readonly KeeperCaseBody[] = [
       assert.equal(await shop.keeper.compact(claim, compaction), true);
       await shop.write(["a", replace(b("later"))]);
       const [, last] = await shop.keeper.frames(0, 1, 1e9);
-      await shop.keeper.settle(claim, 2, [b("a"), b("c")], 60_000);
+      await shop.keeper.settle(claim, 2, [b("a"), b("c")], 60_000, telling());
       const { to: position, at } = compaction;
-      await shop.keeper.stored(claim, { position, at, generation: 1, trimTo: 0, bytes: 0 }, telling());
+      await shop.keeper.stored(claim, { position, at, generation: 1, trimTo: 0, bytes: 0, settled: null }, telling());
       const { base, pendingBytes, pendingRecords, oldestAt } = await shop.state();
       assert.deepEqual([base, pendingBytes, pendingRecords, oldestAt], [null, last?.bytes, 1, last?.frame.at]);
       assert.deepEqual(await shop.keeper.baseRecords(0, null, 10), { changes: new Map(), next: null });

@@ -85,7 +85,7 @@ export const fleetCases: readonly KeeperCaseBody[] = [
       const mark = new Map([[b("a"), { sequence: 1, thrown: 0 }]]);
       const totals = { letters: 0, waitingBehind: 0 };
       const nothing = { put: new Map(), drop: [], frames: new Map(), totals, throwAway: [], anew: true };
-      const stored = { position, at: 1, generation: 1, trimTo: 0, bytes: 1 };
+      const stored = { position, at: 1, generation: 1, trimTo: 0, bytes: 1, settled: null };
       const verbs: readonly (() => Promise<unknown>)[] = [
         () => keeper.read([{ partition: 0, record: b("a") }], null),
         () => keeper.read([{ partition: 0, record: b("a") }], "lease"),
@@ -101,7 +101,7 @@ export const fleetCases: readonly KeeperCaseBody[] = [
         () => keeper.holds(claim, 1000),
         () => keeper.release(claim),
         () => keeper.leave("worker-1"),
-        () => keeper.settle(claim, 1, [b("a")], 1000),
+        () => keeper.settle(claim, 1, [b("a")], 1000, telling()),
         () => keeper.stored(claim, stored, telling()),
         () => keeper.parked(claim, nothing, telling()),
         () => keeper.parkedBetween(0, 1, 1),

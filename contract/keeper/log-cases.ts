@@ -192,7 +192,7 @@ export const logCases: readonly KeeperCaseBody[] = [
       const claim = await shop.claim();
       const trim = async (trimTo: number) => {
         const last = frames[5] as Frame;
-        const stored = { position: last.position, at: last.at, generation: 1, trimTo, bytes: 0 };
+        const stored = { position: last.position, at: last.at, generation: 1, trimTo, bytes: 0, settled: null };
         await shop.keeper.stored(claim, stored, telling());
         return (await shop.frames()).map(({ position }) => position.sequence);
       };

@@ -17,6 +17,7 @@ import {
   Shop,
   value,
   type KeeperCaseBody,
+  telling,
 } from "./world.js";
 
 /** Mends the partition at one of its frames; the bytes are those behind it. */
@@ -47,7 +48,7 @@ export const mendCases: readonly KeeperCaseBody[] = [
       const claim = await shop.keeper.claim("person", 0, 60_000, true);
       assert.ok(claim);
       assert.equal(await shop.keeper.holds(owner, 60_000), false);
-      await rejectsWith("QUEUE_MISMATCH", shop.keeper.settle(owner, 1, [b("a")], 60_000));
+      await rejectsWith("QUEUE_MISMATCH", shop.keeper.settle(owner, 1, [b("a")], 60_000, telling()));
       await rejectsWith("QUEUE_MISMATCH", shop.keeper.forget(owner, 1, [b("a")]));
       await rejectsWith("QUEUE_MISMATCH", mendAt(shop, owner, 1));
       assert.equal((await shop.state()).owner, "person");

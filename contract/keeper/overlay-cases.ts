@@ -14,6 +14,7 @@ import {
   Shop,
   value,
   type KeeperCaseBody,
+  telling,
 } from "./world.js";
 
 async function fills(shop: Shop, lease: string, record: string, loaded: RecordValue | null, freshMs = 60_000) {
@@ -102,7 +103,7 @@ export const overlayCases: readonly KeeperCaseBody[] = [
       await shop.write(["c", merge({ y: "1" })]);
       await shop.known("a", "mine");
       const claim = await shop.claim();
-      await shop.keeper.settle(claim, 1, [b("a"), b("c")], 60_000);
+      await shop.keeper.settle(claim, 1, [b("a"), b("c")], 60_000, telling());
       await shop.is("a", nothingKnown);
       await shop.is("c", overlaid({ x: "1", y: "1" }));
       assert.equal(await fills(shop, "mine", "a", row), false);
@@ -234,11 +235,11 @@ export const overlayCases: readonly KeeperCaseBody[] = [
       await shop.is("a", overlaid({ x: "1" }));
       await shop.write(["c", remove], ["d", remove]);
       const claim = await shop.claim();
-      await shop.keeper.settle(claim, 2, [b("c")], 20);
+      await shop.keeper.settle(claim, 2, [b("c")], 20, telling());
       await shop.is("c", absent);
       await world.passes(30);
       await shop.is("c", nothingKnown);
-      await shop.keeper.settle(claim, 2, [b("d")], 60_000);
+      await shop.keeper.settle(claim, 2, [b("d")], 60_000, telling());
       await shop.is("d", absent);
       assert.equal((await shop.state()).pendingRecords, 1);
       await shop.write(["d", replace(b("1"))]);

@@ -189,13 +189,14 @@ export class Shop {
   /** The database has everything: settles the records, tells the position, trims. */
   async store(claim: Claim, records: readonly string[], freshMs = 60_000, trimTo?: number): Promise<void> {
     const { head, stored } = await this.state();
-    await this.keeper.settle(claim, head.sequence, records.map(b), freshMs);
+    const settling = telling();
+    await this.keeper.settle(claim, head.sequence, records.map(b), freshMs, settling);
     const run = await this.keeper.frames(this.partition, stored.sequence, 1e9);
     const last = run.at(-1);
     assert.ok(last);
     const { position, at } = last.frame;
     const bytes = run.reduce((sum, each) => sum + each.bytes, 0);
-    const told = { position, at, generation: 1, trimTo: trimTo ?? stored.sequence, bytes };
+    const told = { position, at, generation: 1, trimTo: trimTo ?? stored.sequence, bytes, settled: settling.name };
     await this.keeper.stored(claim, told, telling());
   }
 }

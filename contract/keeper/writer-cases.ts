@@ -36,11 +36,11 @@ export const writerCases: readonly KeeperCaseBody[] = [
       await shop.write(["a", replace(b("1"))], ["c", replace(b("1"))]);
       await shop.write(["a", replace(b("2"))]);
       const claim = await shop.claim();
-      await shop.keeper.settle(claim, 1, [b("a"), b("c"), b("never")], 60_000);
+      await shop.keeper.settle(claim, 1, [b("a"), b("c"), b("never")], 60_000, telling());
       assert.equal((await shop.state()).pendingRecords, 1);
       assert.equal(await world.forgetsIn(b("a")), null);
       assert.notEqual(await world.forgetsIn(b("c")), null);
-      await shop.keeper.settle(claim, 2, [b("a")], 60_000);
+      await shop.keeper.settle(claim, 2, [b("a")], 60_000, telling());
       assert.equal((await shop.state()).pendingRecords, 0);
       assert.notEqual(await world.forgetsIn(b("a")), null);
       await shop.is("a", value(b("2")));
@@ -75,7 +75,11 @@ export const writerCases: readonly KeeperCaseBody[] = [
       assert.equal((await shop.state()).oldestAt, first.at);
       const claim = await shop.claim();
       const stored = (to: Frame, bytes: number, generation: number) =>
-        shop.keeper.stored(claim, { position: to.position, at: to.at, generation, trimTo: 0, bytes }, telling());
+        shop.keeper.stored(
+          claim,
+          { position: to.position, at: to.at, generation, trimTo: 0, bytes, settled: null },
+          telling(),
+        );
       await stored(first, frames[0]?.bytes ?? 0, 7);
       const after = await shop.state();
       assert.deepEqual([after.stored, after.storedAt, after.oldestAt], [first.position, first.at, second.at]);
@@ -95,7 +99,7 @@ export const writerCases: readonly KeeperCaseBody[] = [
     run: async (world) => {
       const shop = await Shop.open(world);
       await shop.write(["a", replace(b("1"))]);
-      await shop.keeper.settle(await shop.claim(), 1, [b("a")], 60_000);
+      await shop.keeper.settle(await shop.claim(), 1, [b("a")], 60_000, telling());
       const { partitions } = await shop.keeper.read([{ partition: 0, record: b("a") }], null);
       assert.equal(partitions[0]?.reached?.sequence, 1);
       const { reached, stored } = await shop.state();
@@ -158,9 +162,9 @@ export const writerCases: readonly KeeperCaseBody[] = [
       const old = await shop.claim();
       await shop.keeper.release(old);
       const newest = await shop.claim("worker-2");
-      const stored = { position, at, generation: 1, trimTo: 1, bytes: 10 };
+      const stored = { position, at, generation: 1, trimTo: 1, bytes: 10, settled: null };
       const before = await shop.state();
-      await rejectsWith("QUEUE_MISMATCH", shop.keeper.settle(old, 1, [b("a")], 1000));
+      await rejectsWith("QUEUE_MISMATCH", shop.keeper.settle(old, 1, [b("a")], 1000, telling()));
       await rejectsWith("QUEUE_MISMATCH", shop.keeper.stored(old, stored, telling()));
       await rejectsWith(
         "QUEUE_MISMATCH",
@@ -168,7 +172,7 @@ export const writerCases: readonly KeeperCaseBody[] = [
       );
       assert.deepEqual(await shop.state(), before);
       await shop.is("a", value(b("1")));
-      await shop.keeper.settle(newest, 1, [b("a")], 1000);
+      await shop.keeper.settle(newest, 1, [b("a")], 1000, telling());
       await shop.keeper.stored(newest, stored, telling());
       assert.deepEqual((await shop.state()).stored, position);
     },
@@ -250,7 +254,14 @@ export const writerCases: readonly KeeperCaseBody[] = [
       await shop.write(["a", replace(b("1"))], ["c", replace(b("1"))]);
       const [{ frame: only, bytes }] = (await keeper.frames(0, 0, 1e9)) as [FrameOnDisk];
       const claim = await shop.claim();
-      const stored = { position: only.position, at: only.at, generation: 1, trimTo: 0, bytes: bytes - 1 };
+      const stored = {
+        position: only.position,
+        at: only.at,
+        generation: 1,
+        trimTo: 0,
+        bytes: bytes - 1,
+        settled: null,
+      };
       const put = new Map([[b("a"), b("parked a")]]);
       assert.equal((await shop.state()).heard, null);
       const first = { after: null, name: "worker 1 1" };
@@ -269,6 +280,37 @@ export const writerCases: readonly KeeperCaseBody[] = [
       const late = { after: "worker 1 1", name: "worker 1 3" };
       assert.equal(await keeper.parked(claim, { ...nothing, drop: [b("a")] }, late), false);
       assert.equal(await keeper.parked(claim, nothing, telling()), true);
+    },
+  },
+  {
+    name: "what is settled before a position is a chain of its own, and the position follows on it",
+    run: async (world) => {
+      const shop = await Shop.open(world);
+      const { keeper } = shop;
+      await shop.write(["a", replace(b("1"))], ["c", replace(b("1"))]);
+      const [{ frame: only, bytes }] = (await keeper.frames(0, 0, 1e9)) as [FrameOnDisk];
+      const claim = await shop.claim();
+      const settle = (record: string, after: string | null, name: string): Promise<boolean> =>
+        keeper.settle(claim, 1, [b(record)], 60_000, { after, name });
+      const stored = (settled: string, name: string): Promise<boolean> => {
+        const told = { position: only.position, at: only.at, generation: 1, trimTo: 0, bytes, settled };
+        return keeper.stored(claim, told, { after: null, name });
+      };
+      const { heard } = await shop.state();
+      // As where the keeper went back to before the first settling.
+      assert.equal(await stored("first", "told 1"), false);
+      assert.equal(await settle("c", "first", "second"), false);
+      const before = await shop.state();
+      assert.deepEqual([before.pendingRecords, before.stored.sequence, before.heard], [2, 0, heard]);
+      assert.equal(await settle("a", null, "first"), true);
+      assert.equal(await settle("c", "first", "second"), true);
+      assert.equal(await stored("first", "told 1"), false);
+      assert.equal(await stored("second", "told 1"), true);
+      // Told again because an answer was lost, behind another attempt at what comes before it.
+      assert.equal(await settle("a", null, "third"), true);
+      assert.equal(await stored("fourth", "told 1"), true);
+      const { pendingRecords, pendingBytes, stored: at } = await shop.state();
+      assert.deepEqual([pendingRecords, pendingBytes, at.sequence], [0, 0, 1]);
     },
   },
   {

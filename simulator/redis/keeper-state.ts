@@ -71,6 +71,7 @@ export interface PartitionData {
   letters: number;
   waitingBehind: number;
   heard: string | null;
+  settling: string | null;
   log: LogEntry[];
   base: BaseData | null;
   /** Positions that the database may have reached, by sequence. */
@@ -292,6 +293,7 @@ export function newPartition(logId: string): PartitionData {
     letters: 0,
     waitingBehind: 0,
     heard: null,
+    settling: null,
     log: [],
     base: null,
     aims: new Map(),

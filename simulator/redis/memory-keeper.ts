@@ -218,18 +218,29 @@ export class MemoryKeeper implements Keeper {
     return this.#step("baseRecords", () => basePage(this.#data(partition), cursor, limit));
   }
 
-  settle(claim: Claim, upTo: number, records: readonly Bytes[], freshMs: number): Promise<void> {
+  settle(
+    claim: Claim,
+    upTo: number,
+    records: readonly Bytes[],
+    freshMs: number,
+    { after, name }: Telling,
+  ): Promise<boolean> {
     return this.#step("settle", () => {
       const data = this.#owned(claim);
+      if (after !== null && data.settling !== after) return false;
+      data.settling = name;
       data.settled = Math.max(data.settled, upTo);
       const absentMs = Math.min(freshMs, this.#absentMs);
       for (const record of records) settleRecord(this.#state, data, record, upTo, freshMs, absentMs);
+      return true;
     });
   }
 
-  stored(claim: Claim, { position, at, generation, trimTo, bytes }: Stored, telling: Telling): Promise<boolean> {
+  stored(claim: Claim, stored: Stored, telling: Telling): Promise<boolean> {
     return this.#step("stored", () => {
       const data = this.#owned(claim);
+      const { position, at, generation, trimTo, bytes, settled } = stored;
+      if (settled !== null && data.settling !== settled && data.heard !== telling.name) return false;
       const answer = unheard(data, telling);
       if (answer !== null) return answer;
       const { sequence, tag } = position;

@@ -249,22 +249,34 @@ export class RedisKeeper implements Keeper {
     return { changes: pairsOf(found), next: bytes(next) === "0" ? null : bytes(next) };
   }
 
-  async settle(claim: Claim, upTo: number, records: readonly Bytes[], freshMs: number): Promise<void> {
+  async settle(
+    claim: Claim,
+    upTo: number,
+    records: readonly Bytes[],
+    freshMs: number,
+    { after, name }: Telling,
+  ): Promise<boolean> {
     const lives = Number.isFinite(freshMs) ? freshMs : Number.MAX_SAFE_INTEGER;
     const begin = [upTo, lives, Math.min(lives, this.#parts.absentMs), absencesMax];
+    let last = after ?? "";
     // Where there is no record, still: nothing that was read before may be written upon any more.
     for (let first = 0; first === 0 || first < records.length; first += argumentsMax) {
-      await this.#steps.by(claim, settleScript, [...begin, ...records.slice(first, first + argumentsMax)]);
+      const some = records.slice(first, first + argumentsMax);
+      const own = first + argumentsMax < records.length ? `${name}/${first}` : name;
+      const [, done] = await this.#steps.by(claim, settleScript, [...begin, last, own, ...some]);
+      if (done !== 1) return false;
+      last = own;
     }
+    return true;
   }
 
   async stored(
     claim: Claim,
-    { position, at, generation, trimTo, bytes: size }: Stored,
+    { position, at, generation, trimTo, bytes: size, settled }: Stored,
     { after, name }: Telling,
   ): Promise<boolean> {
     const { sequence, tag } = position;
-    const args = [sequence, tag, at, generation, trimTo, size, claim.partition, after ?? "", name];
+    const args = [sequence, tag, at, generation, trimTo, size, claim.partition, after ?? "", name, settled ?? ""];
     return (await this.#steps.by(claim, storedScript, args, [ownPrefix]))[1] === 1;
   }
 

@@ -84,8 +84,9 @@ end
 
 /**
  * Records of a committed run are settled: clean ones may be forgotten. KEYS: prefix. ARGV: log, claim, up to which
- * sequence, how long a clean record and an absence stay (ms), absences kept at the most, the records. A record with a
- * later change stays pending; where it was not to stay at all, it goes as soon as it is clean (`doubts`).
+ * sequence, how long a clean record and an absence stay (ms), absences kept at the most, the settling before or "",
+ * this one, the records. A record with a later change stays pending; where it was not to stay at all, it goes as soon
+ * as it is clean (`doubts`). Answers {'ok', 1, or 0 where it does not follow}.
  */
 export const settleScript: Script = {
   name: "settle",
@@ -93,7 +94,9 @@ export const settleScript: Script = {
 local p = KEYS[1]
 local no = refused(p, ARGV[1], ARGV[2])
 if no then return no end
+if ARGV[7] ~= '' and redis.call('HGET', p .. 'meta', 'settling') ~= ARGV[7] then return {'ok', 0} end
 evenWhenFull(p .. 'meta')
+redis.call('HSET', p .. 'meta', 'settling', ARGV[8])
 local upTo, fresh, absent = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local time = now()
 local settled = tonumber(redis.call('HGET', p .. 'meta', 'settled'))
@@ -103,7 +106,7 @@ local most, withEnds = tonumber(ARGV[6]), 0
 local doubts = redis.call('EXISTS', p .. 'doubts') == 1
 sweepAbsent(p, time)
 local done = {}
-for i = 7, #ARGV do
+for i = 9, #ARGV do
   local r = ARGV[i]
   local mark = redis.call('HGET', p .. 'pending', r)
   if mark and tonumber(string.match(mark, '^%d+')) <= upTo then
@@ -132,14 +135,14 @@ for i = 7, #ARGV do
 end
 if #done > 0 then redis.call('HDEL', p .. 'pending', unpack(done)) end
 sweepEnds(p, withEnds)
-return {'ok'}
+return {'ok', 1}
 `,
 };
 
 /**
  * The database has reached a position. KEYS: prefix, prefix of all keys. ARGV: log, claim, sequence, tag, log time,
- * generation, trim to, bytes that are not pending any more, partition, the telling before or "", this one. Answers
- * {'ok', 1, or 0 where it does not follow}.
+ * generation, trim to, bytes that are not pending any more, partition, the telling before or "", this one, the settling
+ * that was before it or "". Answers {'ok', 1, or 0 where it does not follow}.
  */
 export const storedScript: Script = {
   name: "stored",
@@ -148,6 +151,8 @@ local p = KEYS[1]
 local no = refused(p, ARGV[1], ARGV[2])
 if no then return no end
 evenWhenFull(p .. 'meta')
+local heard = redis.call('HMGET', p .. 'meta', 'heard', 'settling')
+if ARGV[12] ~= '' and heard[2] ~= ARGV[12] and heard[1] ~= ARGV[11] then return {'ok', 0} end
 local answer = unheard(p, ARGV[10], ARGV[11])
 if answer then return answer end
 local sequence = tonumber(ARGV[3])

@@ -65,6 +65,7 @@ export class Acknowledged {
   /** The last telling; null: whatever the keeper has heard, the next one is the first. */
   #lastTold: string | null = null;
   #tellings = 0;
+  #settlings = 0;
   /** The keeper has missed something, and waits for all of it. */
   #missed = false;
   /** The database went back from here. What is parked is for readers what it was there, until it is there again. */
@@ -234,7 +235,7 @@ export class Acknowledged {
       case "opened":
         return this.#tellOpened(item);
       case "trim":
-        return this.#stored(item.told.position, item.told.at, 0);
+        return this.#stored(item.told.position, item.told.at, 0, null);
     }
   }
 
@@ -254,24 +255,26 @@ export class Acknowledged {
     // The database went back: what follows is pending once more, and none of it may be trimmed.
     let bytes = 0;
     for await (const notes of this.#notes.between(sequence, stored.sequence)) bytes -= bytesOf(notes);
-    if (stored.sequence > 0) await this.#stored(position, at, bytes);
+    if (stored.sequence > 0) await this.#stored(position, at, bytes, null);
     this.#told = { position, at };
     return undefined;
   }
 
   async #tellReached(position: Position): Promise<void> {
-    const { keeper, claim } = this.#parts;
     const told = this.#told;
     if (told === null) throw new Error("broken invariant: a commit before the store was opened");
     let at = told.at;
     let bytes = 0;
+    let settled: string | null = null;
     for await (const notes of this.#notes.between(told.position.sequence, position.sequence)) {
       const upTo = (notes.at(-1) as FrameNote).sequence;
-      for (const [freshMs, records] of this.#byFreshness(notes)) await keeper.settle(claim, upTo, records, freshMs);
+      for (const [freshMs, records] of this.#byFreshness(notes)) {
+        settled = await this.#settle(upTo, records, freshMs, settled);
+      }
       bytes += bytesOf(notes);
       at = (notes.at(-1) as FrameNote).at;
     }
-    await this.#stored(position, at, bytes);
+    await this.#stored(position, at, bytes, settled);
     this.#retained.add(position.sequence, bytes, this.#now());
     this.#told = { position, at };
     this.#notes.forgetUpTo(position.sequence);
@@ -293,10 +296,18 @@ export class Acknowledged {
     return groups;
   }
 
-  #stored(position: Position, at: number, bytes: number): Promise<void> {
+  /** Settles some records of a run; says the name of this telling, which is new with every attempt. */
+  async #settle(upTo: number, records: readonly Bytes[], freshMs: number, after: string | null): Promise<string> {
+    const { keeper, claim } = this.#parts;
+    const name = `${claim.worker} ${claim.number} ${++this.#settlings}`;
+    if (!(await keeper.settle(claim, upTo, records, freshMs, { after, name }))) throw new Missed();
+    return name;
+  }
+
+  #stored(position: Position, at: number, bytes: number, settled: string | null): Promise<void> {
     const { keeper, claim, generation } = this.#parts;
     const trimTo = Math.min(this.#retained.trimTo(this.#now()), position.sequence);
-    const stored = { position, at, generation: generation(), trimTo, bytes };
+    const stored = { position, at, generation: generation(), trimTo, bytes, settled };
     return this.#say((telling) => keeper.stored(claim, stored, telling));
   }
 
