@@ -142,4 +142,13 @@ export const fleetMutants: readonly Mutant[] = [
     seeds: 3000,
     fleet: true,
   },
+  {
+    name: "a-position-is-told-without-what-was-settled-before-it",
+    promise: 6,
+    file: "src/redis/worker/acknowledged.js",
+    find: "trimTo, bytes, settled };",
+    replace: "trimTo, bytes, settled: null };",
+    seeds: 3000,
+    fleet: true,
+  },
 ];

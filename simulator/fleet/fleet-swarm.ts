@@ -35,6 +35,8 @@ export interface KeeperTemper {
   failsBefore: number;
   /** It was done, and nobody hears of it. */
   failsAfter: number;
+  /** One that is a few steps behind takes its place: they were done and heard of, and are lost. */
+  failsOver: number;
 }
 
 /** A kind of fleet. */
@@ -63,6 +65,7 @@ export function fleetSwarm(dice: Dice): FleetOptions {
   const ends = dice.pick([0, 0, 0.1]);
   const engine = engineOptions(dice);
   const keepsAll = engine.retainBytes > 500_000 && engine.retainMs > 1_000_000;
+  const incidents = weights(often, keepsAll);
   return {
     engine,
     partitions: dice.pick([1, 2, 3, 5]),
@@ -84,12 +87,13 @@ export function fleetSwarm(dice: Dice): FleetOptions {
     transactions: dice.pick([0, 0.1, 0.5]),
     steps: [5, 5, often(2), often(3), often(4), often(1), ends > 0 ? often(1) : 0, 0],
     incidentMs: dice.pick([5, 20, 100, 1000]),
-    incidents: weights(often, keepsAll),
+    incidents,
     crashes: dice.pick([0, 0, 0.002, 0.01]),
     keeper: {
       latencyMs: dice.pick([0.1, 1, 10]),
       failsBefore: dice.chance(0.3) ? 0.05 : 0,
       failsAfter: dice.chance(0.4) ? 0.05 : 0,
+      failsOver: incidents.keeperGoesBack > 0 && dice.chance(0.5) ? 0.01 : 0,
     },
     database: {
       latencyMs: dice.pick([0.1, 2, 20]),

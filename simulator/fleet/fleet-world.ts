@@ -152,7 +152,7 @@ class FleetWorld implements FleetSurroundings, Town, FleetFate, FleetStage {
     this.tell(() => "calm");
     // A lease that is shorter than the way to the keeper holds nothing.
     const latencyMs = Math.min(this.place.temper.latencyMs, this.options.engine.leaseMs / 100);
-    Object.assign(this.place.temper, { failsBefore: 0, failsAfter: 0, latencyMs });
+    Object.assign(this.place.temper, { failsBefore: 0, failsAfter: 0, failsOver: 0, latencyMs });
     const calm = { readFails: 0, readSlow: 0, failsBefore: 0, failsAfter: 0, comesLate: 0, down: false };
     Object.assign(this.database.temper, calm);
     this.database.cutOff.clear();

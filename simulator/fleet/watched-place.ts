@@ -55,6 +55,8 @@ export class WatchedPlace implements KeeperPlace {
   readonly #world: PlaceSurroundings;
   readonly #outside: Linearizable;
   #looks: PartitionLook[] = [];
+  /** The one that is to take its place, and how many steps it is behind by then. */
+  #follower: { readonly at: Saved; behind: number } | null = null;
 
   constructor(world: PlaceSurroundings, outside: Linearizable) {
     const { machine, options } = world;
@@ -73,7 +75,7 @@ export class WatchedPlace implements KeeperPlace {
 
   save(): void {
     if (this.wiped || this.state.fleet === null) return;
-    this.saved.push({ snapshot: this.state.snapshot(), heads: [...this.#world.model.heads] });
+    this.saved.push(this.#now());
     if (this.saved.length > 3) this.saved.shift();
   }
 
@@ -125,6 +127,23 @@ export class WatchedPlace implements KeeperPlace {
       if (verb === "release" && before.owner !== null && after.owner === null)
         this.#world.observe((checker) => checker.released?.(process, partition));
       this.#world.observe((checker) => checker.stepped?.(partition, before, after, frames));
+    }
+    this.#failOver();
+  }
+
+  #now(): Saved {
+    return { snapshot: this.state.snapshot(), heads: [...this.#world.model.heads] };
+  }
+
+  #failOver(): void {
+    const { dice } = this.machine;
+    const follower = this.#follower;
+    if (follower === null) {
+      if (this.temper.failsOver === 0 || !dice.chance(this.temper.failsOver) || this.state.fleet === null) return;
+      this.#follower = { at: this.#now(), behind: dice.between(1, 6) };
+    } else if (--follower.behind === 0) {
+      this.#follower = null;
+      this.goBack(follower.at);
     }
   }
 
