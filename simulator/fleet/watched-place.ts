@@ -138,8 +138,10 @@ export class WatchedPlace implements KeeperPlace {
   #failOver(): void {
     const { dice } = this.machine;
     const follower = this.#follower;
-    if (follower === null) {
-      if (this.temper.failsOver === 0 || !dice.chance(this.temper.failsOver) || this.state.fleet === null) return;
+    if (this.temper.failsOver === 0) {
+      this.#follower = null;
+    } else if (follower === null) {
+      if (!dice.chance(this.temper.failsOver) || this.state.fleet === null) return;
       this.#follower = { at: this.#now(), behind: dice.between(1, 6) };
     } else if (--follower.behind === 0) {
       this.#follower = null;
