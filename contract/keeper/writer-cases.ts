@@ -178,6 +178,18 @@ export const writerCases: readonly KeeperCaseBody[] = [
     },
   },
   {
+    name: "a claim of the same number is another worker's: a keeper that went back gives numbers twice",
+    run: async (world) => {
+      const shop = await Shop.open(world);
+      const claim = await shop.claim();
+      const earlier = { ...claim, worker: "worker-0" };
+      await rejectsWith("QUEUE_MISMATCH", shop.keeper.settle(earlier, 1, [], 1000, telling()));
+      await shop.keeper.release(earlier);
+      assert.equal((await shop.state()).owner, claim.worker);
+      assert.equal(await shop.keeper.settle(claim, 0, [], 1000, telling()), true);
+    },
+  },
+  {
     name: "workers that live are seen with what they say; the dead are forgotten, and what they owned is free",
     run: async (world) => {
       const shop = await Shop.open(world);

@@ -67,6 +67,7 @@ export interface PartitionData {
   broken: string | null;
   thrown: number;
   claim: number;
+  claimant: string;
   owner: Owner | null;
   letters: number;
   waitingBehind: number;
@@ -289,6 +290,7 @@ export function newPartition(logId: string): PartitionData {
     broken: null,
     thrown: 0,
     claim: 0,
+    claimant: "",
     owner: null,
     letters: 0,
     waitingBehind: 0,

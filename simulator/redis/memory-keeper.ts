@@ -166,6 +166,7 @@ export class MemoryKeeper implements Keeper {
       const data = this.#data(partition);
       if (!fromAnybody && ownerOf(data, this.#state.now()) !== null) return null;
       data.claim++;
+      data.claimant = worker;
       data.owner = { worker, claim: data.claim, until: this.#state.now() + leaseMs, leaseMs };
       return { partition, worker, number: data.claim };
     });
@@ -185,7 +186,7 @@ export class MemoryKeeper implements Keeper {
   release(claim: Claim): Promise<void> {
     return this.#step("release", () => {
       const data = this.#data(claim.partition);
-      if (data.claim !== claim.number) return;
+      if (data.claim !== claim.number || data.claimant !== claim.worker) return;
       data.owner = null;
       this.#state.publish({ kind: "fleet" });
     });
@@ -391,7 +392,7 @@ export class MemoryKeeper implements Keeper {
 
   #owned({ partition, worker, number }: Claim): PartitionData {
     const data = this.#data(partition);
-    if (data.claim !== number) throw claimLost(partition, worker);
+    if (data.claim !== number || data.claimant !== worker) throw claimLost(partition, worker);
     return data;
   }
 }

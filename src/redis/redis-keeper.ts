@@ -215,9 +215,8 @@ export class RedisKeeper implements Keeper {
   }
 
   async release({ worker, partition, number: claim }: Claim): Promise<void> {
-    this.#steps.here(
-      await this.#steps.run(releaseScript, [ownPrefix], [worker, partition, this.#steps.log(partition), claim]),
-    );
+    const args = [worker, partition, this.#steps.log(partition), `${claim} ${worker}`];
+    this.#steps.here(await this.#steps.run(releaseScript, [ownPrefix], args));
   }
 
   async leave(worker: string): Promise<void> {

@@ -43,7 +43,7 @@ export class RedisSteps {
     moreKeys: readonly string[] = [],
   ): Promise<readonly RedisReply[]> {
     const keys = [partitionPrefix(partition), ...moreKeys];
-    const parts = this.here(await this.run(script, keys, [this.log(partition), claim, ...args]));
+    const parts = this.here(await this.run(script, keys, [this.log(partition), `${claim} ${worker}`, ...args]));
     if (parts[0] === "lost") throw claimLost(partition, worker);
     return parts;
   }

@@ -77,6 +77,7 @@ if ARGV[5] ~= '1' and ownerOf(all, ARGV[2], time) then return {'ok', 0} end
 evenWhenFull(p .. 'meta')
 local claim = redis.call('HINCRBY', p .. 'meta', 'claim', 1)
 local until_ = digits(time + tonumber(ARGV[4]))
+redis.call('HSET', p .. 'meta', 'claimant', ARGV[1])
 redis.call('HSET', all .. 'owners', ARGV[2], ARGV[1] .. ' ' .. claim .. ' ' .. until_ .. ' ' .. ARGV[4])
 return {'ok', claim}
 `,
@@ -101,7 +102,7 @@ return {'ok', 1}
 `,
 };
 
-/** Gives a partition back. KEYS: prefix of all keys. ARGV: worker, partition, log, claim. */
+/** Gives a partition back. KEYS: prefix of all keys. ARGV: worker, partition, log, claim with its worker. */
 export const releaseScript: Script = {
   name: "release",
   text: `${prelude}${owning}

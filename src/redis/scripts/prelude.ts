@@ -33,11 +33,12 @@ end
 
 /** For what the writers say. */
 export const owning = `
--- Why the caller may do nothing to the partition; nil where it is its newest owner.
+-- Why the caller may do nothing to the partition; nil where it is its newest owner. A claim is its number and its
+-- worker: where this Redis went back the number comes once more.
 local function refused(p, log, claim)
-  local m = redis.call('HMGET', p .. 'meta', 'log', 'claim')
+  local m = redis.call('HMGET', p .. 'meta', 'log', 'claim', 'claimant')
   if m[1] ~= log then return {'gone'} end
-  if m[2] ~= claim then return {'lost'} end
+  if m[2] .. ' ' .. (m[3] or '') ~= claim then return {'lost'} end
 end
 -- A Redis without memory refuses a command that may take some, unless the script has written before. What frees memory
 -- in the end, and what says who owns what, must go on there: so it begins with a write that takes none.
