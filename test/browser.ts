@@ -97,14 +97,24 @@ function listen(page: Page, complaints: string[]): void {
   page.on("crash", () => complaints.push("the page crashed"));
 }
 
+/** Which of axe-core's rules: those that colours matter to, the others, or all. */
+export type Rules = "all" | "colours" | "all but colours";
+
+const chosenRules: Record<Rules, object> = {
+  all: {},
+  colours: { runOnly: ["color-contrast", "link-in-text-block"] },
+  "all but colours": { rules: { "color-contrast": { enabled: false }, "link-in-text-block": { enabled: false } } },
+};
+
 /**
  * What axe-core finds wrong with the page as it stands: one line for each element, with the rule, its weight, the
  * element and what would mend it.
  */
-export async function accessibilityViolations(page: Page): Promise<string[]> {
+export async function accessibilityViolations(page: Page, rules: Rules = "all"): Promise<string[]> {
   // Code that comes by the debugger's protocol is not the page's: its policy does not stop it.
   if (await page.evaluate(`typeof axe === "undefined"`)) await page.evaluate(`${axe.source}; undefined`);
-  const { violations } = await page.evaluate<AxeResults>(`axe.run({ resultTypes: ["violations"] })`);
+  const options = JSON.stringify({ resultTypes: ["violations"], ...chosenRules[rules] });
+  const { violations } = await page.evaluate<AxeResults>(`axe.run(${options})`);
   return violations.flatMap(({ id, impact, nodes }) =>
     nodes.map(({ target, failureSummary }) => {
       const mend = (failureSummary ?? "").replace(/\s+/g, " ");

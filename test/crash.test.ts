@@ -14,7 +14,7 @@ import { Written } from "./crash/written.js";
 const seed = Date.now() % 1_000_000;
 
 test("kill -9 at random instants loses nothing that was answered", async () => {
-  const report = await runCampaign("sqlite", seed, { kills: 5, seconds: 8 }, () => {});
+  const report = await runCampaign("sqlite", seed, { kills: 3, seconds: 5 }, () => {});
   expect(report.kills).toBeGreaterThan(0);
   expect(report.answered).toBeGreaterThan(100);
   expect(report.commits).toBeGreaterThan(0);
@@ -24,7 +24,7 @@ test("kill -9 at random instants loses nothing that was answered", async () => {
 test.skipIf(embeddedPostgres() === null)(
   "kill -9 of the server and of PostgreSQL at random instants loses nothing that was answered",
   async () => {
-    const report = await runCampaign("postgres", seed, { kills: 5, seconds: 8 }, () => {});
+    const report = await runCampaign("postgres", seed, { kills: 3, seconds: 5 }, () => {});
     expect(report.kills).toBeGreaterThan(0);
     expect(report.answered).toBeGreaterThan(100);
     expect(report.valuesWritten).toBeGreaterThan(0);

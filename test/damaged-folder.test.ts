@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { RespClient } from "../src/cli/resp-client.js";
-import { sqlite, writeBehind } from "../src/index.js";
+import { sqlite, writeBehind, type WriteBehindError } from "../src/index.js";
 import { SqliteStore } from "../src/store/sqlite/sqlite-store.js";
 import { run, type Ran } from "./cli-process.js";
 import { ServerProcess } from "./crash/server-process.js";
@@ -194,7 +194,7 @@ test.each(damages)("$what: named, refused alike each time, and given up by the c
 
   // No crash loop that changes anything: the second start finds what the first one found.
   const before = bytesOf(join(data, "journal"));
-  const [first, second] = [await refusedStart(data), await refusedStart(data)];
+  const [first, second] = [await refusedOpen(data), await refusedOpen(data)];
   expect(second).toBe(first);
   expect(bytesOf(join(data, "journal"))).toEqual(before);
 
@@ -212,6 +212,16 @@ test.each(damages)("$what: named, refused alike each time, and given up by the c
   });
   expect(await check(data)).toMatchObject({ code: 0 });
   expect(await served(data, stored + harm.kept)).toEqual(["xxxx!", "xxxx!", "after", null]);
+});
+
+test("a server ends with what is wrong and what to do, alike each time, and changes nothing", async () => {
+  const data = copyOf("server");
+  damage(segments(data)[4] as string, 2e4);
+  const before = bytesOf(join(data, "journal"));
+  const [first, second] = [await refusedStart(data), await refusedStart(data)];
+  expect(second).toBe(first);
+  expect(first).toMatch(/frame 52 does[^]*write-behind adopt [^\n]*--accept-gap/);
+  expect(bytesOf(join(data, "journal"))).toEqual(before);
 });
 
 test("a log of another folder is a mismatch, and the database's rows stay", async () => {
@@ -317,6 +327,16 @@ test("beside a server that writes and trims check finds nothing wrong; once it i
   await server.end("SIGKILL");
 });
 
+/** Opens it, which must be refused; gives what was said. */
+async function refusedOpen(data: string): Promise<string> {
+  const opening = writeBehind({ data, store: sqlite({ file: join(data, "write-behind.db") }) });
+  const { code, message, hint } = await opening.then(
+    () => Promise.reject(new Error("it was opened")),
+    (error: unknown) => error as WriteBehindError,
+  );
+  return `${code} ${message}\n${hint}`;
+}
+
 /** Starts the server, which must refuse; gives what it said. */
 async function refusedStart(data: string): Promise<string> {
   const server = new ServerProcess(["--data", data]);
@@ -326,20 +346,15 @@ async function refusedStart(data: string): Promise<string> {
   return server.errors;
 }
 
-/** Serves again: the first and the last record that are kept, one written now, and the first one that was given up. */
+/** Opens it again: the first and the last record that were kept, one written now, and the first that was given up. */
 async function served(data: string, last: number): Promise<(string | null)[]> {
-  const server = new ServerProcess(["--data", data]);
+  const wb = await writeBehind({ data, store: sqlite({ file: join(data, "write-behind.db") }) });
   try {
-    if (!(await server.ready())) throw new Error(server.errors);
-    const client = await RespClient.open("127.0.0.1", server.port);
-    await client.send(["SET", "new", "after"]);
-    await server.ask("POST", "/api/flush");
-    const replies = await Promise.all(
-      ["k1", `k${last}`, "new", `k${last + 1}`].map((key) => client.send(["GET", key])),
-    );
-    client.close();
-    return replies.map((reply) => (reply.type === "bulk" ? reply.bytes.toString().slice(-5) : null));
+    await wb.set("new", "after");
+    await wb.flush();
+    const found = await Promise.all(["k1", `k${last}`, "new", `k${last + 1}`].map((key) => wb.get(key)));
+    return found.map((each) => each?.slice(-5) ?? null);
   } finally {
-    await server.end("SIGTERM");
+    await wb.close();
   }
 }

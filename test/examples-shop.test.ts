@@ -10,7 +10,7 @@ import { onPostgres, onSqlite } from "../examples/shop/servers.js";
 import { describePostgres, postgresVersions } from "./with-postgres.js";
 import { describeRedis } from "./with-redis.js";
 
-const seconds = 5;
+const seconds = 3;
 const seed = Math.floor(Math.random() * 2 ** 31);
 
 let folder = "";
