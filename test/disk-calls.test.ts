@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { runScenario } from "../simulator/disk-calls.js";
 import { Dice } from "../simulator/host/random.js";
 
-const seeds = 60;
+const seeds = 25;
 const runsEach = 20;
 
 test(`${seeds} scenarios, ${runsEach} failing calls in each: no promise is broken`, async () => {
