@@ -11,6 +11,7 @@ const file = join(dirname(fileURLToPath(import.meta.url)), "../../docs/reference
 
 const groups: readonly (readonly [CommandGroup, string])[] = [
   ["string", "Strings and counters"],
+  ["bitmap", "Bits of strings"],
   ["hash", "Hashes"],
   ["generic", "Keys"],
   ["transactions", "Transactions"],
