@@ -1,9 +1,11 @@
 /** Commands on strings beyond GET and SET: parts, bits, floats, ends; what they load, and what they cost. */
 import fc from "fast-check";
-import { describe, expect, test } from "vitest";
+import { Redis } from "ioredis";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { bufferOfBytes, bytesOfBuffer, type Bytes } from "../src/bytes.js";
 import { checkSteps, plain, type Steps } from "./command-steps.js";
 import { Model } from "./commands-model.js";
+import { serveEngine, testFolder } from "./server-setup.js";
 
 const wrongType = "-WRONGTYPE Operation against a key holding the wrong kind of value";
 const syntax = "-ERR syntax error";
@@ -319,4 +321,22 @@ test("bits and ranges are those of a list of bits", () => {
       },
     ),
   );
+});
+
+test.each([
+  [
+    "SETRANGE",
+    "268435456",
+    "x",
+    /^ERR the value of 268435457 bytes, at "a"; the database takes 268435456: nothing was/,
+  ],
+  ["SETBIT", "1073741824", "1", /^ERR one command or transaction of 1342\d{5} bytes; the most is 134217728/],
+  ["SETBIT", "4294967295", "1", /^ERR a string of 536870912 bytes; the most is/],
+])("%s at %s makes a string that nobody takes: it is refused, and nothing is there", async (name, at, what, error) => {
+  const { port, stop } = await serveEngine(testFolder());
+  onTestFinished(stop);
+  const client = new Redis({ port, host: "127.0.0.1" });
+  onTestFinished(() => client.disconnect());
+  await expect(client.call(name, "a", at, what)).rejects.toThrow(error);
+  expect(await client.exists("a")).toBe(0);
 });

@@ -117,11 +117,11 @@ function bitcount(workspace: Workspace, args: Args): Reply {
 
 /** Counts the bits that are set, from one place up to another. */
 function bitsIn(value: Bytes, from: number, to: number): number {
+  const [first, last] = [Math.ceil(from / 8), Math.floor(to / 8)];
   let count = 0;
-  let at = from;
-  for (; at < to && at % 8 !== 0; at++) count += bitAt(value, at);
-  for (; at + 8 <= to; at += 8) count += bitsOfByte(value.charCodeAt(at / 8));
-  for (; at < to; at++) count += bitAt(value, at);
+  for (let at = from; at < Math.min(8 * first, to); at++) count += bitAt(value, at);
+  for (let place = first; place < last; place++) count += bitsOfByte(value.charCodeAt(place));
+  for (let at = Math.max(8 * last, 8 * first); at < to; at++) count += bitAt(value, at);
   return count;
 }
 
@@ -156,8 +156,7 @@ export const rangeCommands: readonly DataCommand[] = [
     arity: 4,
     flags: ["write", "denyoom"],
     syntax: "key offset value",
-    summary:
-      "Sets or clears a bit of a string, which grows with zeros as far as needed. Returns what the bit was. The whole string goes into the write queue, so keep it short.",
+    summary: "Sets or clears a bit of a string, which grows with zeros as far as needed. Returns what the bit was.",
     run: setbit,
   }),
   command("bitmap", {
