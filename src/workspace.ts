@@ -40,10 +40,16 @@ export type Savepoint = number & { readonly savepoint: true };
 
 const noFields: Fields = new Map<Bytes, Bytes>();
 
+function noDice(): never {
+  throw new Error("this workspace was given no dice");
+}
+
 /** The view and the collected changes of one command or transaction. */
 export class Workspace {
   /** Log time, milliseconds since 1970: the moment at which this work happens. */
   readonly now: number;
+  /** A number from 0 up to 1, by chance: work that runs again may draw other ones. */
+  readonly random: () => number;
   readonly #resolve: Resolve;
   readonly #lookup: Lookup;
   // Nearly every command touches one record: a map is made for the second.
@@ -56,10 +62,11 @@ export class Workspace {
   #anyCacheOnly = false;
   #changes = 0;
 
-  constructor(resolve: Resolve, lookup: Lookup, now: number) {
+  constructor(resolve: Resolve, lookup: Lookup, now: number, random: () => number = noDice) {
     this.#resolve = resolve;
     this.#lookup = lookup;
     this.now = now;
+    this.random = random;
   }
 
   /**

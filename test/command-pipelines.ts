@@ -1,6 +1,7 @@
 /** Generated pipelines of commands, and the property that this server and a real redis-server answer them alike. */
 import fc from "fast-check";
 import { expect } from "vitest";
+import { hashPipelines } from "./pipelines-hashes.js";
 import { command, RawClient, until } from "./server-setup.js";
 
 /** Every key that is named. */
@@ -58,6 +59,7 @@ function named(names: readonly string[], ...rest: fc.Arbitrary<string | string[]
 }
 
 const one: fc.Arbitrary<string[]> = fc.oneof(
+  ...hashPipelines,
   { weight: 4, arbitrary: named(["SET"], key, value) },
   { weight: 4, arbitrary: named(["SET"], key, value, many(setOption)) },
   { weight: 4, arbitrary: named(["HSET"], key, many(fc.oneof(field, value), 5)) },

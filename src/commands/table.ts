@@ -3,6 +3,7 @@ import type { Bytes } from "../bytes.js";
 import type { Command } from "./command.js";
 import { connectionCommands } from "./connection.js";
 import { hashCommands } from "./hashes.js";
+import { hashPartCommands } from "./hash-parts.js";
 import { infoCommand } from "./info.js";
 import { commandCommand } from "./introspection.js";
 import { keyCommands } from "./keys.js";
@@ -15,6 +16,7 @@ import { waitCommands } from "./waits.js";
 export const commandTable: readonly Command[] = [
   ...stringCommands,
   ...hashCommands,
+  ...hashPartCommands,
   ...keyCommands,
   ...transactionCommands,
   ...waitCommands,
