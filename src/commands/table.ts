@@ -7,6 +7,8 @@ import { hashPartCommands } from "./hash-parts.js";
 import { infoCommand } from "./info.js";
 import { commandCommand } from "./introspection.js";
 import { keyCommands } from "./keys.js";
+import { movingCommands } from "./moving.js";
+import { objectAndMemory } from "./object.js";
 import { failure, shown, type ErrorReply } from "./reply.js";
 import { stringCommands } from "./strings.js";
 import { transactionCommands } from "./transactions.js";
@@ -18,6 +20,8 @@ export const commandTable: readonly Command[] = [
   ...hashCommands,
   ...hashPartCommands,
   ...keyCommands,
+  ...movingCommands,
+  ...objectAndMemory,
   ...transactionCommands,
   ...waitCommands,
   ...connectionCommands,
