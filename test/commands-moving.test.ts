@@ -1,10 +1,12 @@
-/** RENAME and COPY on the workspace: which changes they make. Their replies: the differential test. */
+/** Commands on single keys: which changes RENAME and COPY make, and what the differential test cannot compare. */
 import { expect, test } from "vitest";
 import { keyIsRecord } from "../src/address.js";
 import type { Bytes } from "../src/bytes.js";
 import type { RecordValue } from "../src/change.js";
 import type { DataCommand } from "../src/commands/command.js";
 import { findCommand } from "../src/commands/table.js";
+import { commandRunner, jsonOfReply } from "../src/dashboard/command.js";
+import type { Heart } from "../src/heart.js";
 import { Workspace } from "../src/workspace.js";
 import { Model } from "./commands-model.js";
 
@@ -62,6 +64,27 @@ test("MEMORY USAGE grows with a value, and counts what a field costs", () => {
   const one = usage("h");
   model.run("HSET", "h", "g", "1");
   expect(usage("h") - one).toBeGreaterThan(2);
+});
+
+test("the admin port's console refuses a subcommand that is not there, as a client's connection does", async () => {
+  const run = commandRunner({} as Heart, false);
+  expect(await run([b("OBJECT"), b("nosuch"), b("k")])).toEqual({
+    type: "error",
+    value: "ERR unknown subcommand 'nosuch'. Try OBJECT HELP.",
+  });
+  expect(await run([b("OBJECT"), b("ENCODING")])).toMatchObject({ type: "error" });
+  expect(jsonOfReply({ kind: "pairs", pairs: [[b("f"), b("1")]] })).toEqual({
+    type: "array",
+    value: [
+      {
+        type: "array",
+        value: [
+          { type: "bulk", value: "f" },
+          { type: "bulk", value: "1" },
+        ],
+      },
+    ],
+  });
 });
 
 test("OBJECT IDLETIME and FREQ", () => {

@@ -70,7 +70,7 @@ export const hashPipelines: readonly Weighted[] = [
   },
   { weight: 2, arbitrary: named(["UNLINK", "TOUCH"], key, many(key)) },
   { weight: 2, arbitrary: named(["EXPIRETIME"], key) },
-  { weight: 1, arbitrary: named(["PEXPIRETIME"], key) },
+  { weight: 1, arbitrary: named(["PEXPIRETIME", "PTTL"], key) },
   { weight: 2, arbitrary: named(["SET"], kept, value) },
   { weight: 1, arbitrary: named(["HSET"], kept, field, value) },
   { weight: 1, arbitrary: named(["INCR", "DEL"], kept) },

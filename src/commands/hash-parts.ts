@@ -43,7 +43,7 @@ function reply({ next, fields }: Page, pattern: Bytes | null): Reply {
 /**
  * The fields whose places lie in a stretch of the ring that begins at the cursor. A field's place follows from its name
  * alone, so the cursor is all that need be remembered, in any process: a field that stays is in one stretch, whatever
- * comes and goes beside it. One look at every field, and nothing is sorted but the page.
+ * comes and goes beside it. One look at every field, and nothing is sorted but the page (docs/decisions/0026).
  */
 function pageOf(hash: Fields, cursor: number, count: number): Page {
   const size = Math.max(count, Math.ceil(hash.size / pagesMax));
