@@ -131,6 +131,8 @@ export class Client {
         return { kind, key, ttlMs: dice.chance(0.2) ? null : dice.between(1, options.ttlMs) };
       case "clear":
         return { kind };
+      case "rename":
+        return { kind, key, to: `k${dice.below(options.keys)}` as Bytes };
       case "get":
         return options.rows && dice.chance(0.3) ? { kind, key, column: field } : { kind, key };
       default:

@@ -100,6 +100,22 @@ export const mutants: readonly Mutant[] = [
     seeds: 10_000,
   },
   {
+    name: "rename-leaves-the-old-key",
+    promise: 2,
+    file: "src/workspace.js",
+    find: 'if (how === "move")',
+    replace: "if (false)",
+    seeds: 300,
+  },
+  {
+    name: "rename-forgets-the-end",
+    promise: 2,
+    file: "src/workspace.js",
+    find: "target.field !== null ? null : expiresAt",
+    replace: "target.field !== null ? null : null",
+    seeds: 300,
+  },
+  {
     name: "forget-what-is-pending-at-start",
     promise: 2,
     file: "src/write-behind.js",

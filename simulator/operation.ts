@@ -12,7 +12,7 @@ interface InRow {
   readonly row?: "whole" | "column";
 }
 
-/** One thing to do with one key. `column`: the key of one column of the row. */
+/** One thing to do with one key, or with two. `column`: the key of one column of the row. */
 export type Step =
   | { readonly kind: "get"; readonly key: Bytes; readonly column?: Bytes }
   | { readonly kind: "set"; readonly key: Bytes; readonly value: Bytes; readonly ttlMs: number | null }
@@ -21,7 +21,8 @@ export type Step =
   | ({ readonly kind: "hashSet"; readonly key: Bytes; readonly field: Bytes; readonly value: Bytes } & InRow)
   | ({ readonly kind: "hashUnset"; readonly key: Bytes; readonly field: Bytes } & InRow)
   | { readonly kind: "expire"; readonly key: Bytes; readonly ttlMs: number | null }
-  | { readonly kind: "clear" };
+  | { readonly kind: "clear" }
+  | { readonly kind: "rename"; readonly key: Bytes; readonly to: Bytes };
 
 /** A command (one step) or a transaction (several). */
 export type Operation = readonly Step[];
@@ -38,7 +39,10 @@ export interface Outcome {
 
 /** The records that an operation names. */
 export function recordsOf(operation: Operation): Bytes[] {
-  return operation.flatMap((step) => (step.kind === "clear" ? [] : [step.key]));
+  return operation.flatMap((step) => {
+    if (step.kind === "clear") return [];
+    return step.kind === "rename" ? [step.key, step.to] : [step.key];
+  });
 }
 
 /** Whether it only reads. */
@@ -107,24 +111,9 @@ function performStep(step: Step, workspace: Workspace): string {
       workspace.setString(step.key, sum as Bytes, workspace.expiryOf(step.key) ?? null);
       return sum;
     }
-    case "hashSet": {
-      if (step.row === "column") {
-        workspace.setString(columnKey(step.key, step.field), step.value);
-        return "ok";
-      }
-      const count = workspace.getHash(step.key)?.size ?? 0;
-      workspace.setFields(step.key, new Map([[step.field, step.value]]));
-      return String(count);
-    }
-    case "hashUnset": {
-      if (step.row === "column") {
-        workspace.remove(columnKey(step.key, step.field));
-        return "ok";
-      }
-      const had = workspace.getHash(step.key)?.has(step.field) === true;
-      workspace.unsetFields(step.key, [step.field]);
-      return String(had);
-    }
+    case "hashSet":
+    case "hashUnset":
+      return performInHash(step, workspace);
     case "expire": {
       const there = workspace.get(step.key) !== null;
       workspace.setExpiry(step.key, step.ttlMs === null ? null : workspace.now + step.ttlMs);
@@ -133,7 +122,25 @@ function performStep(step: Step, workspace: Workspace): string {
     case "clear":
       workspace.clear();
       return "ok";
+    case "rename":
+      if (workspace.get(step.key) === null) return "none";
+      if (step.key !== step.to) workspace.transfer(step.key, step.to, "move");
+      return "ok";
   }
+}
+
+function performInHash(step: Extract<Step, { kind: "hashSet" | "hashUnset" }>, workspace: Workspace): string {
+  const { key, field } = step;
+  if (step.row === "column") {
+    if (step.kind === "hashSet") workspace.setString(columnKey(key, field), step.value);
+    else workspace.remove(columnKey(key, field));
+    return "ok";
+  }
+  const before = workspace.getHash(key);
+  const [count, had] = [before?.size ?? 0, before?.has(field) === true];
+  if (step.kind === "hashSet") workspace.setFields(key, new Map([[field, step.value]]));
+  else workspace.unsetFields(key, [field]);
+  return String(step.kind === "hashSet" ? count : had);
 }
 
 /** What must come of an operation at a moment, given every record as it is then. */
@@ -183,6 +190,11 @@ function expectedStep(
       if (value !== null)
         effects.set(key, { content: value.content, expiresAt: step.ttlMs === null ? null : now + step.ttlMs });
       return String(value !== null);
+    case "rename":
+      if (value === null) return "none";
+      effects.set(key, null);
+      effects.set(step.to, value);
+      return "ok";
   }
 }
 

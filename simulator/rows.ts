@@ -5,7 +5,7 @@
 import { readRoutes, type Route } from "../src/routes/route.js";
 import type { TableSchema } from "../src/routes/table.js";
 import type { Dice } from "./host/random.js";
-import { swarm, type WorldOptions } from "./swarm.js";
+import { renames, swarm, type WorldOptions } from "./swarm.js";
 
 const text = { kind: "text", charsMax: null, padded: false } as const;
 const plain = { typeName: "text", nullable: true, hasDefault: false, generated: false };
@@ -41,6 +41,6 @@ export function rowsWorld(dice: Dice): WorldOptions {
     engine: { ...options.engine, routes, unrouted: dice.pick(["store", "refuse"]) },
     rows: true,
     rots: false,
-    steps: [5, 0, dice.pick([0.3, 2]), 0, 8, dice.pick([0.5, 3]), ends ? 1 : 0, 0],
+    steps: [5, 0, dice.pick([0.3, 2]), 0, 8, dice.pick([0.5, 3]), ends ? 1 : 0, 0, renames(options)],
   };
 }

@@ -28,7 +28,17 @@ export interface IncidentWeights {
 }
 
 /** How likely each kind of step is against the others, in the order of `stepKinds`. */
-export const stepKinds = ["get", "set", "delete", "increment", "hashSet", "hashUnset", "expire", "clear"] as const;
+export const stepKinds = [
+  "get",
+  "set",
+  "delete",
+  "increment",
+  "hashSet",
+  "hashUnset",
+  "expire",
+  "clear",
+  "rename",
+] as const;
 
 /** A kind of world. */
 export interface WorldOptions {
@@ -66,8 +76,21 @@ export interface WorldOptions {
   readonly database: Partial<DatabaseTemper>;
 }
 
+/**
+ * How likely a rename is among the steps. Only in some worlds: what was renamed is beyond the search for an order of
+ * replies, which looks at one record at a time. It throws no dice: the other worlds are what their seeds always made.
+ */
+export function renames({ transactions, burst }: Pick<WorldOptions, "transactions" | "burst">): number {
+  return transactions === 0.5 && burst > 1 ? 1 : 0;
+}
+
 /** Throws the dice for a world. */
 export function swarm(dice: Dice): WorldOptions {
+  const world = withoutRenames(dice);
+  return { ...world, steps: [...world.steps, renames(world)] };
+}
+
+function withoutRenames(dice: Dice): WorldOptions {
   const often = (weight: number): number => (dice.chance(0.5) ? weight : 0);
   const engine = engineOptions(dice);
   const ends = dice.pick([0, 0.1]);

@@ -1,4 +1,5 @@
 /** What a workspace refuses for what it is, wherever the record's row may be: types, ends, sizes. Pure. */
+import type { Address } from "./address.js";
 import type { Bytes } from "./bytes.js";
 import type { Content, Fields } from "./change.js";
 import { WriteBehindError } from "./errors.js";
@@ -30,6 +31,27 @@ export function fieldsOf(content: Content, key: Bytes): Fields {
 /** The key holds something else than the operation needs. */
 export function wrongType(key: Bytes, is: string, asked: string): WriteBehindError {
   return new WriteBehindError("WRONG_TYPE", `${JSON.stringify(key)} holds ${is}, the operation needs ${asked}`);
+}
+
+/**
+ * A value of another key as this one can hold it, without columns that the database works out. Throws BAD_VALUE where
+ * one is a string and the other a hash; the table's own door has yet to look at each field.
+ */
+export function contentFor({ field, table }: Address, key: Bytes, content: Content): Content {
+  if (typeof content === "string") {
+    if (field !== null || table === null) return content;
+    throw cannotHold(key, `a row of ${table.schema.name}`, "a string", "name one of its columns");
+  }
+  if (field !== null) throw cannotHold(key, "one field of a record", "a hash", "name a whole record");
+  if (table === null) {
+    if (content.size > 0) return content;
+    throw cannotHold(key, "a record of the own tables", "a row without fields", "set one of its fields first");
+  }
+  return new Map([...content].filter(([name]) => table.fields.get(name)?.generated !== true));
+}
+
+function cannotHold(key: Bytes, is: string, what: string, hint: string): WriteBehindError {
+  return new WriteBehindError("BAD_VALUE", `${JSON.stringify(key)} is ${is} and cannot hold ${what}`, { hint });
 }
 
 /** One field cannot end by itself. */

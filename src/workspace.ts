@@ -22,7 +22,15 @@ import { FieldsDraft, type Laid } from "./fields-draft.js";
 import { checkEnds, checkUnset, fieldsFor, valueFor } from "./routes/row-door.js";
 import type { MappedTable } from "./routes/mapped-table.js";
 import { composed, hashOf, merged, Touched } from "./touched.js";
-import { changeAfterClear, checkEnd, checkFieldCount, fieldExpiry, fieldsOf, wrongType } from "./workspace-checks.js";
+import {
+  changeAfterClear,
+  checkEnd,
+  checkFieldCount,
+  contentFor,
+  fieldExpiry,
+  fieldsOf,
+  wrongType,
+} from "./workspace-checks.js";
 
 /**
  * Looks a record up in memory: its value, null where it is known to be absent, undefined where it is not known. `reads`:
@@ -40,10 +48,16 @@ export type Savepoint = number & { readonly savepoint: true };
 
 const noFields: Fields = new Map<Bytes, Bytes>();
 
+function noDice(): never {
+  throw new Error("this workspace was given no dice");
+}
+
 /** The view and the collected changes of one command or transaction. */
 export class Workspace {
   /** Log time, milliseconds since 1970: the moment at which this work happens. */
   readonly now: number;
+  /** A number from 0 up to 1, by chance: work that runs again may draw other ones. */
+  readonly random: () => number;
   readonly #resolve: Resolve;
   readonly #lookup: Lookup;
   // Nearly every command touches one record: a map is made for the second.
@@ -56,10 +70,11 @@ export class Workspace {
   #anyCacheOnly = false;
   #changes = 0;
 
-  constructor(resolve: Resolve, lookup: Lookup, now: number) {
+  constructor(resolve: Resolve, lookup: Lookup, now: number, random: () => number = noDice) {
     this.#resolve = resolve;
     this.#lookup = lookup;
     this.now = now;
+    this.random = random;
   }
 
   /**
@@ -252,6 +267,24 @@ export class Workspace {
     if (value === null || !fieldsOf(value.content, key).has(field)) return;
     checkUnset(table, key, field);
     this.#mergeFields(this.#touch(address, true), new Map(), new Set([field]));
+  }
+
+  /**
+   * Gives the key `to` the value and the end of the key `from`, whatever was there (RENAME, COPY); does nothing where
+   * there is none. A field has no end of its own: between two fields only the text goes. Needs the record of `from` in
+   * memory. Throws BAD_VALUE where `to` cannot hold it.
+   */
+  transfer(from: Bytes, to: Bytes, how: "move" | "copy"): void {
+    const content = this.get(from);
+    if (content === null) return;
+    const [source, target] = [this.#resolve(from), this.#resolve(to)];
+    const fits = contentFor(target, to, content);
+    const { expiresAt } = this.#read(source) as RecordValue;
+    const end = source.field !== null && target.field !== null ? null : expiresAt;
+    // The old row goes first: the new one may have its unique values. Two keys of one cell leave it as it is.
+    if (how === "move") this.remove(from);
+    if (typeof fits === "string") this.setString(to, fits, end);
+    else this.replaceFields(to, fits, end);
   }
 
   /** Everything is gone, what this work changed before too. It is a frame of its own: no change may follow. */

@@ -178,6 +178,7 @@ class Engine implements Heart {
     const [addressing, journal] = [this.#addressing, this.#journal];
     return new Execution({
       clock: parts.host.clock,
+      random: parts.host.random,
       waitMs: parts.options.waitMs,
       limits: parts.store.limits ?? null,
       addressing,

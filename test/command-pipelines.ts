@@ -2,11 +2,13 @@
 import fc from "fast-check";
 import { expect } from "vitest";
 import { stringPipelines } from "./pipelines-strings.js";
+import { hashPipelineKeys, hashPipelines } from "./pipelines-hashes.js";
 import { command, RawClient, until } from "./server-setup.js";
 
+const sharedKeys = ["a", "b", "h", "n", ""];
 /** Every key that is named. */
-export const keys = ["a", "b", "h", "n", ""];
-const key = fc.constantFrom(...keys);
+export const keys = [...sharedKeys, ...hashPipelineKeys];
+const key = fc.constantFrom(...sharedKeys);
 const field = fc.constantFrom("f", "g", "");
 const value = fc.constantFrom(
   "1",
@@ -60,6 +62,7 @@ function named(names: readonly string[], ...rest: fc.Arbitrary<string | string[]
 
 const one: fc.Arbitrary<string[]> = fc.oneof(
   ...stringPipelines,
+  ...hashPipelines,
   { weight: 4, arbitrary: named(["SET"], key, value) },
   { weight: 4, arbitrary: named(["SET"], key, value, many(setOption)) },
   { weight: 4, arbitrary: named(["HSET"], key, many(fc.oneof(field, value), 5)) },
@@ -155,21 +158,27 @@ function wellApart(commands: readonly string[][], firstPlace = 0): string[][] {
   });
 }
 
-/** Seconds that a record has left may be counted a moment later by one of the two. */
-const countedLaterSec = 300;
+/** When a record ends may be counted a moment later by one of the two: so much later, in the units of the reply. */
+const countedLater: Readonly<Record<string, number>> = {
+  TTL: 300,
+  EXPIRETIME: 300,
+  PTTL: 300_000,
+  PEXPIRETIME: 300_000,
+};
 
-/** Our replies, with seconds left that differ by no more than a moment put right; only where somebody asks for them. */
+/** Our replies, with ends that differ by no more than a moment put right; only where somebody asks for them. */
 export function withSecondsOf(
   theirs: readonly string[],
   ours: readonly string[],
   commands: readonly string[][],
 ): string[] {
-  if (!commands.some(([name]) => name === "TTL")) return [...ours];
+  const laterMax = Math.max(0, ...commands.map(([name]) => countedLater[name ?? ""] ?? 0));
+  if (laterMax === 0) return [...ours];
   return ours.map((line, at) => {
     const [mine, other] = [line, theirs[at]].map((text) =>
       /^:\d{4,}$/.test(text ?? "") ? Number(text?.slice(1)) : NaN,
     );
-    return Math.abs((mine as number) - (other as number)) <= countedLaterSec ? (theirs[at] as string) : line;
+    return Math.abs((mine as number) - (other as number)) <= laterMax ? (theirs[at] as string) : line;
   });
 }
 

@@ -11,6 +11,7 @@ import { Workspace } from "../src/workspace.js";
 /** A database of one map. */
 export class Model {
   now = 1_000_000;
+  random: () => number = Math.random;
   readonly records = new Map<Bytes, RecordValue>();
   /** Records that are in the database only. */
   readonly cold = new Set<Bytes>();
@@ -26,6 +27,7 @@ export class Model {
         keyIsRecord,
         (record) => (this.cold.has(record) ? undefined : (this.records.get(record) ?? null)),
         this.now,
+        this.random,
       );
       const reply = attempt(() => command.run(workspace, args));
       this.missing = [...this.missing, ...workspace.missing];

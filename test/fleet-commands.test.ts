@@ -75,6 +75,23 @@ describeRedis("a server before a Redis", (redisServer) =>
       },
     );
 
+    test("RENAME between partitions is refused as every write to several is, and changes nothing", async () => {
+      const start = await place();
+      const { port, stop } = await start({ partitions: 16 });
+      const client = new Redis({ port, host: "127.0.0.1", retryStrategy: () => null });
+      onTestFinished(() => client.disconnect());
+      await client.set("a", "1", "EX", 1000);
+      await client.set("{a}:h", "2");
+      for (const refused of [client.rename("a", "b"), client.copy("a", "b"), client.renamenx("a", "b")])
+        await expect(refused).rejects.toThrow(/^CROSSSLOT Keys in request don't hash to the same slot/);
+      expect(await client.rename("a", "{a}:h")).toBe("OK");
+      expect(await client.mget("a", "b")).toEqual([null, null]);
+      expect([await client.get("{a}:h"), await client.ttl("{a}:h")]).toEqual(["1", 1000]);
+      await client.hset("{a}:of", { f: "1" });
+      expect(await client.hrandfield("{a}:of")).toBe("f");
+      await stop();
+    });
+
     test("what was answered is there after a start, from the database, and in another process at once", async () => {
       const start = await place();
       const [first, beside] = [await start(), await start({ worker: false })];

@@ -37,6 +37,18 @@ const cases: readonly {
     resp2: "*4\r\n$1\r\na\r\n:1\r\n$1\r\nb\r\n$-1\r\n",
     resp3: "%2\r\n$1\r\na\r\n:1\r\n$1\r\nb\r\n_\r\n",
   },
+  {
+    name: "pairs",
+    reply: {
+      kind: "pairs",
+      pairs: [
+        [bytes("a"), 1],
+        [bytes("b"), null],
+      ],
+    },
+    resp2: "*4\r\n$1\r\na\r\n:1\r\n$1\r\nb\r\n$-1\r\n",
+    resp3: "*2\r\n*2\r\n$1\r\na\r\n:1\r\n*2\r\n$1\r\nb\r\n_\r\n",
+  },
   { name: "set", reply: { kind: "set", members: [ok] }, resp2: "*1\r\n+OK\r\n", resp3: "~1\r\n+OK\r\n" },
   { name: "text", reply: { kind: "text", text: bytes("hi") }, resp2: "$2\r\nhi\r\n", resp3: "=6\r\ntxt:hi\r\n" },
 ];

@@ -89,6 +89,7 @@ export class FakeHeart implements Partial<Heart> {
       keyIsRecord,
       (record) => (this.cold.has(record) ? undefined : (this.records.get(record) ?? null)),
       this.now(),
+      Math.random,
     );
     const value = work(workspace);
     const { missing } = workspace;

@@ -161,6 +161,87 @@ describe("commands on rows", () => {
   });
 });
 
+describe("RENAME and COPY", () => {
+  test("take a row to another key of its table, unique values and all, in one transaction", async () => {
+    const { db, redis, heart } = await served();
+    await redis.hset("user:1", { name: "Ada", email: "a@b", age: "7" });
+    expect(await redis.wait(1, 0)).toBe(1);
+    const before = heart.accepted;
+    expect(await redis.rename("user:1", "user:2")).toBe("OK");
+    expect(heart.accepted).toBe(before + 1);
+    expect(await redis.exists("user:1")).toBe(0);
+    expect(await redis.hgetall("user:2")).toMatchObject({ name: "Ada", email: "a@b", age: "7" });
+    expect(await redis.wait(1, 0)).toBe(1);
+    expect(heart.status().deadLetters.count).toBe(0);
+    expect(db.all("SELECT id, name, email, age, loud FROM users")).toEqual([
+      { id: 2, name: "Ada", email: "a@b", age: 7, loud: "ADA" },
+    ]);
+  });
+
+  test("take a value wherever it means something: columns, own records, other tables, the cache alone", async () => {
+    const { db, redis } = await served();
+    await redis.hset("user:1", { name: "Ada", email: "a@b" });
+    expect(await redis.copy("user:1:name", "user:1:email", "REPLACE")).toBe(1);
+    expect(await redis.rename("user:1:email", "own")).toBe("OK");
+    expect(await redis.hget("user:1", "email")).toBeNull();
+    expect(await redis.copy("own", "tmp:a")).toBe(1);
+    expect(await redis.rename("tmp:a", "user:1:email")).toBe("OK");
+    expect(await redis.mget("user:1:email", "own", "tmp:a")).toEqual(["Ada", "Ada", null]);
+    await redis.hset("plain:x", { a: "1" });
+    expect(await redis.copy("plain:x", "ownhash")).toBe(1);
+    expect(await redis.renamenx("ownhash", "plain:y")).toBe(1);
+    expect(await redis.wait(1, 0)).toBe(1);
+    expect(db.all("SELECT id, a FROM plain ORDER BY id")).toEqual([
+      { id: "x", a: "1" },
+      { id: "y", a: "1" },
+    ]);
+  });
+
+  test("take the end along, and keep the row's where only a field goes", async () => {
+    const { db, redis } = await served();
+    await redis.hset("session:a", "who", "Ada");
+    await redis.expire("session:a", 1000);
+    expect(await redis.rename("session:a", "session:b")).toBe("OK");
+    expect(await redis.ttl("session:b")).toBe(1000);
+    expect(await redis.copy("session:b", "own")).toBe(1);
+    expect(await redis.ttl("own")).toBe(1000);
+    expect(await redis.wait(1, 0)).toBe(1);
+    expect(db.all("SELECT token, until > 0 AS ends FROM sessions")).toEqual([{ token: "b", ends: 1 }]);
+  });
+
+  test("say what cannot be, and change nothing", async () => {
+    const { db, redis, heart } = await served();
+    await redis.hset("user:1", { name: "Ada" });
+    await redis.set("text", "x");
+    await redis.set("ends", "x", "EX", 100);
+    await redis.hset("ownhash", { f: "1" });
+    await redis.hset("session:a", "who", "Ada");
+    await redis.expire("session:a", 100);
+    db.run("INSERT INTO plain (id) VALUES ('empty')");
+    const before = heart.accepted;
+    const errors: readonly [command: string, error: RegExp][] = [
+      [
+        "rename text user:1",
+        /^WBVALUE "user:1" is a row of users and cannot hold a string \(name one of its columns\)/,
+      ],
+      ["rename user:1 user:2:name", /^WBVALUE "user:2:name" is one field of a record and cannot hold a hash \(name a/],
+      ["rename user:1 plain:x", /^WBVALUE "plain:x": the table plain has no column name \(fields are a, b\)/],
+      ["copy ownhash user:2", /^WBVALUE "user:2": the table users has no column f/],
+      ["rename user:1:name own", /^WBVALUE "user:1:name": .*takes no NULL.* \(delete the whole record\)/],
+      ["rename ends user:1:name", /^WBVALUE "user:1:name" is one field of a record and cannot expire by itself/],
+      ["copy session:a plain:x", /^WBVALUE "plain:x": rows of plain do not expire/],
+      ["rename plain:empty own", /^WBVALUE "own" is a record of the own tables and cannot hold a row without fields/],
+      ["rename text user:1:visits", /^WBVALUE "user:1:visits": "x" for the column visits/],
+    ];
+    for (const [command, error] of errors) {
+      const [name = "", ...args] = command.split(" ");
+      expect(await errorOf(redis.call(name, ...args)), command).toMatch(error);
+    }
+    expect(heart.accepted).toBe(before);
+    expect(await redis.exists("text", "ends", "ownhash", "user:1", "session:a", "plain:empty")).toBe(6);
+  });
+});
+
 describe("errors on the wire", () => {
   test("say what is wrong with key, column, type and value", async () => {
     const { redis, heart } = await served();

@@ -5,7 +5,8 @@
  * it, this one knows only when it was asked and when it was answered.
  *
  * Records that anybody gave an end to are left out: when they ended, only the engine's clock knows. So are those of
- * which an operator has given something up: when readers see that, only the engine knows.
+ * which an operator has given something up: when readers see that, only the engine knows. And so are both of a rename:
+ * the search has one record at a time.
  */
 import type { Bytes } from "../../src/bytes.js";
 import type { RecordValue } from "../../src/change.js";
@@ -96,20 +97,21 @@ export class Linearizable extends ModelChecker {
 
   #byKey(): Map<Bytes, OneCall[]> {
     const all = [...this.#asked.values()].filter((asked) => !asked.nothing);
-    const timed = new Set<Bytes>();
+    const leftOut = new Set<Bytes>();
     const calls = new Map<Bytes, OneCall[]>();
     for (const { invocation } of all) {
       const replies = invocation.reply?.split(" | ") ?? [];
       for (const [index, step] of invocation.operation.entries()) {
         if (step.kind === "clear") continue;
         // Who gave it its end may have been asked before the time that is looked at.
-        if (replies[index]?.includes(" until ") === true) timed.add(step.key);
-        if ("ttlMs" in step && step.ttlMs !== null) timed.add(step.key);
+        if (replies[index]?.includes(" until ") === true) leftOut.add(step.key);
+        if ("ttlMs" in step && step.ttlMs !== null) leftOut.add(step.key);
+        if (step.kind === "rename") leftOut.add(step.key).add(step.to);
         calls.set(step.key, []);
       }
     }
     for (const asked of all) this.#split(asked, calls);
-    for (const key of [...timed, ...this.#givenUp]) calls.delete(key);
+    for (const key of [...leftOut, ...this.#givenUp]) calls.delete(key);
     return calls;
   }
 

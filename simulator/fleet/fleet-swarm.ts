@@ -3,6 +3,7 @@ import { defaultOptions, type EngineOptions } from "../../src/options.js";
 import type { ClientOptions } from "../client.js";
 import type { DatabaseTemper } from "../database.js";
 import type { Dice } from "../host/random.js";
+import { renames } from "../swarm.js";
 
 /** How likely each incident is against the others. */
 export interface FleetWeights {
@@ -61,6 +62,11 @@ export interface FleetOptions extends ClientOptions {
 
 /** Throws the dice for a fleet. */
 export function fleetSwarm(dice: Dice): FleetOptions {
+  const fleet = withoutRenames(dice);
+  return { ...fleet, steps: [...fleet.steps, renames(fleet)] };
+}
+
+function withoutRenames(dice: Dice): FleetOptions {
   const often = (weight: number): number => (dice.chance(0.5) ? weight : 0);
   const ends = dice.pick([0, 0, 0.1]);
   const engine = engineOptions(dice);

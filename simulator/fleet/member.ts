@@ -1,5 +1,6 @@
 /** A process of a simulated fleet: it answers clients, or writes partitions, or both. */
 import { keyIsRecord } from "../../src/address.js";
+import type { Bytes } from "../../src/bytes.js";
 import type { RecordChange } from "../../src/change.js";
 import { WriteBehindError } from "../../src/errors.js";
 import { Emitter } from "../../src/events.js";
@@ -244,9 +245,11 @@ function inFleet(operation: Operation, free: boolean, { tags, keys }: FleetOptio
   const first = number(operation[0] as Step);
   return operation.map((step) => {
     if (step.kind === "clear") return step;
-    const own = number(step);
-    const near = own - (own % tags) + (first % tags);
-    const place = free ? own : near < keys ? near : first;
-    return { ...step, key: taggedKey(`k${place}` as typeof step.key, tags) };
+    const placed = (own: number): Bytes => {
+      const near = own - (own % tags) + (first % tags);
+      return taggedKey(`k${free ? own : near < keys ? near : first}` as Bytes, tags);
+    };
+    const key = placed(number(step));
+    return step.kind === "rename" ? { ...step, key, to: placed(Number(step.to.slice(1))) } : { ...step, key };
   });
 }

@@ -1,5 +1,6 @@
 /** One record in memory, and the intrusive lists that it lies in: nothing is allocated when it moves. */
 import type { Bytes } from "../bytes.js";
+import { costOfContent, fieldBytes, hashBytes, recordBytes } from "../content-cost.js";
 import { contentBytes, hasEnded, type Content, type Merge, type RecordValue } from "../change.js";
 
 /** What is known in memory of one record. */
@@ -103,12 +104,6 @@ export class EntryList {
   }
 }
 
-// Measured on Node 20 (64-bit): heap per record beyond the bytes of its key and value, Map slot included.
-const entryBytes = 240;
-const hashBytes = 176;
-/** What a field costs in memory beyond the bytes of its name and value. */
-export const fieldBytes = 72;
-
 // An array with its head, and a number in one that grows by half.
 const mergesBytes = 64;
 const mergeBytes = 12;
@@ -120,13 +115,11 @@ export function costOfMerges(merges: readonly number[] | null): number {
 
 /** What a record costs in memory: its bytes, the objects around them, and what is remembered of its frames. */
 export function costOf(entry: Entry): number {
-  let bytes = entryBytes + entry.record.length + costOfMerges(entry.merges);
+  const bytes = recordBytes + entry.record.length + costOfMerges(entry.merges);
   const { content } = entry;
   if (content === undefined) return bytes + costOfOverlay(entry.overlay);
   if (content === null) return bytes;
-  bytes += contentBytes(content);
-  if (typeof content !== "string") bytes += hashBytes + fieldBytes * content.size;
-  return bytes;
+  return bytes + costOfContent(content);
 }
 
 function costOfOverlay(overlay: Merge | null): number {

@@ -5,7 +5,8 @@
  */
 import type { Bytes } from "../bytes.js";
 import { compose, type Merge } from "../change.js";
-import { costOf, fieldBytes, type Entry } from "./entry.js";
+import { fieldBytes } from "../content-cost.js";
+import { costOf, type Entry } from "./entry.js";
 
 /** Merges into the content of an entry, or into its known absence. */
 export function mergeIntoContent(entry: Entry, merge: Merge): number {

@@ -1,12 +1,12 @@
 /** What is checked about the arguments of every command before it runs or is queued. */
 import type { Bytes } from "../bytes.js";
-import type { Command, Session, Subcommand } from "./command.js";
+import type { Command } from "./command.js";
 import { failure, shown, wrongArity, type ErrorReply, type Reply } from "./reply.js";
 
 /** Redis' error where there is no such subcommand, or there are too few or too many arguments; else null. */
 export function checkArguments(command: Command, args: readonly Bytes[]): ErrorReply | null {
-  if (command.kind === "session" && command.subcommands !== undefined && args.length > 1) {
-    const found = findSubcommand(command.subcommands, args);
+  if (command.subcommands !== undefined && args.length > 1) {
+    const found = findSubcommand<{ readonly name: string; readonly arity: number }>(command.subcommands, args);
     if (found === undefined)
       return failure(`ERR unknown subcommand '${shown(args[1] as Bytes)}'. Try ${command.name.toUpperCase()} HELP.`);
     return fitsArity(found.arity, args.length) ? null : wrongArity(`${command.name}|${found.name}`);
@@ -14,16 +14,26 @@ export function checkArguments(command: Command, args: readonly Bytes[]): ErrorR
   return fitsArity(command.arity, args.length) ? null : wrongArity(command.name);
 }
 
-/** Runs the subcommand that the second argument names. `checkArguments` has made sure that there is one. */
-export function runSubcommand(
-  subcommands: readonly Subcommand[],
-  session: Session,
-  args: readonly Bytes[],
-): Reply | Promise<Reply> {
-  return (findSubcommand(subcommands, args) as Subcommand).run(session, args);
+/** What both kinds of subcommands have, those on a session and those on a workspace. */
+interface Runs<On, R extends Reply | Promise<Reply>> {
+  readonly name: string;
+  run(on: On, args: readonly Bytes[]): R;
 }
 
-function findSubcommand(subcommands: readonly Subcommand[], args: readonly Bytes[]): Subcommand | undefined {
+/** Runs the subcommand that the second argument names. `checkArguments` has made sure that there is one. */
+export function runSubcommand<On, R extends Reply | Promise<Reply>>(
+  subcommands: readonly Runs<On, R>[],
+  on: On,
+  args: readonly Bytes[],
+): R {
+  return (findSubcommand(subcommands, args) as Runs<On, R>).run(on, args);
+}
+
+/** The subcommand that the second argument names. */
+export function findSubcommand<T extends { readonly name: string }>(
+  subcommands: readonly T[],
+  args: readonly Bytes[],
+): T | undefined {
   const name = (args[1] as Bytes).toLowerCase();
   return subcommands.find((subcommand) => subcommand.name === name);
 }

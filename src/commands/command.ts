@@ -56,6 +56,17 @@ export interface CommandInfo {
  */
 export interface DataCommand extends CommandInfo {
   readonly kind: "data";
+  /** Where the second argument is a command of its own. One that is not here is refused before `run` is asked. */
+  readonly subcommands?: readonly DataSubcommand[];
+  run(workspace: Workspace, args: readonly Bytes[]): Reply;
+}
+
+/** A command behind a command on keys: OBJECT ENCODING. Its arity and its keys' positions count both names. */
+export interface DataSubcommand {
+  /** In lower case. */
+  readonly name: string;
+  readonly arity: number;
+  readonly keys: KeyPositions;
   run(workspace: Workspace, args: readonly Bytes[]): Reply;
 }
 

@@ -4,7 +4,8 @@ import { runSubcommand } from "./arguments.js";
 import { noKeys, type Session, type SessionCommand, type Subcommand } from "./command.js";
 import { redisVersion } from "./info.js";
 import { parseInteger } from "./integer.js";
-import { failure, notAnInteger, ok, shown, simple, wrongArity, type ErrorReply, type Reply } from "./reply.js";
+import { parseInt32 } from "./range.js";
+import { failure, ok, shown, simple, wrongArity, type ErrorReply, type Reply } from "./reply.js";
 
 type Args = readonly Bytes[];
 
@@ -94,10 +95,8 @@ function hello(session: Session, args: Args): Reply {
 }
 
 function select(_session: Session, args: Args): Reply {
-  const index = parseInteger(at(args, 1));
-  if (index === null) return notAnInteger;
-  if (index < -(2 ** 31) || index >= 2 ** 31)
-    return failure("ERR value is out of range, value must between -2147483648 and 2147483647");
+  const index = parseInt32(at(args, 1));
+  if (typeof index !== "number") return index;
   return index === 0 ? ok : failure("ERR DB index is out of range");
 }
 

@@ -4,7 +4,7 @@ import { inFieldOrder, type Fields } from "../change.js";
 import type { Workspace } from "../workspace.js";
 import { oneKey, type DataCommand } from "./command.js";
 import { addIntegers, bytesOfInteger, parseInteger } from "./integer.js";
-import { failure, notAnInteger, wrongArity, type Reply } from "./reply.js";
+import { failure, notAnInteger, ok, wrongArity, type Reply } from "./reply.js";
 
 type Args = readonly Bytes[];
 
@@ -35,6 +35,18 @@ function hset(workspace: Workspace, args: Args): Reply {
   }
   workspace.setFields(at(args, 1), fields);
   return added;
+}
+
+function hmset(workspace: Workspace, args: Args): Reply {
+  if (args.length % 2 === 1) return wrongArity("hmset");
+  hset(workspace, args);
+  return ok;
+}
+
+function hsetnx(workspace: Workspace, args: Args): Reply {
+  if (hash(workspace, args).has(at(args, 2))) return 0;
+  workspace.setFields(at(args, 1), new Map([[at(args, 2), at(args, 3)]]));
+  return 1;
 }
 
 function hmget(workspace: Workspace, args: Args): Reply {
@@ -70,6 +82,22 @@ export const hashCommands: readonly DataCommand[] = [
     syntax: "key field value [field value ...]",
     summary: "Sets fields of a hash, making it where it is absent. Returns how many are new.",
     run: hset,
+  }),
+  command({
+    name: "hmset",
+    arity: -4,
+    flags: ["write", "denyoom", "fast"],
+    syntax: "key field value [field value ...]",
+    summary: "Sets fields of a hash as HSET does, and answers OK.",
+    run: hmset,
+  }),
+  command({
+    name: "hsetnx",
+    arity: 4,
+    flags: ["write", "denyoom", "fast"],
+    syntax: "key field value",
+    summary: "Sets a field of a hash where it has none of this name. Returns 1 where it was set.",
+    run: hsetnx,
   }),
   command({
     name: "hget",
@@ -118,6 +146,14 @@ export const hashCommands: readonly DataCommand[] = [
     syntax: "key field",
     summary: "Whether a hash has a field.",
     run: (workspace, args) => (hash(workspace, args).has(at(args, 2)) ? 1 : 0),
+  }),
+  command({
+    name: "hstrlen",
+    arity: 3,
+    flags: ["readonly", "fast"],
+    syntax: "key field",
+    summary: "Returns the length of a field's value, 0 where there is none.",
+    run: (workspace, args) => hash(workspace, args).get(at(args, 2))?.length ?? 0,
   }),
   command({
     name: "hlen",

@@ -1,6 +1,6 @@
 /** COMMAND: the table, as clients can ask for it. */
 import { bytesOfText, type Bytes } from "../bytes.js";
-import { checkArguments, runSubcommand } from "./arguments.js";
+import { checkArguments, findSubcommand, runSubcommand } from "./arguments.js";
 import {
   noKeys,
   type Command,
@@ -105,13 +105,21 @@ function find(commands: readonly Command[], name: Bytes): Command | undefined {
   return commands.find((command) => command.name === lower);
 }
 
+/** Where the keys are, of a subcommand where the arguments name one; null where there is no such command. */
+function keyPositions(command: Command | undefined, args: Args): KeyPositions | null {
+  if (command?.subcommands === undefined || args.length < 2) return command?.keys ?? null;
+  const found = findSubcommand<Pick<Subcommand, "name"> & { readonly keys?: KeyPositions }>(command.subcommands, args);
+  return found === undefined ? null : (found.keys ?? command.keys);
+}
+
 function getKeys({ server: { commands } }: Session, args: Args): Reply {
   const asked = args.slice(2);
   const command = find(commands, asked[0] as Bytes);
-  if (command === undefined) return failure("ERR Invalid command specified");
-  if (command.keys.first === 0) return failure("ERR The command has no key arguments");
+  const keys = keyPositions(command, asked);
+  if (command === undefined || keys === null) return failure("ERR Invalid command specified");
+  if (keys.first === 0) return failure("ERR The command has no key arguments");
   if (checkArguments(command, asked) !== null) return failure("ERR Invalid number of arguments specified for command");
-  return keysOf(command.keys, asked);
+  return keysOf(keys, asked);
 }
 
 function info({ server: { commands } }: Session, args: Args): Reply {

@@ -88,7 +88,13 @@ function expire(name: string, unit: TimeUnit, summary: string): DataCommand {
   });
 }
 
-function timeLeft(name: string, unitMs: 1 | 1000, summary: string): DataCommand {
+/** A command that says when a key ends; `tell` makes it of that moment and now, in milliseconds. */
+function timeOf(
+  name: string,
+  unitMs: 1 | 1000,
+  tell: (expiresAt: number, now: number) => number,
+  summary: string,
+): DataCommand {
   return command({
     name,
     arity: 2,
@@ -100,11 +106,14 @@ function timeLeft(name: string, unitMs: 1 | 1000, summary: string): DataCommand 
       const expiresAt = workspace.expiryOf(at(args, 1));
       if (expiresAt === undefined) return -2;
       if (expiresAt === null) return -1;
-      const left = Math.max(expiresAt - workspace.now, 0);
-      return unitMs === 1 ? left : Math.floor((left + 500) / 1000);
+      const ms = tell(expiresAt, workspace.now);
+      return unitMs === 1 ? ms : Math.floor((ms + 500) / 1000);
     },
   });
 }
+
+const left = (expiresAt: number, now: number): number => Math.max(expiresAt - now, 0);
+const moment = (expiresAt: number): number => expiresAt;
 
 function persist(workspace: Workspace, args: Args): Reply {
   const expiresAt = workspace.expiryOf(at(args, 1));
@@ -145,6 +154,24 @@ export const keyCommands: readonly DataCommand[] = [
     run: del,
   }),
   command({
+    name: "unlink",
+    arity: -2,
+    flags: ["write", "fast"],
+    keys: allKeys,
+    syntax: "key [key ...]",
+    summary: "Removes keys, as DEL does. Returns how many there were.",
+    run: del,
+  }),
+  command({
+    name: "touch",
+    arity: -2,
+    flags: ["readonly", "fast"],
+    keys: allKeys,
+    syntax: "key [key ...]",
+    summary: "Counts the keys that exist, as EXISTS does; it counts as using them.",
+    run: exists,
+  }),
+  command({
     name: "exists",
     arity: -2,
     flags: ["readonly", "fast"],
@@ -166,8 +193,10 @@ export const keyCommands: readonly DataCommand[] = [
   expire("pexpire", { ms: 1, relative: true }, "Sets when a key ends, in milliseconds from now."),
   expire("expireat", { ms: 1000, relative: false }, "Sets when a key ends, in seconds since 1970."),
   expire("pexpireat", { ms: 1, relative: false }, "Sets when a key ends, in milliseconds since 1970."),
-  timeLeft("ttl", 1000, "Seconds until a key ends; -1 where it does not end, -2 where there is no such key."),
-  timeLeft("pttl", 1, "Milliseconds until a key ends; -1 where it does not end, -2 where there is no such key."),
+  timeOf("ttl", 1000, left, "Seconds until a key ends; -1 where it does not end, -2 where there is no such key."),
+  timeOf("pttl", 1, left, "Milliseconds until a key ends; -1 where it does not end, -2 where there is no such key."),
+  timeOf("expiretime", 1000, moment, "When a key ends, in seconds since 1970; -1 and -2 as with TTL."),
+  timeOf("pexpiretime", 1, moment, "When a key ends, in milliseconds since 1970; -1 and -2 as with TTL."),
   command({
     name: "persist",
     arity: 2,

@@ -20,6 +20,7 @@ export type Reply =
   | ErrorReply
   | SetReply
   | TextReply
+  | PairsReply
   | NullArrayReply;
 
 /** A status line such as OK. */
@@ -38,6 +39,12 @@ export interface ErrorReply {
 export interface SetReply {
   readonly kind: "set";
   readonly members: readonly Reply[];
+}
+
+/** Pairs (RESP3: an array of arrays of two; RESP2: a flat array). */
+export interface PairsReply {
+  readonly kind: "pairs";
+  readonly pairs: readonly (readonly [Reply, Reply])[];
 }
 
 /** Text for people (RESP3: verbatim; RESP2: a bulk string). */

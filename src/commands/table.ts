@@ -4,10 +4,13 @@ import type { Command } from "./command.js";
 import { connectionCommands } from "./connection.js";
 import { floatCommands } from "./floats.js";
 import { hashCommands } from "./hashes.js";
+import { hashPartCommands } from "./hash-parts.js";
 import { infoCommand } from "./info.js";
 import { commandCommand } from "./introspection.js";
 import { keyCommands } from "./keys.js";
 import { rangeCommands } from "./ranges.js";
+import { movingCommands } from "./moving.js";
+import { objectAndMemory } from "./object.js";
 import { failure, shown, type ErrorReply } from "./reply.js";
 import { stringCommands } from "./strings.js";
 import { transactionCommands } from "./transactions.js";
@@ -19,7 +22,10 @@ export const commandTable: readonly Command[] = [
   ...rangeCommands,
   ...floatCommands,
   ...hashCommands,
+  ...hashPartCommands,
   ...keyCommands,
+  ...movingCommands,
+  ...objectAndMemory,
   ...transactionCommands,
   ...waitCommands,
   ...connectionCommands,

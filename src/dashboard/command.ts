@@ -1,7 +1,8 @@
 /** Commands of the table, run for the admin API as for a client, and their replies as JSON. */
 import { jsonOfBytes, type Bytes, type JsonBytes } from "../bytes.js";
+import { checkArguments } from "../commands/arguments.js";
 import type { DataCommand } from "../commands/command.js";
-import { failure, replyOfError, simple, wrongArity, type Reply } from "../commands/reply.js";
+import { failure, replyOfError, simple, type Reply } from "../commands/reply.js";
 import { findCommand, unknownCommand } from "../commands/table.js";
 import { WriteBehindError } from "../errors.js";
 import { kept, type Executed, type Heart } from "../heart.js";
@@ -26,8 +27,9 @@ export function commandRunner(heart: Heart, allowFlush: boolean): RunCommand {
 async function runCommand(heart: Heart, allowFlush: boolean, args: readonly Bytes[]): Promise<Reply> {
   const command = findCommand(args[0] as Bytes);
   if (command === undefined) return unknownCommand(args);
-  const { arity, name } = command;
-  if (arity >= 0 ? args.length !== arity : args.length < -arity) return wrongArity(name);
+  const wrong = checkArguments(command, args);
+  if (wrong !== null) return wrong;
+  const { name } = command;
   if (name === "ping") return args[1] ?? simple("PONG");
   if (name === "echo") return args[1] as Bytes;
   if (command.kind === "session") return failure(`ERR '${name}' needs a connection; use write-behind send`);
@@ -69,6 +71,8 @@ export function jsonOfReply(reply: Reply): JsonReply {
       return { type: "set", value: reply.members.map(jsonOfReply) };
     case "text":
       return { type: "bulk", value: jsonOfBytes(reply.text) };
+    case "pairs":
+      return { type: "array", value: reply.pairs.map(jsonOfReply) };
     case "nullArray":
       return { type: "null", value: null };
   }

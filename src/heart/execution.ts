@@ -6,7 +6,7 @@ import type { MemoryCache } from "../cache/memory-cache.js";
 import type { Counters } from "../counters.js";
 import type { Emitter } from "../events.js";
 import type { Executed, WaitOptions } from "../heart.js";
-import type { Clock } from "../host/host.js";
+import type { Clock, Random } from "../host/host.js";
 import { frameBytes } from "../queue/journal/frame.js";
 import type { Journal } from "../queue/journal/journal.js";
 import type { FrameBody } from "../queue/queue.js";
@@ -25,6 +25,7 @@ const nothing: readonly Written[] = [];
 /** What it works with. */
 export interface ExecutionParts {
   readonly clock: Clock;
+  readonly random: Random;
   readonly waitMs: number;
   /** What the store takes; null: anything. */
   readonly limits: StoreLimits | null;
@@ -48,6 +49,7 @@ export class Execution {
   readonly #parts: ExecutionParts;
   readonly #cache: MemoryCache;
   #now = 0;
+  readonly #random: () => number;
   /** Whether the work that is being tried was tried before: a read is one hit or one miss, not both. */
   #repeats = false;
   readonly #lookup: Lookup = (record, reads) =>
@@ -56,6 +58,7 @@ export class Execution {
   constructor(parts: ExecutionParts) {
     this.#parts = parts;
     this.#cache = parts.cache;
+    this.#random = () => parts.random.number();
   }
 
   /** Does work. `write` false: changes that it makes are thrown away. */
@@ -76,7 +79,7 @@ export class Execution {
     this.#repeats = repeats;
     this.#now = this.#parts.now();
     this.#cache.seen = 0;
-    const workspace = new Workspace(addressing.resolve, this.#lookup, this.#now);
+    const workspace = new Workspace(addressing.resolve, this.#lookup, this.#now, this.#random);
     let value: T;
     try {
       value = work(workspace);

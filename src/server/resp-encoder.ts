@@ -23,6 +23,10 @@ export function encodeReply(reply: Reply, protocol: Protocol): string {
       return encodeList(protocol === 3 ? "~" : "*", (reply as { members: readonly Reply[] }).members, protocol);
     case "text":
       return encodeText((reply as { text: Bytes }).text, protocol);
+    case "pairs": {
+      const { pairs } = reply as { pairs: readonly (readonly [Reply, Reply])[] };
+      return encodeList("*", protocol === 3 ? pairs : pairs.flat(), protocol);
+    }
     case "nullArray":
       return protocol === 3 ? "_\r\n" : "*-1\r\n";
   }

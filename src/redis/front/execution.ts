@@ -11,7 +11,7 @@ import type { Emitter } from "../../events.js";
 import { Conflict, type Executed, type Watch, type WorkOptions } from "../../heart.js";
 import { abortable } from "../../heart/attempt.js";
 import { checkSizes } from "../../heart/door.js";
-import type { Clock } from "../../host/host.js";
+import type { Clock, Random } from "../../host/host.js";
 import { rest } from "../../rest.js";
 import { checkRows } from "../../routes/row-door.js";
 import type { StoreLimits } from "../../store/store.js";
@@ -39,6 +39,7 @@ const roomRetryMs = 20;
 export interface FleetExecutionParts {
   readonly keeper: Keeper;
   readonly clock: Clock;
+  readonly random: Random;
   readonly time: FleetTime;
   readonly waitMs: number;
   readonly limits: StoreLimits | null;
@@ -115,6 +116,7 @@ type Ended<T> = Executed<T> | { readonly again: "conflict" | "full" };
 export class FleetExecution {
   readonly #parts: FleetExecutionParts;
   readonly #turns = new Turns();
+  readonly #random = (): number => this.#parts.random.number();
   hits = 0;
 
   constructor(parts: FleetExecutionParts) {
@@ -222,7 +224,7 @@ export class FleetExecution {
     const { resolve, limits } = this.#parts;
     const { records } = task;
     const lookup = records === null ? nothingKnown : (record: Bytes) => records.get(record)?.value;
-    const workspace = new Workspace(resolve, lookup, task.now);
+    const workspace = new Workspace(resolve, lookup, task.now, this.#random);
     let value: T;
     try {
       value = task.work(workspace);

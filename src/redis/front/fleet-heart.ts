@@ -168,6 +168,7 @@ export class FleetHeart implements Heart {
     return new FleetExecution({
       keeper,
       clock,
+      random,
       time: this.#time,
       waitMs: options.waitMs,
       limits,
