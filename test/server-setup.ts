@@ -129,9 +129,12 @@ export class RawClient {
 }
 
 /** Waits until something is so. */
-export async function until(isSo: () => boolean, what: () => string = () => "it did not come"): Promise<void> {
+export async function until(
+  isSo: () => boolean | Promise<boolean>,
+  what: () => string = () => "it did not come",
+): Promise<void> {
   for (let i = 0; i < 1000; i++) {
-    if (isSo()) return;
+    if (await isSo()) return;
     await sleep(5);
   }
   throw new Error(what());
