@@ -7,7 +7,8 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe } from "vitest";
+import { afterAll, beforeAll, describe, expect, vi } from "vitest";
+import { RespClient } from "../src/cli/resp-client.js";
 import { ServerProcess } from "./crash/server-process.js";
 import { findProgram, freePort, listening, program } from "./servers.js";
 import { describeWith } from "./with-programs.js";
@@ -81,6 +82,20 @@ export class Place {
       await ended;
     };
     await listening(this.port);
+    // Until it has read its file again it answers LOADING, which not every client takes for a moment's matter.
+    await vi.waitFor(() => expect(this.#says("PING")).resolves.toBe("PONG"), { timeout: 20_000, interval: 20 });
+  }
+
+  /** What it answers to a command. */
+  async #says(...command: string[]): Promise<string> {
+    const client = await RespClient.open("127.0.0.1", this.port);
+    try {
+      await client.send(["AUTH", password]);
+      const reply = await client.send(command);
+      return "text" in reply ? reply.text : reply.type;
+    } finally {
+      client.close();
+    }
   }
 }
 
