@@ -24,6 +24,9 @@ import { redisRaw } from "./redis-raw.js";
 import { redisServe } from "./redis-serve.js";
 import { redisGet, redisSet } from "./redis-set.js";
 import { redisTakeover, redisWorkers } from "./redis-workers.js";
+import { serveLatency } from "./serve-latency.js";
+import { serveMemory } from "./serve-memory.js";
+import { serveTransactions } from "./serve-transactions.js";
 import { serve } from "./serve.js";
 import { setAppend } from "./set-append.js";
 import { setUeberdb2 } from "./set-ueberdb2.js";
@@ -35,6 +38,9 @@ const questions: readonly Question[] = [
   setUpsert,
   setUeberdb2,
   serve,
+  serveTransactions,
+  serveLatency,
+  serveMemory,
   page,
   drain,
   latency,

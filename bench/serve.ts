@@ -22,49 +22,77 @@ export async function startServe(folder: string, flags: readonly string[] = []):
   };
 }
 
-/** Commands a second as redis-benchmark counts them: 50 connections, 100-byte values, 100,000 keys. */
-export function commandRate(port: number, command: "SET" | "GET", pipeline: number, requests: number): number {
-  const load = [
-    "-t",
-    command.toLowerCase(),
-    "-n",
-    String(requests),
-    "-r",
-    "100000",
-    "-d",
-    "100",
-    "-c",
-    "50",
-    "-P",
-    String(pipeline),
-  ];
-  const csv = runProgram("redis-benchmark", ["-h", "127.0.0.1", "-p", String(port), ...load, "--csv"]);
-  const rate = new RegExp(`^"${command}","([\\d.]+)"`, "m").exec(csv)?.[1];
+/** Runs `use` with a `serve` and a redis-server of the same durability, both empty and on the same disk. */
+export async function withBoth<T>(
+  folder: string,
+  use: (ours: RunningServer, redis: RunningServer) => Promise<T>,
+  flags: readonly string[] = [],
+): Promise<T> {
+  const ours = await startServe(folder, flags);
+  try {
+    const redis = await startRedis(["--appendonly", "yes", "--appendfsync", "always"], folder);
+    try {
+      return await use(ours, redis);
+    } finally {
+      await redis.stop();
+    }
+  } finally {
+    await ours.stop();
+  }
+}
+
+const value = "x".repeat(100);
+
+/** Commands as redis-benchmark writes them; each names one of 100,000 keys, and values have 100 bytes. */
+export const commands = {
+  SET: ["SET", "key:__rand_int__", value],
+  GET: ["GET", "key:__rand_int__"],
+  HSET: ["HSET", "hash:__rand_int__", "field", value],
+  INCR: ["INCR", "counter:__rand_int__"],
+} as const;
+
+/** Commands a second as redis-benchmark counts them: 50 connections. */
+export function commandRate(
+  port: number,
+  command: keyof typeof commands,
+  pipeline: number,
+  requests: number,
+  connections = 50,
+): number {
+  const load = ["-n", requests, "-r", 100_000, "-c", connections, "-P", pipeline, "--csv"].map(String);
+  const csv = runProgram("redis-benchmark", ["-h", "127.0.0.1", "-p", String(port), ...load, ...commands[command]]);
+  const rate = new RegExp(`^"${command} [^"]*","([\\d.]+)"`, "m").exec(csv)?.[1];
   if (rate === undefined) throw new Error(`redis-benchmark said: ${csv}`);
   return Number(rate);
 }
 
+const loads = [
+  { command: "SET", pipeline: 1, requests: 200_000, atLeast: 0.8 },
+  { command: "GET", pipeline: 1, requests: 200_000, atLeast: 0.8 },
+  { command: "SET", pipeline: 16, requests: 1_000_000, atLeast: 0.8 },
+  { command: "SET", pipeline: 64, requests: 1_000_000, atLeast: 0.8 },
+  { command: "GET", pipeline: 16, requests: 1_000_000, atLeast: 0.7 },
+  { command: "GET", pipeline: 64, requests: 1_000_000, atLeast: 0.7 },
+  { command: "HSET", pipeline: 16, requests: 600_000, atLeast: 0.5 },
+  { command: "INCR", pipeline: 16, requests: 600_000, atLeast: 0.5 },
+] as const;
+
 export const serve: Question = {
   name: "serve",
-  ask: async (setting) => {
-    const ours = await startServe(setting.folder);
-    const redis = await startRedis(["--appendonly", "yes", "--appendfsync", "always"], setting.folder);
-    const answers: Answer[] = [];
-    try {
-      for (const { pipeline, requests, atLeast } of [
-        { pipeline: 1, requests: 200_000, atLeast: 0.8 },
-        { pipeline: 16, requests: 1_000_000, atLeast: 0.6 },
-      ]) {
-        const count = setting.quick ? requests / 10 : requests;
-        commandRate(ours.port, "SET", pipeline, count / 2);
-        commandRate(redis.port, "SET", pipeline, count / 2);
+  ask: ({ folder, quick }) =>
+    withBoth(folder, async (ours, redis) => {
+      const answers: Answer[] = [];
+      for (const { command, pipeline, requests, atLeast } of loads) {
+        const count = quick ? requests / 10 : requests;
+        // Both have every key that is asked for, in memory.
+        for (const { port } of [ours, redis]) commandRate(port, command, 64, 400_000);
         const pair = await sideBySide(
-          5,
-          async () => commandRate(ours.port, "SET", pipeline, count),
-          async () => commandRate(redis.port, "SET", pipeline, count),
+          quick ? 1 : 5,
+          async () => commandRate(ours.port, command, pipeline, count),
+          async () => commandRate(redis.port, command, pipeline, count),
         );
         answers.push({
-          what: `serve SET, 50 connections, pipeline ${pipeline}, durability disk`,
+          what: `serve ${command}, 50 connections, pipeline ${pipeline}, durability disk`,
           rival: "redis-server, appendfsync always",
           ours: perSecond(pair.ours),
           theirs: perSecond(pair.theirs),
@@ -72,10 +100,6 @@ export const serve: Question = {
           goal: { atLeast },
         });
       }
-    } finally {
-      await ours.stop();
-      await redis.stop();
-    }
-    return answers;
-  },
+      return answers;
+    }),
 };

@@ -1,6 +1,7 @@
 /** Generated pipelines of commands, and the property that this server and a real redis-server answer them alike. */
 import fc from "fast-check";
 import { expect } from "vitest";
+import { stringPipelines } from "./pipelines-strings.js";
 import { command, RawClient, until } from "./server-setup.js";
 
 /** Every key that is named. */
@@ -58,6 +59,7 @@ function named(names: readonly string[], ...rest: fc.Arbitrary<string | string[]
 }
 
 const one: fc.Arbitrary<string[]> = fc.oneof(
+  ...stringPipelines,
   { weight: 4, arbitrary: named(["SET"], key, value) },
   { weight: 4, arbitrary: named(["SET"], key, value, many(setOption)) },
   { weight: 4, arbitrary: named(["HSET"], key, many(fc.oneof(field, value), 5)) },
@@ -109,21 +111,23 @@ const twoEnds: fc.Arbitrary<string[][]> = fc
     ["TTL", name],
   ]);
 
+/** Commands whose options name times, and where those may stand. */
+const optionsFrom: Readonly<Record<string, number>> = { SET: 3, GETEX: 2 };
+
 /** The moments of our limit (2^53 ms) and of theirs (2^63 ms) differ: what lies between is not compared. */
 function isComparable(args: readonly string[]): boolean {
   const name = (args[0] as string).toUpperCase();
   // Redis gives fields in the order of their writes while a hash is small; here they come in the order of their bytes.
   if (["HGETALL", "HKEYS", "HVALS"].includes(name)) return false;
-  if (!name.includes("EXPIRE") && name !== "SET") return true;
-  return !args
-    .slice(name === "SET" ? 3 : 2)
-    .some((word) => word.length > 15 && word !== "-9223372036854775808" && !word.endsWith("808"));
+  const from = optionsFrom[name] ?? (/EXPIRE|SETEX/.test(name) ? 2 : null);
+  if (from === null) return true;
+  return !args.slice(from).some((word) => word.length > 15 && word !== "-9223372036854775808" && !word.endsWith("808"));
 }
 
 /** Commands of the longest generated pipeline. */
 const pipelineMax = 120;
-/** Words of SET, and commands, that give a record an end so much later than now, in units of so many milliseconds. */
-const unitsMs: Readonly<Record<string, number>> = { EX: 1000, PX: 1, EXPIRE: 1000, PEXPIRE: 1 };
+/** Options, and commands, that give a record an end so much later than now, in units of so many milliseconds. */
+const unitsMs: Readonly<Record<string, number>> = { EX: 1000, PX: 1, EXPIRE: 1000, PEXPIRE: 1, SETEX: 1000, PSETEX: 1 };
 const apartMs = 1_000_000;
 
 /**
@@ -136,10 +140,12 @@ const apartMs = 1_000_000;
 function wellApart(commands: readonly string[][], firstPlace = 0): string[][] {
   const placesMax = 2 * pipelineMax;
   return commands.map((args, index) => {
-    const isSet = args[0]?.toUpperCase() === "SET";
+    const options = optionsFrom[args[0]?.toUpperCase() ?? ""];
     return args.map((word, at) => {
-      const unitMs = unitsMs[args[isSet ? at - 1 : 0]?.toUpperCase() ?? ""];
-      if (unitMs === undefined || (isSet ? at < 4 : at !== 2) || !/^[1-9]\d*$/.test(word)) return word;
+      // As Redis reads a word: up to its first zero byte.
+      const unitMs = unitsMs[args[options === undefined ? 0 : at - 1]?.split("\0")[0]?.toUpperCase() ?? ""];
+      if (unitMs === undefined || (options === undefined ? at !== 2 : at <= options)) return word;
+      if (!/^[1-9]\d*$/.test(word)) return word;
       const place = firstPlace + index;
       const units = apartMs / unitMs;
       // The longest are far from the others as they are, and more would be too much.

@@ -11,6 +11,7 @@ const file = join(dirname(fileURLToPath(import.meta.url)), "../../docs/reference
 
 const groups: readonly (readonly [CommandGroup, string])[] = [
   ["string", "Strings and counters"],
+  ["bitmap", "Bits of strings"],
   ["hash", "Hashes"],
   ["generic", "Keys"],
   ["transactions", "Transactions"],
@@ -39,7 +40,8 @@ A write is answered when it is as durable as \`--durability\` asks. The errors t
 [errors.md](errors.md) has the library's codes behind them.
 
 What differs from Redis: there is one database (0); an expiry lies before the year 287396 (2^53 milliseconds); FLUSHALL
-and FLUSHDB need \`--allow-flush\` and cannot be part of a transaction; an argument has at most 128 MB.
+and FLUSHDB need \`--allow-flush\` and cannot be part of a transaction; an argument has at most 128 MB. APPEND, SETRANGE
+and SETBIT change a part of a string, but the write queue takes the whole string each time: keep it short.
 `;
 
 function cell(text: string): string {

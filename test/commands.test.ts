@@ -2,28 +2,9 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Bytes } from "../src/bytes.js";
 import { addIntegers, negate, parseInteger } from "../src/commands/integer.js";
-import { isError, type Reply } from "../src/commands/reply.js";
 import { findCommand } from "../src/commands/table.js";
+import { checkSteps, plain, type Steps } from "./command-steps.js";
 import { Model } from "./commands-model.js";
-
-/** A reply as the tables below write it. */
-function plain(reply: Reply): unknown {
-  if (isError(reply)) return `-${reply.text}`;
-  if (typeof reply === "object" && reply !== null && "kind" in reply && reply.kind === "simple")
-    return `+${reply.text}`;
-  if (reply instanceof Map) return Object.fromEntries(reply);
-  return reply;
-}
-
-type Steps = readonly (readonly [string, unknown])[];
-
-function check(steps: Steps): void {
-  const model = new Model();
-  for (const [line, wanted] of steps) {
-    if (line.startsWith("after ")) model.now += Number(line.slice("after ".length));
-    else expect([line, plain(model.run(...line.split(" ")))]).toEqual([line, wanted]);
-  }
-}
 
 const wrongType = "-WRONGTYPE Operation against a key holding the wrong kind of value";
 const notInteger = "-ERR value is not an integer or out of range";
@@ -237,7 +218,7 @@ const stories: Readonly<Record<string, Steps>> = {
 };
 
 describe("commands behave as in Redis", () => {
-  test.each(Object.entries(stories))("%s", (_name, steps) => check(steps));
+  test.each(Object.entries(stories))("%s", (_name, steps) => checkSteps(steps));
 });
 
 const blind: readonly string[] = ["SET a 1", "SET a 1 EX 10", "MSET a 1 b 2", "FLUSHALL"];

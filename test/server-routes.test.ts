@@ -2,14 +2,15 @@
 import { join } from "node:path";
 import { Redis } from "ioredis";
 import { describe, expect, onTestFinished, test } from "vitest";
+import type { Route } from "../src/routes/route.js";
 import { Database, routes, tables } from "./routes-kit.js";
 import { serveEngine, testFolder } from "./server-setup.js";
 
-/** A server over the tables, and a client of it. */
-async function served(options: Readonly<Record<string, unknown>> = {}) {
+/** A server over tables, and a client of it. */
+async function served(options: Readonly<Record<string, unknown>> = {}, made = tables) {
   const folder = testFolder();
   const db = new Database(join(folder, "write-behind.db"));
-  db.run(tables);
+  db.run(made);
   const { port, stop, heart } = await serveEngine(folder, { routes, ...options });
   onTestFinished(stop);
   const redis = new Redis({ port, host: "127.0.0.1", retryStrategy: () => null });
@@ -60,6 +61,34 @@ describe("commands on rows", () => {
     expect(await redis.del("user:1", "views:/a".replace("views", "page"))).toBe(2);
     expect(await redis.wait(1, 0)).toBe(1);
     expect([db.all("SELECT * FROM users"), db.all("SELECT * FROM pages")]).toEqual([[], []]);
+  });
+
+  test("floats and parts of columns: what is answered is what the column holds", async () => {
+    const made = "CREATE TABLE prices (id INTEGER PRIMARY KEY, price REAL, name TEXT NOT NULL, until INTEGER)";
+    const own: readonly Route[] = [
+      { key: "price:{id}", table: "prices", columns: ["price", "name"], expiresAt: "until" },
+      { key: "price:{id}:{column}", table: "prices" },
+    ];
+    const { db, redis } = await served({ routes: own }, made);
+    await redis.set("price:1:name", "abc");
+    expect(await redis.incrbyfloat("price:1:price", "0.1")).toBe("0.1");
+    expect(await redis.incrbyfloat("price:1:price", "0.2")).toBe("0.3");
+    expect(await redis.hincrbyfloat("price:1", "price", "1e25")).toBe("1e+25");
+    expect(await redis.getset("price:1:price", "2")).toBe("1e+25");
+    expect(await redis.getdel("price:1:price")).toBe("2");
+    expect(await redis.getdel("price:1:price")).toBeNull();
+    expect(await redis.setnx("price:1:price", "5")).toBe(1);
+    expect(await redis.setnx("price:1:price", "6")).toBe(0);
+    expect(await redis.msetnx("price:1:name", "x", "price:2:price", "1")).toBe(0);
+    expect(await redis.setrange("price:1:name", 1, "xyz")).toBe(4);
+    expect(await redis.getrange("price:1:name", 1, -2)).toBe("xy");
+    expect(await redis.setbit("price:1:name", 6, 1)).toBe(0);
+    expect(await redis.expire("price:1", 100)).toBe(1);
+    expect(await errorOf(redis.getex("price:1:name", "EX", 10))).toMatch(/^WBVALUE /);
+    expect(await errorOf(redis.setex("price:1:name", 10, "x"))).toMatch(/^WBVALUE /);
+    expect(await errorOf(redis.getdel("price:1:name"))).toMatch(/^WBVALUE .*takes no NULL/);
+    expect(await redis.wait(1, 0)).toBe(1);
+    expect(db.all("SELECT id, price, name FROM prices")).toEqual([{ id: 1, price: 5, name: "cxyz" }]);
   });
 
   test("a row whose fields are all NULL exists and is a hash without fields", async () => {

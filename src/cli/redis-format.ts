@@ -2,6 +2,8 @@
  * Replies printed as redis-cli prints them: on a terminal quoted, typed and numbered; into a pipe as they are.
  * And a line of its prompt taken apart as it does. Pure. After redis-cli.c and sds.c (sdscatrepr, sdssplitargs).
  */
+import { bufferOfBytes, bytesOfText } from "../bytes.js";
+import { splitWords } from "../commands/words.js";
 import type { RespReply } from "./resp-reply.js";
 
 /** A reply for a terminal, its line end included. */
@@ -109,51 +111,7 @@ function quoted(bytes: Uint8Array): string {
   return `"${text}"`;
 }
 
-const unescaped: Readonly<Record<string, string>> = { n: "\n", r: "\r", t: "\t", b: "\b", a: "\x07" };
-
-/** A line taken apart: "…" with escapes, '…' with \' only, else words. Null where quotes are not closed. */
+/** A line taken apart as Redis does it (commands/words.ts). Null where quotes are not closed. */
 export function splitLine(line: string): Buffer[] | null {
-  const args: Buffer[] = [];
-  let rest = line.trimStart();
-  while (rest !== "") {
-    const parts: Buffer[] = [];
-    while (rest !== "" && !/^\s/.test(rest)) {
-      const taken = takePart(rest);
-      if (taken === null) return null;
-      parts.push(taken.bytes);
-      rest = rest.slice(taken.length);
-    }
-    args.push(Buffer.concat(parts));
-    rest = rest.trimStart();
-  }
-  return args;
-}
-
-/** A quoted part must be followed by a space or the end, as in redis-cli. */
-function takePart(rest: string): { bytes: Buffer; length: number } | null {
-  const quote = rest[0];
-  if (quote !== '"' && quote !== "'") {
-    const word = /^[^\s"']+/.exec(rest)?.[0] ?? "";
-    return { bytes: Buffer.from(word), length: word.length };
-  }
-  const match =
-    quote === '"' ? /^"((?:[^"\\]|\\[\s\S])*)"(?=\s|$)/.exec(rest) : /^'((?:[^'\\]|\\[\s\S])*)'(?=\s|$)/.exec(rest);
-  if (match === null) return null;
-  const inner = match[1] as string;
-  return {
-    bytes: quote === '"' ? unescape(inner) : Buffer.from(inner.replaceAll("\\'", "'")),
-    length: match[0].length,
-  };
-}
-
-function unescape(inner: string): Buffer {
-  const parts = inner.match(/\\x[0-9a-fA-F]{2}|\\[\s\S]|[^\\]+/g) ?? [];
-  return Buffer.concat(
-    parts.map((part) => {
-      if (!part.startsWith("\\")) return Buffer.from(part);
-      if (part.length === 4) return Buffer.from(part.slice(2), "hex");
-      const letter = part.slice(1);
-      return Buffer.from(unescaped[letter] ?? letter);
-    }),
-  );
+  return splitWords(bytesOfText(line))?.map(bufferOfBytes) ?? null;
 }

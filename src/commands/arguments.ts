@@ -28,6 +28,11 @@ function findSubcommand(subcommands: readonly Subcommand[], args: readonly Bytes
   return subcommands.find((subcommand) => subcommand.name === name);
 }
 
+/** The argument at a place that the arity check has made sure of. */
+export function at(args: readonly Bytes[], index: number): Bytes {
+  return args[index] as Bytes;
+}
+
 /** Whether a command may be given so many arguments, its name included. */
 export function fitsArity(arity: number, count: number): boolean {
   return arity < 0 ? count >= -arity : count === arity;

@@ -24,7 +24,7 @@ export type CommandFlag =
   | "no_multi";
 
 /** Redis' groups. */
-export type CommandGroup = "string" | "hash" | "generic" | "transactions" | "connection" | "server";
+export type CommandGroup = "string" | "bitmap" | "hash" | "generic" | "transactions" | "connection" | "server";
 
 /** Where the keys are among the arguments: `last` -1 is the last argument; all 0: there is none. */
 export interface KeyPositions {

@@ -17,6 +17,7 @@ type Args = readonly Bytes[];
 function categories(command: Command): string[] {
   const groups: Record<Command["group"], string[]> = {
     string: ["@string"],
+    bitmap: ["@bitmap"],
     hash: ["@hash"],
     generic: ["@keyspace"],
     transactions: ["@transaction"],

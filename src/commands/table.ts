@@ -2,10 +2,12 @@
 import type { Bytes } from "../bytes.js";
 import type { Command } from "./command.js";
 import { connectionCommands } from "./connection.js";
+import { floatCommands } from "./floats.js";
 import { hashCommands } from "./hashes.js";
 import { infoCommand } from "./info.js";
 import { commandCommand } from "./introspection.js";
 import { keyCommands } from "./keys.js";
+import { rangeCommands } from "./ranges.js";
 import { failure, shown, type ErrorReply } from "./reply.js";
 import { stringCommands } from "./strings.js";
 import { transactionCommands } from "./transactions.js";
@@ -14,6 +16,8 @@ import { waitCommands } from "./waits.js";
 /** Every command, ordered by name. */
 export const commandTable: readonly Command[] = [
   ...stringCommands,
+  ...rangeCommands,
+  ...floatCommands,
   ...hashCommands,
   ...keyCommands,
   ...transactionCommands,
