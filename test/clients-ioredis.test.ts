@@ -2,7 +2,7 @@
 import { Redis } from "ioredis";
 import { Redis as Redis5 } from "ioredis5";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { describeBoth, password, type Place } from "./same-place.js";
+import { describeBoth, password, type Kind, type Place } from "./same-place.js";
 import { until } from "./server-setup.js";
 
 const versions = [
@@ -11,10 +11,13 @@ const versions = [
   { version: 6, Client: Redis, more: { protocol: 3 as const } },
 ];
 
+/** That a redis-server answers as it does is seen with one of them. */
+const versionsWith = (kind: Kind) => (kind === "redis-server" ? versions.slice(-1) : versions);
+
 const numbers = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
-describeBoth("ioredis", (place) => {
-  describe.each(versions)("$version $more", ({ Client, more }) => {
+describeBoth("ioredis", (place, kind) => {
+  describe.each(versionsWith(kind))("$version $more", ({ Client, more }) => {
     /** A client that ends with the test; each test has keys of its own. */
     function client(at: Place = place()): { redis: Redis; prefix: string; failures: Error[] } {
       const prefix = `${expect.getState().currentTestName}:`;
