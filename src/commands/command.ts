@@ -154,3 +154,13 @@ export const noKeys: KeyPositions = { first: 0, last: 0, step: 0 };
 export const oneKey: KeyPositions = { first: 1, last: 1, step: 1 };
 /** Positions where every argument is a key. */
 export const allKeys: KeyPositions = { first: 1, last: -1, step: 1 };
+
+/** Whether a command may change records. One that does not is done as a read (Heart.view). */
+export function isWrite({ flags }: CommandInfo): boolean {
+  return flags.includes("write");
+}
+
+/** Whether a command is done at once inside MULTI, and not queued. */
+export function isImmediate({ group, name }: CommandInfo): boolean {
+  return group === "transactions" || name === "quit";
+}

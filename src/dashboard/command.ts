@@ -1,6 +1,6 @@
 /** Commands of the table, run for the admin API as for a client, and their replies as JSON. */
 import { jsonOfBytes, type Bytes, type JsonBytes } from "../bytes.js";
-import type { DataCommand } from "../commands/command.js";
+import { isWrite, type DataCommand } from "../commands/command.js";
 import { failure, replyOfError, simple, wrongArity, type Reply } from "../commands/reply.js";
 import { findCommand, unknownCommand } from "../commands/table.js";
 import { WriteBehindError } from "../errors.js";
@@ -46,7 +46,7 @@ async function runCommand(heart: Heart, allowFlush: boolean, args: readonly Byte
 
 async function answered(heart: Heart, command: DataCommand, args: readonly Bytes[]): Promise<Reply> {
   const work = (workspace: Parameters<DataCommand["run"]>[0]): Reply => command.run(workspace, args);
-  const done: Executed<Reply> = await (command.flags.includes("write") ? heart.execute(work) : heart.view(work));
+  const done: Executed<Reply> = await (isWrite(command) ? heart.execute(work) : heart.view(work));
   // Answered means kept, and a reply never shows what is less durable than was asked.
   await kept(heart, done.sequence);
   return done.value;

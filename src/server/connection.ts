@@ -1,28 +1,33 @@
 /**
- * One client: bytes in, commands in strict order, replies out in the same order. A command that has to wait (a load,
- * room in the queue, WAIT) holds back the later ones of this connection and nobody else's. It knows the heart's verbs
- * and the table of commands; what a command does is in commands/.
+ * The road of one client's commands: bytes in, commands in strict order, replies out in the same order. A command that
+ * has to wait (a load, room in the queue, WAIT) holds back the later ones of this connection and nobody else's. What a
+ * command may be refused for is in checks.ts, what its client has said before in session.ts, what it does in commands/.
  */
 import type { Bytes } from "../bytes.js";
-import { checkArguments } from "../commands/arguments.js";
-import type { Command, CommandTally, DataCommand, ServerView, Session, SessionCommand } from "../commands/command.js";
+import {
+  isImmediate,
+  isWrite,
+  type Command,
+  type CommandTally,
+  type DataCommand,
+  type SessionCommand,
+} from "../commands/command.js";
 import { failure, isError, queued, replyOfError, type ErrorReply, type Reply } from "../commands/reply.js";
-import { findCommand, unknownCommand } from "../commands/table.js";
+import { findCommand } from "../commands/table.js";
 import { WriteBehindError } from "../errors.js";
 import type { Executed } from "../heart.js";
 import type { Connection, ConnectionEvents } from "../host/sockets.js";
 import type { Workspace } from "../workspace.js";
+import { checkCommand, hangUp } from "./checks.js";
 import { Output } from "./output.js";
 import { encodeError, encodeReply } from "./resp-encoder.js";
 import { defaultParserLimits, RespParser } from "./resp-parser.js";
-import { Transaction } from "./transaction.js";
-import { WrittenFrames } from "./written-frames.js";
+import { ClientSession, type SessionHost } from "./session.js";
+import type { Transaction } from "./transaction.js";
 
 /** What a connection needs of its server. */
-export interface ConnectionHost extends ServerView {
+export interface ConnectionHost extends SessionHost {
   readonly allowFlush: boolean;
-  /** Whether this is the password; takes the same time for every wrong one. */
-  isPassword(password: Bytes): boolean;
   /** The connection is over. */
   left(client: ClientConnection): void;
   /** Something that must not happen happened while a command ran. */
@@ -34,47 +39,36 @@ const outputBytesMax = 1024 * 1024;
 /** Bytes that may wait for a command to end before the client is not read any more. */
 const inputBytesMax = 1024 * 1024;
 
-const needsLogin = failure("NOAUTH Authentication required.");
-const notInMulti = failure("ERR Command not allowed inside a transaction");
 const tooLong = failure("ERR the reply is longer than 512 MB");
-const aborted = failure("EXECABORT Transaction discarded because of previous errors.");
 const internal = failure("ERR internal error; nothing was changed. The server's log says more");
 
 /** A client. */
-export class ClientConnection implements Session, ConnectionEvents {
-  readonly id: number;
-  readonly peer: string;
+export class ClientConnection implements ConnectionEvents {
+  readonly session: ClientSession;
   readonly server: ConnectionHost;
-  protocol: 2 | 3 = 2;
-  name = "" as Bytes;
-  authenticated: boolean;
-  readonly written: WrittenFrames;
-  executing = false;
   readonly #connection: Connection;
   readonly #parser: RespParser;
   readonly #output: Output;
-  #transaction: Transaction | null = null;
   /** The command in hand, for #work: a command of a connection starts only when the one before has its reply. */
   #command!: DataCommand;
   #args!: readonly Bytes[];
-  /** The highest sequence that a session command (EXEC) has shown. */
-  #shown = 0;
   #state: "open" | "closing" | "closed" = "open";
   /** A command's promise is open. */
   #held = false;
   #looping = false;
   #paused = false;
   #clientEnded = false;
-  #gone: AbortController | null = null;
 
   constructor(id: number, server: ConnectionHost, connection: Connection) {
-    this.id = id;
     this.server = server;
-    this.peer = connection.peer;
-    this.authenticated = !server.hasPassword;
-    this.written = new WrittenFrames(server.heart);
     this.#connection = connection;
-    this.#parser = new RespParser(defaultParserLimits, this.authenticated);
+    this.session = new ClientSession(id, server, connection, {
+      trust: () => this.#parser.trust(),
+      close: () => {
+        if (this.#state === "open") this.#state = "closing";
+      },
+    });
+    this.#parser = new RespParser(defaultParserLimits, this.session.authenticated);
     this.#output = new Output(server.heart, connection, {
       released: () => this.#loop(),
       failed: (error) => this.#abandon(error),
@@ -110,14 +104,14 @@ export class ClientConnection implements Session, ConnectionEvents {
     if (this.#state === "closed") return;
     this.#state = "closed";
     this.#output.drop();
-    this.#gone?.abort();
+    this.session.end();
     this.server.left(this);
   }
 
   /** Takes no more commands, answers the one in hand, closes. */
   shutDown(): void {
     if (this.#state === "open") this.#state = "closing";
-    this.#gone?.abort();
+    this.session.callOff();
     this.#loop();
   }
 
@@ -132,58 +126,6 @@ export class ClientConnection implements Session, ConnectionEvents {
     this.#state = "closing";
     this.#output.add(encodeError(text), 0);
     this.#loop();
-  }
-
-  // What commands ask of their session.
-
-  get gone(): AbortSignal {
-    this.#gone ??= new AbortController();
-    if (this.#state === "closed") this.#gone.abort();
-    return this.#gone.signal;
-  }
-
-  login(user: Bytes, password: Bytes): "right" | "wrong" | "none set" {
-    if (user !== "default") return "wrong";
-    if (!this.server.hasPassword) return "none set";
-    if (!this.server.isPassword(password)) return "wrong";
-    this.authenticated = true;
-    this.#parser.trust();
-    return "right";
-  }
-
-  quit(): void {
-    this.#state = "closing";
-  }
-
-  begin(): boolean {
-    if (this.#transaction !== null) return false;
-    this.#transaction = new Transaction();
-    return true;
-  }
-
-  discard(): boolean {
-    const had = this.#transaction !== null;
-    this.#transaction = null;
-    return had;
-  }
-
-  exec(): Reply | Promise<Reply> {
-    const transaction = this.#transaction;
-    if (transaction === null) return failure("ERR EXEC without MULTI");
-    this.#transaction = null;
-    if (transaction.broken) return aborted;
-    const finish = (executed: Executed<(Reply | undefined)[]> | null): Reply => {
-      if (executed !== null) this.#note(executed);
-      this.executing = true;
-      try {
-        return transaction.runOnSession(this, executed?.value ?? []);
-      } finally {
-        this.executing = false;
-      }
-    };
-    if (!transaction.needsWorkspace) return finish(null);
-    const executed = this.server.heart.execute((workspace) => transaction.runOnKeys(workspace));
-    return executed instanceof Promise ? executed.then(finish) : finish(executed);
   }
 
   // The road of a command.
@@ -227,44 +169,20 @@ export class ClientConnection implements Session, ConnectionEvents {
     const command = findCommand(args[0] as Bytes);
     counters.commands++;
     (counters.byCommand.get(command) as CommandTally).calls++;
-    const refusal = this.#check(command, args);
+    const { transaction } = this.session;
+    const refusal = checkCommand(command, args, this.session, this.server.allowFlush);
     if (refusal !== null) {
       if (refusal === hangUp) return this.destroy();
-      if (this.#transaction !== null) this.#transaction.broken = true;
+      if (transaction !== null) transaction.broken = true;
       return this.#answer(refusal, 0);
     }
     const known = command as Command;
-    if (this.#transaction !== null && known.group !== "transactions" && known.name !== "quit")
-      return this.#queue(known, args);
+    if (transaction !== null && !isImmediate(known)) return this.#queue(transaction, known, args);
     if (known.kind === "data") this.#runOnKeys(known, args);
     else this.#runOnSession(known, args);
   }
 
-  /** Redis' checks before a command, in Redis' order. */
-  #check(command: Command | undefined, args: readonly Bytes[]): ErrorReply | null {
-    // A browser that was tricked into talking to this port speaks HTTP: it gets nothing.
-    if (command === undefined) return /^(?:post|host:)$/i.test(args[0] as Bytes) ? hangUp : unknownCommand(args);
-    const wrong = checkArguments(command, args);
-    if (wrong !== null) return this.#inExec(command, wrong);
-    if (!this.authenticated && !command.flags.includes("no_auth")) return this.#inExec(command, needsLogin);
-    if (this.#transaction !== null && command.flags.includes("no_multi")) return notInMulti;
-    if (command.needs === "allowFlush" && !this.server.allowFlush) {
-      return failure(
-        `ERR ${command.name.toUpperCase()} is refused: it empties the database. Start the server with --allow-flush to allow it`,
-      );
-    }
-    return null;
-  }
-
-  /** An EXEC that is refused itself says so in its own way, and ends its transaction. */
-  #inExec(command: Command, refusal: ErrorReply): ErrorReply {
-    if (command.name !== "exec") return refusal;
-    this.discard();
-    return failure(`EXECABORT Transaction discarded because of: ${refusal.text.replace(/^ERR /, "")}`);
-  }
-
-  #queue(command: Command, args: readonly Bytes[]): void {
-    const transaction = this.#transaction as Transaction;
+  #queue(transaction: Transaction, command: Command, args: readonly Bytes[]): void {
     transaction.add(command, args);
     if (transaction.bytes > defaultParserLimits.commandBytesMax) return this.destroy();
     this.#answer(queued, 0);
@@ -276,7 +194,8 @@ export class ClientConnection implements Session, ConnectionEvents {
     this.#command = command;
     this.#args = args;
     try {
-      const executed = this.server.heart.execute(this.#work);
+      const { heart } = this.server;
+      const executed = isWrite(command) ? heart.execute(this.#work) : heart.view(this.#work);
       if (executed instanceof Promise) void this.#finishLater(executed, command.name);
       else this.#finish(executed);
     } catch (error) {
@@ -300,13 +219,13 @@ export class ClientConnection implements Session, ConnectionEvents {
   }
 
   #finish(executed: Executed<Reply>): void {
-    if (executed.frame > this.written.last) this.written.add(executed.frame);
+    this.session.wrote(executed.frame);
     this.#answer(executed.value, executed.sequence);
   }
 
   #runOnSession(command: SessionCommand, args: readonly Bytes[]): void {
     try {
-      const reply = command.run(this, args);
+      const reply = command.run(this.session, args);
       if (reply instanceof Promise) void this.#answerLater(reply, command.name);
       else this.#answerSession(reply);
     } catch (error) {
@@ -324,26 +243,18 @@ export class ClientConnection implements Session, ConnectionEvents {
     this.#release();
   }
 
-  /** EXEC has shown records up to here, and may have made a frame. */
-  #note(executed: Executed<unknown>): void {
-    this.#shown = Math.max(this.#shown, executed.sequence);
-    if (executed.frame > this.written.last) this.written.add(executed.frame);
-  }
-
   #answerSession(reply: Reply): void {
-    const shown = this.#shown;
-    this.#shown = 0;
-    this.#answer(reply, shown);
+    this.#answer(reply, this.session.takeShown());
   }
 
   #answer(reply: Reply, sequence: number): void {
     if (isError(reply)) this.server.counters.errors++;
     let text;
     try {
-      text = encodeReply(reply, this.protocol);
+      text = encodeReply(reply, this.session.protocol);
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
-      text = encodeReply(tooLong, this.protocol);
+      text = encodeReply(tooLong, this.session.protocol);
     }
     this.#output.add(text, sequence);
   }
@@ -373,6 +284,3 @@ export class ClientConnection implements Session, ConnectionEvents {
     this.#settle();
   }
 }
-
-/** Not a reply: the connection is cut. */
-const hangUp = failure("");

@@ -3,9 +3,10 @@
  * queue (promise 4); commands on the connection run right after it, because the workspace's work may run twice.
  */
 import type { Bytes } from "../bytes.js";
-import type { Command, DataCommand, Session } from "../commands/command.js";
+import { isWrite, type Command, type DataCommand, type Session } from "../commands/command.js";
 import { failure, isError, replyOfError, type Reply } from "../commands/reply.js";
 import { WriteBehindError } from "../errors.js";
+import type { Executed, Heart } from "../heart.js";
 import type { Workspace } from "../workspace.js";
 
 /** What an argument or a command costs in memory beside its bytes, roughly: a million empty ones are not free. */
@@ -30,8 +31,14 @@ export class Transaction {
     return this.#queue.some(({ command }) => command.kind === "data");
   }
 
+  /** Runs the commands on keys: as a read where none of them writes. */
+  runOn(heart: Heart): Executed<(Reply | undefined)[]> | Promise<Executed<(Reply | undefined)[]>> {
+    const work = (workspace: Workspace): (Reply | undefined)[] => this.#runOnKeys(workspace);
+    return this.#queue.some(({ command }) => isWrite(command)) ? heart.execute(work) : heart.view(work);
+  }
+
   /** Replies of the commands on keys, in their places. A command that fails is taken back; the others stand. */
-  runOnKeys(workspace: Workspace): (Reply | undefined)[] {
+  #runOnKeys(workspace: Workspace): (Reply | undefined)[] {
     return this.#queue.map(({ command, args }) => {
       if (command.kind !== "data") return undefined;
       const savepoint = workspace.savepoint();

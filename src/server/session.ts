@@ -1,0 +1,134 @@
+/**
+ * What a client has said so far, as its commands see it: who it is, its protocol, its transaction, the frames it has
+ * made. Not the road of its commands and replies: that is connection.ts.
+ */
+import type { Bytes } from "../bytes.js";
+import type { ServerView, Session } from "../commands/command.js";
+import { failure, type Reply } from "../commands/reply.js";
+import type { Executed } from "../heart.js";
+import type { Connection } from "../host/sockets.js";
+import { Transaction } from "./transaction.js";
+import { WrittenFrames } from "./written-frames.js";
+
+/** What a session needs of its server. */
+export interface SessionHost extends ServerView {
+  /** Whether this is the password; takes the same time for every wrong one. */
+  isPassword(password: Bytes): boolean;
+}
+
+/** The road that a session's commands come on. */
+export interface Road {
+  /** The client has logged in: it may send what is long. */
+  trust(): void;
+  /** Answers what was asked so far, then closes. */
+  close(): void;
+}
+
+const aborted = failure("EXECABORT Transaction discarded because of previous errors.");
+
+/** A session. */
+export class ClientSession implements Session {
+  readonly id: number;
+  readonly peer: string;
+  readonly server: SessionHost;
+  readonly written: WrittenFrames;
+  protocol: 2 | 3 = 2;
+  name = "" as Bytes;
+  authenticated: boolean;
+  executing = false;
+  /** What was queued since MULTI; null outside. */
+  transaction: Transaction | null = null;
+  readonly #road: Road;
+  /** The highest sequence that EXEC has shown. */
+  #shown = 0;
+  #gone: AbortController | null = null;
+  #ended = false;
+
+  constructor(id: number, server: SessionHost, { peer }: Pick<Connection, "peer">, road: Road) {
+    this.id = id;
+    this.server = server;
+    this.peer = peer;
+    this.authenticated = !server.hasPassword;
+    this.written = new WrittenFrames(server.heart);
+    this.#road = road;
+  }
+
+  /** The client is gone. */
+  end(): void {
+    this.#ended = true;
+    this.callOff();
+  }
+
+  /** Ends what a command waits for. */
+  callOff(): void {
+    this.#gone?.abort();
+  }
+
+  get gone(): AbortSignal {
+    this.#gone ??= new AbortController();
+    if (this.#ended) this.#gone.abort();
+    return this.#gone.signal;
+  }
+
+  login(user: Bytes, password: Bytes): "right" | "wrong" | "none set" {
+    if (user !== "default") return "wrong";
+    if (!this.server.hasPassword) return "none set";
+    if (!this.server.isPassword(password)) return "wrong";
+    this.authenticated = true;
+    this.#road.trust();
+    return "right";
+  }
+
+  quit(): void {
+    this.#road.close();
+  }
+
+  begin(): boolean {
+    if (this.transaction !== null) return false;
+    this.transaction = new Transaction();
+    return true;
+  }
+
+  discard(): boolean {
+    const had = this.transaction !== null;
+    this.transaction = null;
+    return had;
+  }
+
+  exec(): Reply | Promise<Reply> {
+    const { transaction } = this;
+    if (transaction === null) return failure("ERR EXEC without MULTI");
+    this.transaction = null;
+    if (transaction.broken) return aborted;
+    const finish = (executed: Executed<(Reply | undefined)[]> | null): Reply => {
+      if (executed !== null) this.#note(executed);
+      this.executing = true;
+      try {
+        return transaction.runOnSession(this, executed?.value ?? []);
+      } finally {
+        this.executing = false;
+      }
+    };
+    if (!transaction.needsWorkspace) return finish(null);
+    const executed = transaction.runOn(this.server.heart);
+    return executed instanceof Promise ? executed.then(finish) : finish(executed);
+  }
+
+  /** A frame was made; 0: none. */
+  wrote(frame: number): void {
+    if (frame > this.written.last) this.written.add(frame);
+  }
+
+  /** The reply of a session command shows records up to this sequence. */
+  takeShown(): number {
+    const shown = this.#shown;
+    this.#shown = 0;
+    return shown;
+  }
+
+  /** EXEC has shown records up to here, and may have made a frame. */
+  #note(executed: Executed<unknown>): void {
+    this.#shown = Math.max(this.#shown, executed.sequence);
+    this.wrote(executed.frame);
+  }
+}
