@@ -93,7 +93,7 @@ export interface Session {
   /** Whether a transaction is being run: a command must not wait then. */
   readonly executing: boolean;
   /** Checks a password; the session is authenticated after "right". */
-  login(user: Bytes, password: Bytes): "right" | "wrong" | "none set";
+  login(user: Bytes, password: Bytes): Login | Promise<Login>;
   /** Answers what was asked so far, then closes. */
   quit(): void;
   /** MULTI; false inside one. */
@@ -103,6 +103,9 @@ export interface Session {
   /** EXEC. */
   exec(): Reply | Promise<Reply>;
 }
+
+/** What became of a login. "too many": of this address so many wait that this one was not looked at. */
+export type Login = "right" | "wrong" | "none set" | "too many";
 
 /** The frames that a connection has made. */
 export interface Written {
@@ -125,8 +128,19 @@ export interface ServerView {
   readonly hasPassword: boolean;
   readonly uptimeMs: number;
   readonly counters: ServerCounters;
+  readonly config: ConfigView;
+  /** CONFIG RESETSTAT: counts from zero again. */
+  resetStats(): void;
   /** The table, for COMMAND. */
   readonly commands: readonly Command[];
+}
+
+/** The server's parameters, under Redis' names. */
+export interface ConfigView {
+  /** Those whose names match any of the patterns, with their values. */
+  get(patterns: readonly Bytes[]): ReadonlyMap<Bytes, Bytes>;
+  /** Changes all of these or none; says what is wrong, else null. */
+  set(pairs: readonly (readonly [Bytes, Bytes])[]): string | null;
 }
 
 /** What the server counts. */

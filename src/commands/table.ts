@@ -1,6 +1,7 @@
 /** The table of commands. Adding a command is adding one entry to one of the lists below. */
 import type { Bytes } from "../bytes.js";
 import type { Command } from "./command.js";
+import { configCommand } from "./config.js";
 import { connectionCommands } from "./connection.js";
 import { hashCommands } from "./hashes.js";
 import { infoCommand } from "./info.js";
@@ -20,6 +21,7 @@ export const commandTable: readonly Command[] = [
   ...waitCommands,
   ...connectionCommands,
   commandCommand,
+  configCommand,
   infoCommand,
 ].toSorted((a, b) => (a.name < b.name ? -1 : 1));
 

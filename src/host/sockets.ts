@@ -12,6 +12,8 @@ export interface Connection {
   readonly isLoopback: boolean;
   /** Bytes that were written and have not left yet. */
   readonly unsent: number;
+  /** After so long without a word the system asks whether the other side is still there; 0: never. */
+  keepAlive(delayMs: number): void;
   /** Sends text of one character a byte. */
   write(text: string): void;
   /** No more `data` until `resume`, except what is already on its way. */
@@ -48,8 +50,8 @@ export interface Sockets {
   listen(port: number, host: string, accept: (connection: Connection) => ConnectionEvents): Promise<Listener>;
 }
 
-/** After so long without a word the system asks whether the other side is still there (Redis' tcp-keepalive). */
-const keepAliveMs = 300_000;
+/** Connections that may wait to be accepted, as in Redis. */
+export const waitingConnectionsMax = 511;
 
 /** The network of this machine. */
 export function nodeSockets(): Sockets {
@@ -58,13 +60,11 @@ export function nodeSockets(): Sockets {
       const server = createServer({
         allowHalfOpen: true,
         noDelay: true,
-        keepAlive: true,
-        keepAliveInitialDelay: keepAliveMs,
       });
       server.on("connection", (socket) => attach(socket, accept));
       return new Promise((resolve, reject) => {
         server.once("error", reject);
-        server.listen({ port, host, backlog: 511 }, () => {
+        server.listen({ port, host, backlog: waitingConnectionsMax }, () => {
           server.removeListener("error", reject);
           // A connection that could not be accepted (no file descriptors left) is that client's loss only.
           server.on("error", () => undefined);
@@ -88,6 +88,7 @@ function attach(socket: Socket, accept: (connection: Connection) => ConnectionEv
     get unsent() {
       return socket.writableLength;
     },
+    keepAlive: (delayMs) => void socket.setKeepAlive(delayMs > 0, delayMs),
     write: (text) => void socket.write(text, "latin1"),
     pause: () => void socket.pause(),
     resume: () => void socket.resume(),

@@ -21,15 +21,20 @@ import type { Workspace } from "../workspace.js";
 import { checkCommand, hangUp } from "./checks.js";
 import { Output } from "./output.js";
 import { encodeError, encodeReply } from "./resp-encoder.js";
-import { defaultParserLimits, RespParser } from "./resp-parser.js";
+import type { Limits } from "./limits.js";
+import { RespParser } from "./resp-parser.js";
 import { ClientSession, type SessionHost } from "./session.js";
 import type { Transaction } from "./transaction.js";
 
 /** What a connection needs of its server. */
 export interface ConnectionHost extends SessionHost {
   readonly allowFlush: boolean;
+  /** May change at any time. */
+  readonly limits: Limits;
   /** The connection is over. */
   left(client: ClientConnection): void;
+  /** A client is cut off for what it takes. */
+  cutOff(client: ClientConnection, why: string): void;
   /** Something that must not happen happened while a command ran. */
   unexpected(error: unknown, command: string): void;
 }
@@ -58,6 +63,11 @@ export class ClientConnection implements ConnectionEvents {
   #looping = false;
   #paused = false;
   #clientEnded = false;
+  /** Something has come from the client, or has gone to it, since the last look. */
+  #stirred = true;
+  #quietSince = 0;
+  /** Since when more waits for the client than may wait for long. */
+  #softSince: number | null = null;
 
   constructor(id: number, server: ConnectionHost, connection: Connection) {
     this.server = server;
@@ -68,7 +78,7 @@ export class ClientConnection implements ConnectionEvents {
         if (this.#state === "open") this.#state = "closing";
       },
     });
-    this.#parser = new RespParser(defaultParserLimits, this.session.authenticated);
+    this.#parser = new RespParser(server.limits, this.session.authenticated);
     this.#output = new Output(server.heart, connection, {
       released: () => this.#loop(),
       failed: (error) => this.#abandon(error),
@@ -82,6 +92,7 @@ export class ClientConnection implements ConnectionEvents {
 
   data(chunk: Buffer): void {
     this.server.counters.bytesIn += chunk.length;
+    this.#stirred = true;
     if (this.#state !== "open") return;
     this.#parser.push(chunk);
     this.#loop();
@@ -92,6 +103,7 @@ export class ClientConnection implements ConnectionEvents {
   }
 
   drained(): void {
+    this.#stirred = true;
     this.#loop();
   }
 
@@ -121,6 +133,19 @@ export class ClientConnection implements ConnectionEvents {
     this.#connection.destroy();
   }
 
+  /** Looks, from time to time, whether it is quiet or reads too slowly for longer than it may (Redis' clientsCron). */
+  look(nowMs: number): void {
+    const { idleSeconds, output } = this.server.limits;
+    if (this.#stirred || this.#held) this.#quietSince = nowMs;
+    else if (idleSeconds > 0 && nowMs - this.#quietSince > idleSeconds * 1000) return this.destroy();
+    this.#stirred = false;
+    const { softBytes, softSeconds } = output.normal;
+    if (softBytes === 0 || this.#output.unsent <= softBytes) this.#softSince = null;
+    else this.#softSince ??= nowMs;
+    if (this.#softSince !== null && nowMs - this.#softSince > softSeconds * 1000)
+      this.server.cutOff(this, "more replies than its soft limit waited for too long");
+  }
+
   /** Sends one error without reading anything, and closes. */
   refuse(text: string): void {
     this.#state = "closing";
@@ -145,12 +170,17 @@ export class ClientConnection implements ConnectionEvents {
 
   /** After a turn: what is ready goes out, reading goes on or stops, a finished connection closes. */
   #settle(): void {
-    const { error } = this.#parser;
+    const { error, isOverfull } = this.#parser;
+    if (isOverfull && this.#state === "open" && !this.#held)
+      return this.server.cutOff(this, "a command was longer than client-query-buffer-limit");
     if (error !== null && this.#state === "open" && !this.#held) {
       this.#state = "closing";
       this.#output.add(encodeError(`ERR ${error}`), 0);
     }
     this.#output.flush();
+    const { hardBytes } = this.server.limits.output.normal;
+    if (hardBytes > 0 && this.#state !== "closed" && this.#output.unsent > hardBytes)
+      return this.server.cutOff(this, "more replies waited for it than client-output-buffer-limit allows");
     const isBlocked = this.#isBlocked();
     if (this.#paused && !isBlocked) {
       this.#paused = false;
@@ -184,7 +214,8 @@ export class ClientConnection implements ConnectionEvents {
 
   #queue(transaction: Transaction, command: Command, args: readonly Bytes[]): void {
     transaction.add(command, args);
-    if (transaction.bytes > defaultParserLimits.commandBytesMax) return this.destroy();
+    if (transaction.bytes > this.server.limits.commandBytesMax)
+      return this.server.cutOff(this, "a transaction was longer than client-query-buffer-limit");
     this.#answer(queued, 0);
   }
 

@@ -3,15 +3,17 @@
  * made. Not the road of its commands and replies: that is connection.ts.
  */
 import type { Bytes } from "../bytes.js";
-import type { ServerView, Session } from "../commands/command.js";
+import type { Login, ServerView, Session } from "../commands/command.js";
 import { failure, type Reply } from "../commands/reply.js";
 import type { Executed } from "../heart.js";
 import type { Connection } from "../host/sockets.js";
+import type { LoginDelays } from "./login-delays.js";
 import { Transaction } from "./transaction.js";
 import { WrittenFrames } from "./written-frames.js";
 
 /** What a session needs of its server. */
 export interface SessionHost extends ServerView {
+  readonly logins: LoginDelays;
   /** Whether this is the password; takes the same time for every wrong one. */
   isPassword(password: Bytes): boolean;
 }
@@ -70,13 +72,15 @@ export class ClientSession implements Session {
     return this.#gone.signal;
   }
 
-  login(user: Bytes, password: Bytes): "right" | "wrong" | "none set" {
-    if (user !== "default") return "wrong";
-    if (!this.server.hasPassword) return "none set";
-    if (!this.server.isPassword(password)) return "wrong";
-    this.authenticated = true;
-    this.#road.trust();
-    return "right";
+  login(user: Bytes, password: Bytes): Login | Promise<Login> {
+    const { server } = this;
+    if (!server.hasPassword) return user === "default" ? "none set" : "wrong";
+    return server.logins.attempt(this.peer, () => {
+      if (user !== "default" || !server.isPassword(password)) return false;
+      this.authenticated = true;
+      this.#road.trust();
+      return true;
+    });
   }
 
   quit(): void {
