@@ -52,9 +52,11 @@ const asked = fc.array(
 );
 
 const reset = [
-  ...["CONFIG", "SET", "timeout", "0", "tcp-keepalive", "300", "proto-max-bulk-len", "128mb"],
-  ...["client-query-buffer-limit", "256mb", "client-output-buffer-limit", "normal 0 0 0 slave 3 2 1 pubsub 1 1 1"],
-];
+  "CONFIG",
+  "SET",
+  ["timeout", "0", "tcp-keepalive", "300", "proto-max-bulk-len", "128mb", "client-query-buffer-limit", "256mb"],
+  ["client-output-buffer-limit", "normal 0 0 0 slave 3 2 1 pubsub 1 1 1"],
+].flat();
 
 /** Limits that this server cannot go beyond: where Redis says how far it goes, so do we. */
 const bounds = (line: string): string => line.replace(/between 1048576 and \d+ inclusive/, "between 1048576 and MAX");

@@ -165,7 +165,10 @@ export class ClientConnection implements ConnectionEvents {
       this.#take(args);
     }
     this.#looping = false;
+    const wasFull = this.#isFull();
     this.#settle();
+    // The system may have taken all of it at once, and nobody says so then; the others have their turn first.
+    if (wasFull && this.#state === "open" && !this.#isFull()) this.server.clock.soon(() => this.#loop());
   }
 
   /** After a turn: what is ready goes out, reading goes on or stops, a finished connection closes. */
@@ -191,7 +194,12 @@ export class ClientConnection implements ConnectionEvents {
   }
 
   #isBlocked(): boolean {
-    return this.#held || this.#output.unsent > outputBytesMax;
+    return this.#held || this.#isFull();
+  }
+
+  /** Whether more replies wait than may while commands go on. */
+  #isFull(): boolean {
+    return this.#output.unsent > outputBytesMax;
   }
 
   #take(args: readonly Bytes[]): void {
