@@ -355,7 +355,7 @@ describe("who is served", () => {
     const sockets: Sockets = {
       listen(port, host, accept) {
         events = accept(far);
-        return Promise.resolve({ port, host, close: () => undefined });
+        return Promise.resolve({ port, host, close: () => undefined, renew: () => undefined });
       },
     };
     const { clock, random } = nodeHost();

@@ -4,7 +4,7 @@ import type { Host } from "../host/host.js";
 /** One key press may arrive twice: from the terminal, and once more through npm. */
 const samePressMs = 500;
 
-/** SIGTERM and SIGINT, the first and the second one. */
+/** SIGTERM and SIGINT, the first and the second one; and SIGHUP, where it has a meaning. */
 export class Signals {
   readonly #host: Host;
   #first: (() => void) | null = null;
@@ -19,6 +19,11 @@ export class Signals {
   /** Called at the first signal; takes the place of the call before. */
   onFirst(call: () => void): void {
     this.#first = call;
+  }
+
+  /** SIGHUP, which ends the process unless somebody asks for it here. */
+  onHangup(call: () => void): void {
+    process.on("SIGHUP", call);
   }
 
   onSecond(call: () => void): void {

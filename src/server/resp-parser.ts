@@ -79,7 +79,7 @@ export class RespParser {
 
   /** Takes the next chunk. It must not be changed afterwards. */
   push(chunk: Buffer): void {
-    if (chunk.length === 0) return;
+    if (chunk.length === 0 || this.error !== null) return;
     // Chunks that wait come first, also where the buffer before them has been read to its end.
     if (this.#at === this.#buffer.length && this.#laterBytes === 0) {
       this.#buffer = chunk as Sliceable;

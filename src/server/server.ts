@@ -8,7 +8,7 @@ import { commandTable } from "../commands/table.js";
 import { WriteBehindError } from "../errors.js";
 import type { Heart } from "../heart.js";
 import type { Clock, Random, Timer } from "../host/host.js";
-import type { Connection, Listener, Sockets } from "../host/sockets.js";
+import type { Connection, Listener, Sockets, TlsMaterial } from "../host/sockets.js";
 import type { Options } from "../options.js";
 import { ServerConfig, type ConfigFacts } from "./config.js";
 import { ClientConnection, type ConnectionHost } from "./connection.js";
@@ -22,6 +22,8 @@ export interface ServerParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly options: Pick<Options, "port" | "host" | "password" | "allowFlush" | "maxClients">;
+  /** What the port speaks TLS with; absent or null: it does not. */
+  readonly tls?: TlsMaterial | null;
   /** Version of write-behind, for INFO. */
   readonly version: string;
   readonly log: ServerLog;
@@ -37,6 +39,8 @@ export interface ServerLog {
 export interface RespServer {
   readonly host: string;
   readonly port: number;
+  /** Later clients are greeted with this certificate. */
+  renewTls(tls: TlsMaterial): void;
   /** Connections and commands so far. */
   readonly counters: Readonly<ServerCounters>;
   /**
@@ -58,10 +62,10 @@ export async function startServer(parts: ServerParts): Promise<RespServer> {
   return server;
 }
 
-async function listen({ sockets, options }: ServerParts, server: Server): Promise<Listener> {
+async function listen({ sockets, options, tls = null }: ServerParts, server: Server): Promise<Listener> {
   const { host, port } = options;
   try {
-    return await sockets.listen(port, host, (connection) => server.accept(connection));
+    return await sockets.listen(port, host, (connection) => server.accept(connection), tls);
   } catch (error) {
     const code = (error as { code?: string }).code ?? "";
     const reasons: Record<string, readonly [string, string]> = {
@@ -96,13 +100,15 @@ class Server implements ConnectionHost, RespServer {
   readonly #log: ServerLog;
   readonly #passwordDigest: Buffer | null;
   readonly #startedAt: number;
+  /** Every client shows a certificate: as good as a password. */
+  readonly #knowsClients: boolean;
   readonly #clients = new Set<ClientConnection>();
   #lastId = 0;
   #isClosing = false;
   #allGone: (() => void) | null = null;
   #looking: Timer | null = null;
 
-  constructor({ heart, clock, random, options, version, log }: ServerParts) {
+  constructor({ heart, clock, random, options, tls = null, version, log }: ServerParts) {
     this.heart = heart;
     this.clock = clock;
     this.version = version;
@@ -110,6 +116,7 @@ class Server implements ConnectionHost, RespServer {
     this.allowFlush = options.allowFlush;
     this.#log = log;
     this.#passwordDigest = options.password === null ? null : digest(bytesOfText(options.password));
+    this.#knowsClients = tls !== null && tls.clientCa !== null;
     this.#startedAt = clock.monotonic();
     const limits = defaultLimits(options.maxClients);
     this.limits = limits;
@@ -152,6 +159,10 @@ class Server implements ConnectionHost, RespServer {
 
   isPassword(password: Bytes): boolean {
     return this.#passwordDigest !== null && timingSafeEqual(digest(password), this.#passwordDigest);
+  }
+
+  renewTls(tls: TlsMaterial): void {
+    this.listener?.renew(tls);
   }
 
   resetStats(): void {
@@ -217,7 +228,7 @@ class Server implements ConnectionHost, RespServer {
       durability,
       cacheBytesMax,
       hasPassword: this.hasPassword,
-      isProtected: true,
+      isProtected: !this.#knowsClients,
     };
   }
 
@@ -237,7 +248,7 @@ class Server implements ConnectionHost, RespServer {
   #refusal(isLoopback: boolean): string | null {
     if (this.#isClosing) return "ERR the server is shutting down";
     if (this.#clients.size > this.limits.clientsMax) return "ERR max number of clients reached";
-    if (isLoopback || this.hasPassword) return null;
+    if (isLoopback || this.hasPassword || this.#knowsClients) return null;
     return denied;
   }
 }
