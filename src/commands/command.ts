@@ -98,8 +98,14 @@ export interface Session {
   quit(): void;
   /** MULTI; false inside one. */
   begin(): boolean;
-  /** DISCARD; false outside MULTI. */
+  /** DISCARD; false outside MULTI. It ends the watches, too. */
   discard(): boolean;
+  /** WATCH. */
+  watch(keys: readonly Bytes[]): Reply | Promise<Reply>;
+  /** UNWATCH. */
+  unwatch(): void;
+  /** RESET: as a connection that has just begun. */
+  reset(): void;
   /** EXEC. */
   exec(): Reply | Promise<Reply>;
 }
@@ -162,5 +168,5 @@ export function isWrite({ flags }: CommandInfo): boolean {
 
 /** Whether a command is done at once inside MULTI, and not queued. */
 export function isImmediate({ group, name }: CommandInfo): boolean {
-  return group === "transactions" || name === "quit";
+  return (group === "transactions" && name !== "unwatch") || name === "quit" || name === "reset";
 }

@@ -1,4 +1,4 @@
-/** Commands on the connection: PING ECHO HELLO AUTH SELECT QUIT CLIENT. */
+/** Commands on the connection: PING ECHO HELLO AUTH SELECT QUIT RESET CLIENT. */
 import { bytesOfText, type Bytes } from "../bytes.js";
 import { runSubcommand } from "./arguments.js";
 import { noKeys, type Session, type SessionCommand, type Subcommand } from "./command.js";
@@ -181,6 +181,17 @@ export const connectionCommands: readonly SessionCommand[] = [
     syntax: "",
     summary: "Answers what was asked so far and closes the connection.",
     run: quit,
+  }),
+  command({
+    name: "reset",
+    arity: 1,
+    flags: ["fast", "no_auth", "loading", "stale"],
+    syntax: "",
+    summary: "Makes the connection as it was when it began: no transaction, no watches, RESP2, no name, logged out.",
+    run: (session) => {
+      session.reset();
+      return simple("RESET");
+    },
   }),
   command({
     name: "client",

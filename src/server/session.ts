@@ -5,9 +5,10 @@
 import type { Bytes } from "../bytes.js";
 import type { ServerView, Session } from "../commands/command.js";
 import { failure, type Reply } from "../commands/reply.js";
-import type { Executed } from "../heart.js";
+import { Conflict, type Executed, type Watch } from "../heart.js";
 import type { Connection } from "../host/sockets.js";
 import { Transaction } from "./transaction.js";
+import { cancelAll, Watches } from "./watches.js";
 import { WrittenFrames } from "./written-frames.js";
 
 /** What a session needs of its server. */
@@ -24,6 +25,9 @@ export interface Road {
   close(): void;
 }
 
+const watchInMulti = failure("ERR WATCH inside MULTI is not allowed");
+/** EXEC where something that was watched has changed: nothing was done. */
+const changed: Reply = { kind: "nullArray" };
 const aborted = failure("EXECABORT Transaction discarded because of previous errors.");
 
 /** A session. */
@@ -39,6 +43,7 @@ export class ClientSession implements Session {
   /** What was queued since MULTI; null outside. */
   transaction: Transaction | null = null;
   readonly #road: Road;
+  readonly #watches: Watches;
   /** The highest sequence that EXEC has shown. */
   #shown = 0;
   #gone: AbortController | null = null;
@@ -51,11 +56,13 @@ export class ClientSession implements Session {
     this.authenticated = !server.hasPassword;
     this.written = new WrittenFrames(server.heart);
     this.#road = road;
+    this.#watches = new Watches(server.heart);
   }
 
   /** The client is gone. */
   end(): void {
     this.#ended = true;
+    this.#watches.clear();
     this.callOff();
   }
 
@@ -90,28 +97,68 @@ export class ClientSession implements Session {
   }
 
   discard(): boolean {
-    const had = this.transaction !== null;
+    if (this.transaction === null) return false;
     this.transaction = null;
-    return had;
+    this.unwatch();
+    return true;
+  }
+
+  watch(keys: readonly Bytes[]): Reply | Promise<Reply> {
+    return this.transaction === null ? this.#watches.add(keys) : watchInMulti;
+  }
+
+  unwatch(): void {
+    this.#watches.clear();
+  }
+
+  reset(): void {
+    this.discard();
+    this.unwatch();
+    this.protocol = 2;
+    this.name = "" as Bytes;
+    this.authenticated = !this.server.hasPassword;
   }
 
   exec(): Reply | Promise<Reply> {
     const { transaction } = this;
     if (transaction === null) return failure("ERR EXEC without MULTI");
     this.transaction = null;
-    if (transaction.broken) return aborted;
-    const finish = (executed: Executed<(Reply | undefined)[]> | null): Reply => {
-      if (executed !== null) this.#note(executed);
-      this.executing = true;
-      try {
-        return transaction.runOnSession(this, executed?.value ?? []);
-      } finally {
-        this.executing = false;
-      }
+    const watches = this.#watches.take();
+    if (transaction.broken) {
+      cancelAll(watches);
+      return aborted;
+    }
+    return this.#run(transaction, watches);
+  }
+
+  #run(transaction: Transaction, watches: readonly Watch[] | null): Reply | Promise<Reply> {
+    if (watches === null && !transaction.needsWorkspace) return this.#finish(transaction, null);
+    const failed = (error: unknown): Reply => {
+      cancelAll(watches);
+      if (error instanceof Conflict) return changed;
+      throw error;
     };
-    if (!transaction.needsWorkspace) return finish(null);
-    const executed = transaction.runOn(this.server.heart);
-    return executed instanceof Promise ? executed.then(finish) : finish(executed);
+    const finish = (executed: Executed<(Reply | undefined)[]>): Reply => {
+      cancelAll(watches);
+      return this.#finish(transaction, executed);
+    };
+    let executed;
+    try {
+      executed = transaction.runOn(this.server.heart, watches);
+    } catch (error) {
+      return failed(error);
+    }
+    return executed instanceof Promise ? executed.then(finish, failed) : finish(executed);
+  }
+
+  #finish(transaction: Transaction, executed: Executed<(Reply | undefined)[]> | null): Reply {
+    if (executed !== null) this.#note(executed);
+    this.executing = true;
+    try {
+      return transaction.runOnSession(this, executed?.value ?? []);
+    } finally {
+      this.executing = false;
+    }
   }
 
   /** A frame was made; 0: none. */
