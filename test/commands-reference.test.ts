@@ -39,8 +39,9 @@ A write is answered when it is as durable as \`--durability\` asks. The errors t
 [errors.md](errors.md) has the library's codes behind them.
 
 What differs from Redis: there is one database (0); an expiry lies before the year 287396 (2^53 milliseconds); FLUSHALL
-and FLUSHDB need \`--allow-flush\` and cannot be part of a transaction; an argument has at most 128 MB. WATCH watches the record of a key: with routes that is
-the whole row, so that EXEC may answer null where another field of it has changed.
+and FLUSHDB need \`--allow-flush\` and cannot be part of a transaction; an argument has at most 128 MB.
+WATCH watches the record of a key: with routes that is the whole row, so that EXEC may answer null where another field of
+it has changed.
 `;
 
 function cell(text: string): string {

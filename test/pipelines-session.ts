@@ -1,4 +1,4 @@
-/** Generated commands on transactions, connections and the server, whose replies are the same bytes as redis-server's. */
+/** Generated commands on transactions, connections and the server, whose replies are those of redis-server. */
 import fc from "fast-check";
 
 const key = fc.constantFrom("a", "b", "h", "");

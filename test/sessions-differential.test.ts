@@ -45,8 +45,8 @@ function comparable(reply: string): string {
 }
 
 /**
- * FLUSHALL and FLUSHDB are a frame of their own, refused inside MULTI, and HELLO inside it makes redis-server change the
- * protocol in the middle of a reply: they are said outside.
+ * FLUSHALL and FLUSHDB are a frame of their own, refused inside MULTI, and HELLO inside it makes redis-server change
+ * the protocol in the middle of a reply: they are said outside.
  */
 function outsideMulti(dialogue: readonly Said[]): Said[] {
   return dialogue.flatMap(([who, args]): Said[] =>

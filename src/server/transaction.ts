@@ -34,8 +34,8 @@ export class Transaction {
   }
 
   /**
-   * Runs the commands on keys: as a read where none of them writes and nothing is watched. Fails with a Conflict, having
-   * done nothing, where something that is watched has changed.
+   * Runs the commands on keys: as a read where none of them writes and nothing is watched. Fails with a Conflict,
+   * having done nothing, where something that is watched has changed.
    */
   runOn(heart: Heart, watches: readonly Watch[] | null): Done | Promise<Done> {
     const work = (workspace: Workspace): (Reply | undefined)[] => this.#runOnKeys(workspace);
