@@ -69,7 +69,10 @@ export interface Served {
 }
 
 /** Starts a server that ends with the test. */
-export async function serve(options: Partial<ServerParts["options"]> = {}): Promise<Served> {
+export async function serve(
+  options: Partial<ServerParts["options"]> = {},
+  parts: Pick<ServerParts, "stop" | "usage"> = {},
+): Promise<Served> {
   const heart = new FakeHeart();
   const errors: unknown[] = [];
   const { clock, random } = nodeHost();
@@ -80,6 +83,7 @@ export async function serve(options: Partial<ServerParts["options"]> = {}): Prom
     random,
     version: "0.0.0",
     log: { info: () => undefined, error: (fields) => errors.push(fields) },
+    ...parts,
     options: { port: 0, host: "127.0.0.1", password: null, allowFlush: false, maxClients: 10_000, ...options },
   });
   onTestFinished(() => server.close({ deadlineMs: 50 }));

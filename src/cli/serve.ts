@@ -8,6 +8,7 @@ import type { Heart } from "../heart.js";
 import type { Clock, Host } from "../host/host.js";
 import { nodeHost } from "../host/node-host.js";
 import { nodeSockets } from "../host/sockets.js";
+import { processUsage } from "../host/usage.js";
 import { Emitter } from "../events.js";
 import { EventLog } from "../log/event-log.js";
 import type { Logger } from "../log/logger.js";
@@ -58,6 +59,8 @@ interface Setup {
   readonly queue: string;
   readonly log: Logger;
   readonly events: Emitter;
+  /** Stops it as SIGTERM does. */
+  readonly stop: () => void;
   /** What the events are worth in the log. */
   readonly told: EventLog;
 }
@@ -75,8 +78,9 @@ export async function serve(flags: Flags, host: Host = nodeHost()): Promise<Exit
   const log = openLog(progress);
   const signals = new Signals(host);
   const events = new Emitter();
+  const stop = (): void => signals.ask();
   const told = new EventLog({ events, logger: log, clock: host.clock, options, progress });
-  const setup: Setup = { host, options, store, cache, queue: queueIn(cache, options.data), log, events, told };
+  const setup: Setup = { host, options, store, cache, queue: queueIn(cache, options.data), log, events, told, stop };
   const running = await started(setup, signals);
   if (running === null) return exitCodes.left;
   const said: Started = {
@@ -93,11 +97,11 @@ export async function serve(flags: Flags, host: Host = nodeHost()): Promise<Exit
   };
   process.stdout.write(json ? startJson(said) : startLines(said));
   told.opened(running.heart);
-  const stop = await new Promise<Stop>((stopped) => {
+  const ended = await new Promise<Stop>((stopped) => {
     signals.onFirst(() => stopped({ why: "signal" }));
     running.heart.onFailed((error) => stopped({ why: "failed", error }));
   });
-  return stop.why === "signal" ? stopTruthfully(running, setup, signals) : endFailed(running, stop.error, told);
+  return ended.why === "signal" ? stopTruthfully(running, setup, signals) : endFailed(running, ended.error, told);
 }
 
 /** Starts, or gives null where a signal came first. */
@@ -155,6 +159,8 @@ async function start(setup: Setup, early: EarlyReason, signal: AbortSignal): Pro
       options,
       version: version(),
       log,
+      stop: setup.stop,
+      usage: processUsage,
     });
     try {
       admin = await startAdmin({

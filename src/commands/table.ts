@@ -1,12 +1,15 @@
 /** The table of commands. Adding a command is adding one entry to one of the lists below. */
 import type { Bytes } from "../bytes.js";
 import type { Command } from "./command.js";
+import { clientCommand } from "./client.js";
 import { connectionCommands } from "./connection.js";
 import { hashCommands } from "./hashes.js";
 import { infoCommand } from "./info.js";
 import { commandCommand } from "./introspection.js";
 import { keyCommands } from "./keys.js";
 import { failure, shown, type ErrorReply } from "./reply.js";
+import { operationCommands } from "./operations.js";
+import { serverCommands } from "./server.js";
 import { stringCommands } from "./strings.js";
 import { transactionCommands } from "./transactions.js";
 import { waitCommands } from "./waits.js";
@@ -19,8 +22,11 @@ export const commandTable: readonly Command[] = [
   ...transactionCommands,
   ...waitCommands,
   ...connectionCommands,
+  clientCommand,
   commandCommand,
+  ...serverCommands,
   infoCommand,
+  ...operationCommands,
 ].toSorted((a, b) => (a.name < b.name ? -1 : 1));
 
 // The two spellings that clients send are found without making a string.

@@ -8,6 +8,8 @@ import { createServer, type AddressInfo, type Server, type Socket } from "node:n
 export interface Connection {
   /** The other side's address, `host:port`. */
   readonly peer: string;
+  /** This side's address, `host:port`. */
+  readonly local: string;
   /** Whether the other side is on this machine's loopback. */
   readonly isLoopback: boolean;
   /** Bytes that were written and have not left yet. */
@@ -84,6 +86,7 @@ function attach(socket: Socket, accept: (connection: Connection) => ConnectionEv
   const address = socket.remoteAddress ?? "";
   const connection: Connection = {
     peer: `${address}:${socket.remotePort ?? 0}`,
+    local: `${socket.localAddress ?? ""}:${socket.localPort ?? 0}`,
     isLoopback: /^(?:::ffff:)?127\.|^::1$/.test(address),
     get unsent() {
       return socket.writableLength;

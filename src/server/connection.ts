@@ -12,7 +12,7 @@ import {
   type DataCommand,
   type SessionCommand,
 } from "../commands/command.js";
-import { failure, isError, queued, replyOfError, type ErrorReply, type Reply } from "../commands/reply.js";
+import { failure, isError, noReply, queued, replyOfError, type ErrorReply, type Reply } from "../commands/reply.js";
 import { findCommand } from "../commands/table.js";
 import { WriteBehindError } from "../errors.js";
 import type { Executed } from "../heart.js";
@@ -22,7 +22,7 @@ import { checkCommand, hangUp } from "./checks.js";
 import { Output } from "./output.js";
 import { encodeError, encodeReply } from "./resp-encoder.js";
 import { defaultParserLimits, RespParser } from "./resp-parser.js";
-import { ClientSession, type SessionHost } from "./session.js";
+import { ClientSession, type Road, type SessionHost } from "./session.js";
 import type { Transaction } from "./transaction.js";
 
 /** What a connection needs of its server. */
@@ -43,7 +43,7 @@ const tooLong = failure("ERR the reply is longer than 512 MB");
 const internal = failure("ERR internal error; nothing was changed. The server's log says more");
 
 /** A client. */
-export class ClientConnection implements ConnectionEvents {
+export class ClientConnection implements ConnectionEvents, Road {
   readonly session: ClientSession;
   readonly server: ConnectionHost;
   readonly #connection: Connection;
@@ -62,12 +62,7 @@ export class ClientConnection implements ConnectionEvents {
   constructor(id: number, server: ConnectionHost, connection: Connection) {
     this.server = server;
     this.#connection = connection;
-    this.session = new ClientSession(id, server, connection, {
-      trust: () => this.#parser.trust(),
-      close: () => {
-        if (this.#state === "open") this.#state = "closing";
-      },
-    });
+    this.session = new ClientSession(id, server, connection, this);
     this.#parser = new RespParser(defaultParserLimits, this.session.authenticated);
     this.#output = new Output(server.heart, connection, {
       released: () => this.#loop(),
@@ -83,6 +78,7 @@ export class ClientConnection implements ConnectionEvents {
   data(chunk: Buffer): void {
     this.server.counters.bytesIn += chunk.length;
     if (this.#state !== "open") return;
+    this.session.activeAt = this.server.clock.monotonic();
     this.#parser.push(chunk);
     this.#loop();
     if (!this.#paused && this.#parser.unread > inputBytesMax && this.#isBlocked()) {
@@ -128,6 +124,28 @@ export class ClientConnection implements ConnectionEvents {
     this.#loop();
   }
 
+  // What a session asks of its road.
+
+  get isHeld(): boolean {
+    return this.#held;
+  }
+
+  get unread(): number {
+    return this.#parser.unread;
+  }
+
+  get unsent(): number {
+    return this.#output.unsent;
+  }
+
+  trust(): void {
+    this.#parser.trust();
+  }
+
+  finish(): void {
+    if (this.#state === "open") this.#state = "closing";
+  }
+
   // The road of a command.
 
   /** Runs commands until there are none, one has to wait, or the client does not read its replies. */
@@ -169,8 +187,11 @@ export class ClientConnection implements ConnectionEvents {
     const command = findCommand(args[0] as Bytes);
     counters.commands++;
     (counters.byCommand.get(command) as CommandTally).calls++;
-    const { transaction } = this.session;
-    const refusal = checkCommand(command, args, this.session, this.server.allowFlush);
+    const { session } = this;
+    const { transaction } = session;
+    session.command = command;
+    if (command?.kind === "session") session.subcommand = isShort(args[1]) ? args[1] : null;
+    const refusal = checkCommand(command, args, session, this.server.allowFlush);
     if (refusal !== null) {
       if (refusal === hangUp) return this.destroy();
       if (transaction !== null) transaction.broken = true;
@@ -244,6 +265,7 @@ export class ClientConnection implements ConnectionEvents {
   }
 
   #answerSession(reply: Reply): void {
+    if (reply === noReply) return;
     this.#answer(reply, this.session.takeShown());
   }
 
@@ -283,4 +305,9 @@ export class ClientConnection implements ConnectionEvents {
     this.#output.add(encodeError(replyOfError(error).text), 0);
     this.#settle();
   }
+}
+
+/** Whether it may be the name of a subcommand: nothing long is kept for CLIENT LIST. */
+function isShort(arg: Bytes | undefined): arg is Bytes {
+  return arg !== undefined && arg.length <= 32;
 }

@@ -3,7 +3,8 @@
  * made. Not the road of its commands and replies: that is connection.ts.
  */
 import type { Bytes } from "../bytes.js";
-import type { ServerView, Session } from "../commands/command.js";
+import { findSubcommand } from "../commands/arguments.js";
+import type { Command, ServerView, Session } from "../commands/command.js";
 import { failure, type Reply } from "../commands/reply.js";
 import { Conflict, type Executed, type Watch } from "../heart.js";
 import type { Connection } from "../host/sockets.js";
@@ -19,10 +20,18 @@ export interface SessionHost extends ServerView {
 
 /** The road that a session's commands come on. */
 export interface Road {
+  /** Whether a command waits for something, and others behind it. */
+  readonly isHeld: boolean;
+  /** Bytes that are no command yet. */
+  readonly unread: number;
+  /** Bytes of replies that have not left this machine. */
+  readonly unsent: number;
   /** The client has logged in: it may send what is long. */
   trust(): void;
   /** Answers what was asked so far, then closes. */
-  close(): void;
+  finish(): void;
+  /** Closes now. */
+  destroy(): void;
 }
 
 const watchInMulti = failure("ERR WATCH inside MULTI is not allowed");
@@ -34,14 +43,23 @@ const aborted = failure("EXECABORT Transaction discarded because of previous err
 export class ClientSession implements Session {
   readonly id: number;
   readonly peer: string;
+  readonly local: string;
   readonly server: SessionHost;
   readonly written: WrittenFrames;
   protocol: 2 | 3 = 2;
   name = "" as Bytes;
+  readonly library = { name: "" as Bytes, version: "" as Bytes };
+  noEvict = false;
+  noTouch = false;
   authenticated: boolean;
   executing = false;
   /** What was queued since MULTI; null outside. */
   transaction: Transaction | null = null;
+  /** When it has sent something last, on the monotonic clock, and what. */
+  activeAt: number;
+  command: Command | undefined;
+  subcommand: Bytes | null = null;
+  readonly #startedAt: number;
   readonly #road: Road;
   readonly #watches: Watches;
   /** The highest sequence that EXEC has shown. */
@@ -49,14 +67,46 @@ export class ClientSession implements Session {
   #gone: AbortController | null = null;
   #ended = false;
 
-  constructor(id: number, server: SessionHost, { peer }: Pick<Connection, "peer">, road: Road) {
+  constructor(id: number, server: SessionHost, { peer, local }: Pick<Connection, "peer" | "local">, road: Road) {
     this.id = id;
     this.server = server;
     this.peer = peer;
+    this.local = local;
+    this.#startedAt = server.clock.monotonic();
+    this.activeAt = this.#startedAt;
     this.authenticated = !server.hasPassword;
     this.written = new WrittenFrames(server.heart);
     this.#road = road;
     this.#watches = new Watches(server.heart);
+  }
+
+  get ageMs(): number {
+    return this.server.clock.monotonic() - this.#startedAt;
+  }
+  get idleMs(): number {
+    return this.server.clock.monotonic() - this.activeAt;
+  }
+  get isBlocked(): boolean {
+    return this.#road.isHeld;
+  }
+  get unread(): number {
+    return this.#road.unread;
+  }
+  get unsent(): number {
+    return this.#road.unsent;
+  }
+
+  get lastCommand(): string {
+    const { command, subcommand } = this;
+    if (command === undefined) return "NULL";
+    if (command.kind === "data" || command.subcommands === undefined || subcommand === null) return command.name;
+    const found = findSubcommand(command.subcommands, ["" as Bytes, subcommand]);
+    return found === undefined ? command.name : `${command.name}|${found.name}`;
+  }
+
+  kill(asks: boolean): void {
+    if (asks) this.#road.finish();
+    else this.#road.destroy();
   }
 
   /** The client is gone. */
@@ -87,7 +137,7 @@ export class ClientSession implements Session {
   }
 
   quit(): void {
-    this.#road.close();
+    this.#road.finish();
   }
 
   begin(): boolean {
@@ -116,6 +166,8 @@ export class ClientSession implements Session {
     this.unwatch();
     this.protocol = 2;
     this.name = "" as Bytes;
+    this.noEvict = false;
+    this.noTouch = false;
     this.authenticated = !this.server.hasPassword;
   }
 

@@ -22,6 +22,11 @@ export class Transaction {
   bytes = 0;
   readonly #queue: { readonly command: Command; readonly args: readonly Bytes[] }[] = [];
 
+  /** How many there are. */
+  get count(): number {
+    return this.#queue.length;
+  }
+
   add(command: Command, args: readonly Bytes[]): void {
     this.#queue.push({ command, args });
     this.bytes += overheadBytes;
