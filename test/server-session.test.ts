@@ -342,6 +342,7 @@ describe("who is served", () => {
     const written: string[] = [];
     const far: Connection = {
       peer: "192.0.2.1:1",
+      local: "192.0.2.2:6380",
       isLoopback: false,
       unsent: 0,
       keepAlive: () => undefined,

@@ -73,7 +73,7 @@ export interface Served {
 /** Starts a server that ends with the test. */
 export async function serve(
   options: Partial<ServerParts["options"]> = {},
-  parts: Partial<Pick<ServerParts, "clock" | "sockets" | "tls">> = {},
+  parts: Partial<Pick<ServerParts, "clock" | "sockets" | "tls" | "stop" | "usage">> = {},
 ): Promise<Served> {
   const heart = new FakeHeart();
   const errors: unknown[] = [];

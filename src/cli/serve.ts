@@ -8,6 +8,7 @@ import type { Heart } from "../heart.js";
 import type { Clock, Host } from "../host/host.js";
 import { nodeHost } from "../host/node-host.js";
 import { nodeSockets, type TlsMaterial } from "../host/sockets.js";
+import { processUsage } from "../host/usage.js";
 import { Emitter } from "../events.js";
 import { EventLog } from "../log/event-log.js";
 import type { Logger } from "../log/logger.js";
@@ -61,6 +62,8 @@ interface Setup {
   readonly tls: TlsMaterial | null;
   readonly log: Logger;
   readonly events: Emitter;
+  /** Stops it as SIGTERM does. */
+  readonly stop: () => void;
   /** What the events are worth in the log. */
   readonly told: EventLog;
 }
@@ -79,8 +82,10 @@ export async function serve(flags: Flags, host: Host = nodeHost()): Promise<Exit
   const log = openLog(progress);
   const signals = new Signals(host);
   const events = new Emitter();
+  const stop = (): void => signals.ask();
   const told = new EventLog({ events, logger: log, clock: host.clock, options, progress });
-  const setup: Setup = { host, options, store, cache, queue: queueIn(cache, options.data), tls, log, events, told };
+  const queue = queueIn(cache, options.data);
+  const setup: Setup = { host, options, store, cache, queue, tls, log, events, told, stop };
   const running = await started(setup, signals);
   if (running === null) return exitCodes.left;
   const said: Started = {
@@ -99,11 +104,11 @@ export async function serve(flags: Flags, host: Host = nodeHost()): Promise<Exit
   process.stdout.write(json ? startJson(said) : startLines(said));
   told.opened(running.heart);
   if (tls !== null) signals.onHangup(() => renewTls(running.server, options, log));
-  const stop = await new Promise<Stop>((stopped) => {
+  const ended = await new Promise<Stop>((stopped) => {
     signals.onFirst(() => stopped({ why: "signal" }));
     running.heart.onFailed((error) => stopped({ why: "failed", error }));
   });
-  return stop.why === "signal" ? stopTruthfully(running, setup, signals) : endFailed(running, stop.error, told);
+  return ended.why === "signal" ? stopTruthfully(running, setup, signals) : endFailed(running, ended.error, told);
 }
 
 /** Starts, or gives null where a signal came first. */
@@ -162,6 +167,8 @@ async function start(setup: Setup, early: EarlyReason, signal: AbortSignal): Pro
       tls,
       version: version(),
       log,
+      stop: setup.stop,
+      usage: processUsage,
     });
     try {
       admin = await startAdmin({

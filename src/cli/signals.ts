@@ -30,6 +30,11 @@ export class Signals {
     this.#second = call;
   }
 
+  /** A client has asked for the same as a first signal. */
+  ask(): void {
+    if (this.#firstAt === null) this.#came();
+  }
+
   #came(): void {
     const now = this.#host.clock.monotonic();
     if (this.#firstAt === null) {

@@ -1,24 +1,10 @@
 /** CONFIG: the limits of the server, and what it says about itself under Redis' names (server/config.ts). */
 import type { Bytes } from "../bytes.js";
-import { runSubcommand } from "./arguments.js";
-import { noKeys, type Session, type SessionCommand, type Subcommand } from "./command.js";
-import { failure, ok, simple, syntaxError, type Reply } from "./reply.js";
+import { runSubcommand, withHelp } from "./arguments.js";
+import { noKeys, type Session, type SessionCommand } from "./command.js";
+import { failure, ok, syntaxError, type Reply } from "./reply.js";
 
 type Args = readonly Bytes[];
-
-const help: Reply = [
-  "CONFIG <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
-  "GET <pattern>",
-  "    Return parameters matching the glob-like <pattern> and their values.",
-  "SET <directive> <value>",
-  "    Set the configuration <directive> to <value>.",
-  "RESETSTAT",
-  "    Reset statistics reported by the INFO command.",
-  "REWRITE",
-  "    Rewrite the configuration file.",
-  "HELP",
-  "    Prints this help.",
-].map(simple);
 
 function set({ server }: Session, args: Args): Reply {
   if (args.length % 2 === 1) return syntaxError;
@@ -33,13 +19,37 @@ function resetStat({ server }: Session): Reply {
   return ok;
 }
 
-const subcommands: readonly Subcommand[] = [
-  { name: "get", arity: -3, run: ({ server }, args) => server.config.get(args.slice(2)) },
-  { name: "set", arity: -4, run: set },
-  { name: "resetstat", arity: 2, run: resetStat },
-  { name: "rewrite", arity: 2, run: () => failure("ERR The server is running without a config file") },
-  { name: "help", arity: 2, run: () => help },
-];
+// Syntax and summaries as Redis' HELP has them: what is compared with it is the same text.
+const subcommands = withHelp("config", [
+  {
+    name: "get",
+    arity: -3,
+    syntax: "<pattern>",
+    summary: "Return parameters matching the glob-like <pattern> and their values.",
+    run: ({ server }, args) => server.config.get(args.slice(2)),
+  },
+  {
+    name: "set",
+    arity: -4,
+    syntax: "<directive> <value>",
+    summary: "Set the configuration <directive> to <value>.",
+    run: set,
+  },
+  {
+    name: "resetstat",
+    arity: 2,
+    syntax: "",
+    summary: "Reset statistics reported by the INFO command.",
+    run: resetStat,
+  },
+  {
+    name: "rewrite",
+    arity: 2,
+    syntax: "",
+    summary: "Rewrite the configuration file.",
+    run: () => failure("ERR The server is running without a config file"),
+  },
+]);
 
 /** The command. */
 export const configCommand: SessionCommand = {

@@ -1,7 +1,7 @@
-/** Commands on the connection: PING ECHO HELLO AUTH SELECT QUIT CLIENT. */
+/** Commands on the connection: PING ECHO HELLO AUTH SELECT QUIT RESET. CLIENT is in client.ts. */
 import { bytesOfText, type Bytes } from "../bytes.js";
-import { runSubcommand } from "./arguments.js";
-import { noKeys, type Login, type Session, type SessionCommand, type Subcommand } from "./command.js";
+import { badName, isPlainName } from "./client.js";
+import { noKeys, type Login, type Session, type SessionCommand } from "./command.js";
 import { redisVersion } from "./info.js";
 import { parseInteger } from "./integer.js";
 import { failure, notAnInteger, ok, shown, simple, wrongArity, type ErrorReply, type Reply } from "./reply.js";
@@ -48,13 +48,6 @@ function auth(session: Session, args: Args): Reply | Promise<Reply> {
   const login = session.login(user, at(args, args.length - 1));
   return login instanceof Promise ? login.then((result) => loginError(result) ?? ok) : (loginError(login) ?? ok);
 }
-
-/** Whether a name may be shown in a list separated by spaces: printable ASCII without the space, as in Redis. */
-function isPlainName(name: Bytes): boolean {
-  return /^[!-~]*$/.test(name);
-}
-
-const badName = failure("ERR Client names cannot contain spaces, newlines or special characters.");
 
 interface HelloOptions {
   login: { user: Bytes; password: Bytes } | null;
@@ -124,32 +117,6 @@ function quit(session: Session): Reply {
   return ok;
 }
 
-function setInfo(_session: Session, args: Args): Reply {
-  const name = at(args, 2).toLowerCase();
-  if (name !== "lib-name" && name !== "lib-ver")
-    return failure(`ERR Unrecognized option '${shown(at(args, 2), Infinity)}'`);
-  if (!isPlainName(at(args, 3))) return failure(`ERR ${name} cannot contain spaces, newlines or special characters.`);
-  return ok;
-}
-
-function setName(session: Session, args: Args): Reply {
-  if (!isPlainName(at(args, 2))) return badName;
-  session.name = at(args, 2);
-  return ok;
-}
-
-function clientInfo(session: Session): Reply {
-  return bytesOfText(`id=${session.id} addr=${session.peer} name=${session.name} db=0 resp=${session.protocol}\n`);
-}
-
-const clientCommands: readonly Subcommand[] = [
-  { name: "id", arity: 2, run: (session) => session.id },
-  { name: "info", arity: 2, run: clientInfo },
-  { name: "getname", arity: 2, run: (session) => (session.name === "" ? null : session.name) },
-  { name: "setname", arity: 3, run: setName },
-  { name: "setinfo", arity: 4, run: setInfo },
-];
-
 /** The commands. */
 export const connectionCommands: readonly SessionCommand[] = [
   command({
@@ -201,12 +168,14 @@ export const connectionCommands: readonly SessionCommand[] = [
     run: quit,
   }),
   command({
-    name: "client",
-    arity: -2,
-    flags: ["loading", "stale"],
-    syntax: "ID | GETNAME | SETNAME name | SETINFO LIB-NAME name | SETINFO LIB-VER version | INFO",
-    summary: "Facts about this connection.",
-    subcommands: clientCommands,
-    run: (session, args) => runSubcommand(clientCommands, session, args),
+    name: "reset",
+    arity: 1,
+    flags: ["fast", "no_auth", "loading", "stale"],
+    syntax: "",
+    summary: "Makes the connection as it was when it began: no transaction, no watches, RESP2, no name, logged out.",
+    run: (session) => {
+      session.reset();
+      return simple("RESET");
+    },
   }),
 ];

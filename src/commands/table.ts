@@ -1,6 +1,7 @@
 /** The table of commands. Adding a command is adding one entry to one of the lists below. */
 import type { Bytes } from "../bytes.js";
 import type { Command } from "./command.js";
+import { clientCommand } from "./client.js";
 import { configCommand } from "./config.js";
 import { connectionCommands } from "./connection.js";
 import { hashCommands } from "./hashes.js";
@@ -8,6 +9,8 @@ import { infoCommand } from "./info.js";
 import { commandCommand } from "./introspection.js";
 import { keyCommands } from "./keys.js";
 import { failure, shown, type ErrorReply } from "./reply.js";
+import { operationCommands } from "./operations.js";
+import { serverCommands } from "./server.js";
 import { stringCommands } from "./strings.js";
 import { transactionCommands } from "./transactions.js";
 import { waitCommands } from "./waits.js";
@@ -20,9 +23,12 @@ export const commandTable: readonly Command[] = [
   ...transactionCommands,
   ...waitCommands,
   ...connectionCommands,
+  clientCommand,
   commandCommand,
   configCommand,
+  ...serverCommands,
   infoCommand,
+  ...operationCommands,
 ].toSorted((a, b) => (a.name < b.name ? -1 : 1));
 
 // The two spellings that clients send are found without making a string.

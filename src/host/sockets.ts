@@ -9,6 +9,8 @@ import { createServer as createTlsServer, type Server as TlsServer, type TlsOpti
 export interface Connection {
   /** The other side's address, `host:port`. */
   readonly peer: string;
+  /** This side's address, `host:port`. */
+  readonly local: string;
   /** Whether the other side is on this machine's loopback. */
   readonly isLoopback: boolean;
   /** Bytes that were written and have not left yet. */
@@ -129,6 +131,7 @@ function attach(socket: Socket, accept: (connection: Connection) => ConnectionEv
   const address = socket.remoteAddress ?? "";
   const connection: Connection = {
     peer: `${address}:${socket.remotePort ?? 0}`,
+    local: `${socket.localAddress ?? ""}:${socket.localPort ?? 0}`,
     isLoopback: /^(?:::ffff:)?127\.|^::1$/.test(address),
     get unsent() {
       return socket.writableLength;

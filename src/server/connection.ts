@@ -12,7 +12,7 @@ import {
   type DataCommand,
   type SessionCommand,
 } from "../commands/command.js";
-import { failure, isError, queued, replyOfError, type ErrorReply, type Reply } from "../commands/reply.js";
+import { failure, isError, noReply, queued, replyOfError, type ErrorReply, type Reply } from "../commands/reply.js";
 import { findCommand } from "../commands/table.js";
 import { WriteBehindError } from "../errors.js";
 import type { Executed } from "../heart.js";
@@ -23,7 +23,7 @@ import { Output } from "./output.js";
 import { encodeError, encodeReply } from "./resp-encoder.js";
 import type { Limits } from "./limits.js";
 import { RespParser } from "./resp-parser.js";
-import { ClientSession, type SessionHost } from "./session.js";
+import { ClientSession, type Road, type SessionHost } from "./session.js";
 import type { Transaction } from "./transaction.js";
 
 /** What a connection needs of its server. */
@@ -48,7 +48,7 @@ const tooLong = failure("ERR the reply is longer than 512 MB");
 const internal = failure("ERR internal error; nothing was changed. The server's log says more");
 
 /** A client. */
-export class ClientConnection implements ConnectionEvents {
+export class ClientConnection implements ConnectionEvents, Road {
   readonly session: ClientSession;
   readonly server: ConnectionHost;
   readonly #connection: Connection;
@@ -63,21 +63,13 @@ export class ClientConnection implements ConnectionEvents {
   #looping = false;
   #paused = false;
   #clientEnded = false;
-  /** Something has come from the client, or has gone to it, since the last look. */
-  #stirred = true;
-  #quietSince = 0;
   /** Since when more waits for the client than may wait for long. */
   #softSince: number | null = null;
 
   constructor(id: number, server: ConnectionHost, connection: Connection) {
     this.server = server;
     this.#connection = connection;
-    this.session = new ClientSession(id, server, connection, {
-      trust: () => this.#parser.trust(),
-      close: () => {
-        if (this.#state === "open") this.#state = "closing";
-      },
-    });
+    this.session = new ClientSession(id, server, connection, this);
     this.#parser = new RespParser(server.limits, this.session.authenticated);
     this.#output = new Output(server.heart, connection, {
       released: () => this.#loop(),
@@ -92,8 +84,8 @@ export class ClientConnection implements ConnectionEvents {
 
   data(chunk: Buffer): void {
     this.server.counters.bytesIn += chunk.length;
-    this.#stirred = true;
     if (this.#state !== "open") return;
+    this.session.activeAt = this.server.clock.monotonic();
     this.#parser.push(chunk);
     this.#loop();
     if (!this.#paused && this.#parser.unread > inputBytesMax && this.#isBlocked()) {
@@ -103,7 +95,7 @@ export class ClientConnection implements ConnectionEvents {
   }
 
   drained(): void {
-    this.#stirred = true;
+    this.session.activeAt = this.server.clock.monotonic();
     this.#loop();
   }
 
@@ -136,9 +128,7 @@ export class ClientConnection implements ConnectionEvents {
   /** Looks, from time to time, whether it is quiet or reads too slowly for longer than it may (Redis' clientsCron). */
   look(nowMs: number): void {
     const { idleSeconds, output } = this.server.limits;
-    if (this.#stirred || this.#held) this.#quietSince = nowMs;
-    else if (idleSeconds > 0 && nowMs - this.#quietSince > idleSeconds * 1000) return this.destroy();
-    this.#stirred = false;
+    if (idleSeconds > 0 && !this.#held && nowMs - this.session.activeAt > idleSeconds * 1000) return this.destroy();
     const { softBytes, softSeconds } = output.normal;
     if (softBytes === 0 || this.#output.unsent <= softBytes) this.#softSince = null;
     else this.#softSince ??= nowMs;
@@ -151,6 +141,28 @@ export class ClientConnection implements ConnectionEvents {
     this.#state = "closing";
     this.#output.add(encodeError(text), 0);
     this.#loop();
+  }
+
+  // What a session asks of its road.
+
+  get isHeld(): boolean {
+    return this.#held;
+  }
+
+  get unread(): number {
+    return this.#parser.unread;
+  }
+
+  get unsent(): number {
+    return this.#output.unsent;
+  }
+
+  trust(): void {
+    this.#parser.trust();
+  }
+
+  finish(): void {
+    if (this.#state === "open") this.#state = "closing";
   }
 
   // The road of a command.
@@ -207,8 +219,11 @@ export class ClientConnection implements ConnectionEvents {
     const command = findCommand(args[0] as Bytes);
     counters.commands++;
     (counters.byCommand.get(command) as CommandTally).calls++;
-    const { transaction } = this.session;
-    const refusal = checkCommand(command, args, this.session, this.server.allowFlush);
+    const { session } = this;
+    const { transaction } = session;
+    session.command = command;
+    if (command?.kind === "session") session.subcommand = isShort(args[1]) ? args[1] : null;
+    const refusal = checkCommand(command, args, session, this.server.allowFlush);
     if (refusal !== null) {
       if (refusal === hangUp) return this.destroy();
       if (transaction !== null) transaction.broken = true;
@@ -283,6 +298,7 @@ export class ClientConnection implements ConnectionEvents {
   }
 
   #answerSession(reply: Reply): void {
+    if (reply === noReply) return;
     this.#answer(reply, this.session.takeShown());
   }
 
@@ -312,6 +328,7 @@ export class ClientConnection implements ConnectionEvents {
 
   #release(): void {
     this.#held = false;
+    this.session.activeAt = this.server.clock.monotonic();
     this.#loop();
   }
 
@@ -322,4 +339,9 @@ export class ClientConnection implements ConnectionEvents {
     this.#output.add(encodeError(replyOfError(error).text), 0);
     this.#settle();
   }
+}
+
+/** Whether it may be the name of a subcommand: nothing long is kept for CLIENT LIST. */
+function isShort(arg: Bytes | undefined): arg is Bytes {
+  return arg !== undefined && arg.length <= 32;
 }

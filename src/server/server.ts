@@ -3,11 +3,11 @@
  */
 import { createHash, timingSafeEqual } from "node:crypto";
 import { bufferOfBytes, bytesOfText, type Bytes } from "../bytes.js";
-import type { ServerCounters } from "../commands/command.js";
+import type { ClientFacts, ServerCounters } from "../commands/command.js";
 import { commandTable } from "../commands/table.js";
 import { WriteBehindError } from "../errors.js";
 import type { Heart } from "../heart.js";
-import type { Clock, Random, Timer } from "../host/host.js";
+import type { Clock, Random, Timer, Usage } from "../host/host.js";
 import type { Connection, Listener, Sockets, TlsMaterial } from "../host/sockets.js";
 import type { Options } from "../options.js";
 import { ServerConfig, type ConfigFacts } from "./config.js";
@@ -27,6 +27,10 @@ export interface ServerParts {
   /** Version of write-behind, for INFO. */
   readonly version: string;
   readonly log: ServerLog;
+  /** Stops the program as SIGTERM does, for SHUTDOWN; left out where that is not the server's to do. */
+  readonly stop?: (() => void) | undefined;
+  /** What the process takes, for INFO. */
+  readonly usage?: (() => Usage) | undefined;
 }
 
 /** Where the server says what happens; a logger of pino fits. Never gets a secret, a key or a value. */
@@ -92,6 +96,8 @@ class Server implements ConnectionHost, RespServer {
   readonly runId: string;
   readonly allowFlush: boolean;
   readonly commands = commandTable;
+  readonly stop: (() => void) | null;
+  readonly usage: (() => Usage) | null;
   readonly counters: ServerCounters;
   readonly limits: Limits;
   readonly config: ServerConfig;
@@ -108,12 +114,14 @@ class Server implements ConnectionHost, RespServer {
   #allGone: (() => void) | null = null;
   #looking: Timer | null = null;
 
-  constructor({ heart, clock, random, options, tls = null, version, log }: ServerParts) {
+  constructor({ heart, clock, random, options, tls = null, version, log, stop, usage }: ServerParts) {
     this.heart = heart;
     this.clock = clock;
     this.version = version;
     this.runId = random.hex(20);
     this.allowFlush = options.allowFlush;
+    this.stop = stop ?? null;
+    this.usage = usage ?? null;
     this.#log = log;
     this.#passwordDigest = options.password === null ? null : digest(bytesOfText(options.password));
     this.#knowsClients = tls !== null && tls.clientCa !== null;
@@ -155,6 +163,10 @@ class Server implements ConnectionHost, RespServer {
 
   get hasPassword(): boolean {
     return this.#passwordDigest !== null;
+  }
+
+  get clients(): Iterable<ClientFacts> {
+    return [...this.#clients].map(({ session }) => session);
   }
 
   isPassword(password: Bytes): boolean {
