@@ -1,7 +1,7 @@
 /** What is checked about the arguments of every command before it runs or is queued. */
 import type { Bytes } from "../bytes.js";
 import type { Command, Session, Subcommand } from "./command.js";
-import { failure, shown, wrongArity, type ErrorReply, type Reply } from "./reply.js";
+import { failure, shown, simple, wrongArity, type ErrorReply, type Reply } from "./reply.js";
 
 /** Redis' error where there is no such subcommand, or there are too few or too many arguments; else null. */
 export function checkArguments(command: Command, args: readonly Bytes[]): ErrorReply | null {
@@ -23,7 +23,8 @@ export function runSubcommand(
   return (findSubcommand(subcommands, args) as Subcommand).run(session, args);
 }
 
-function findSubcommand(subcommands: readonly Subcommand[], args: readonly Bytes[]): Subcommand | undefined {
+/** The subcommand that the second argument names. */
+export function findSubcommand(subcommands: readonly Subcommand[], args: readonly Bytes[]): Subcommand | undefined {
   const name = (args[1] as Bytes).toLowerCase();
   return subcommands.find((subcommand) => subcommand.name === name);
 }
@@ -36,4 +37,28 @@ export function at(args: readonly Bytes[], index: number): Bytes {
 /** Whether a command may be given so many arguments, its name included. */
 export function fitsArity(arity: number, count: number): boolean {
   return arity < 0 ? count >= -arity : count === arity;
+}
+
+/** The subcommands of a command, and HELP, which says what they are. */
+export function withHelp(name: string, subcommands: readonly Subcommand[]): readonly Subcommand[] {
+  const all: Subcommand[] = [...subcommands];
+  all.push({
+    name: "help",
+    arity: 2,
+    syntax: "",
+    summary: "Prints this help.",
+    run: () => [
+      simple(`${name.toUpperCase()} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:`),
+      ...all.flatMap((one) => [
+        simple(`${one.name.toUpperCase()} ${one.syntax}`.trimEnd()),
+        simple(`    ${one.summary}`),
+      ]),
+    ],
+  });
+  return all;
+}
+
+/** A container's arguments in Redis' notation: those of its subcommands. */
+export function syntaxOf(subcommands: readonly Subcommand[]): string {
+  return subcommands.map(({ name, syntax }) => `${name.toUpperCase()} ${syntax}`.trimEnd()).join(" | ");
 }
