@@ -11,6 +11,7 @@ import { afterAll, beforeAll, describe, expect, vi } from "vitest";
 import { RespClient } from "../src/cli/resp-client.js";
 import { ServerProcess } from "./crash/server-process.js";
 import { findProgram, freePort, listening, program } from "./servers.js";
+import type { TlsFiles } from "./tls-certificates.js";
 import { describeWith } from "./with-programs.js";
 
 /** The password of every server here. */
@@ -27,18 +28,19 @@ export class Place {
   readonly port: number;
   readonly folder: string;
   readonly #kind: Kind;
-  readonly #flags: readonly string[];
+  readonly #tls: TlsFiles | null;
   #end: () => Promise<unknown> = async () => undefined;
 
-  private constructor(kind: Kind, port: number, flags: readonly string[]) {
+  private constructor(kind: Kind, port: number, tls: TlsFiles | null) {
     this.#kind = kind;
     this.port = port;
-    this.#flags = flags;
+    this.#tls = tls;
     this.folder = mkdtempSync(join(tmpdir(), "same-place-"));
   }
 
-  static async open(kind: Kind, flags: readonly string[] = []): Promise<Place> {
-    const place = new Place(kind, await freePort(), flags);
+  /** With these files clients must speak TLS, and show a certificate. */
+  static async open(kind: Kind, tls: TlsFiles | null = null): Promise<Place> {
+    const place = new Place(kind, await freePort(), tls);
     await place.start();
     return place;
   }
@@ -66,22 +68,25 @@ export class Place {
   async #startOurs(): Promise<void> {
     const closed = ["--password", password, "--admin-token", "a token"];
     const own = ["--data", this.folder, "--port", String(this.port), ...closed];
-    const server = new ServerProcess([...own, ...this.#flags]);
+    const tls = this.#tls === null ? [] : ourTls(this.#tls);
+    const server = new ServerProcess([...own, ...tls]);
     this.#end = () => server.end("SIGKILL");
     if (!(await server.ready())) throw new Error(`it ended: ${String(server.ended)}: ${server.errors}`);
   }
 
   async #startRedis(): Promise<void> {
     const { path, env } = program("redis-server");
-    const own = ["--port", String(this.port), "--bind", "127.0.0.1", "--dir", this.folder, "--requirepass", password];
+    const port = this.#tls === null ? ["--port", String(this.port)] : redisTls(this.port, this.#tls);
+    const own = [...port, "--bind", "127.0.0.1", "--dir", this.folder, "--requirepass", password];
     const kept = ["--save", "", "--appendonly", "yes", "--appendfsync", "always"];
-    const child: ChildProcess = spawn(path, [...own, ...kept, ...this.#flags], { env, stdio: "ignore" });
+    const child: ChildProcess = spawn(path, [...own, ...kept], { env, stdio: "ignore" });
     const ended = once(child, "exit");
     this.#end = async () => {
       child.kill("SIGKILL");
       await ended;
     };
     await listening(this.port);
+    if (this.#tls !== null) return;
     // Until it has read its file again it answers LOADING, which not every client takes for a moment's matter.
     await vi.waitFor(() => expect(this.#says("PING")).resolves.toBe("PONG"), { timeout: 20_000, interval: 20 });
   }
@@ -97,6 +102,13 @@ export class Place {
       client.close();
     }
   }
+}
+
+const ourTls = ({ cert, key, ca }: TlsFiles): string[] => ["--tls-cert", cert, "--tls-key", key, "--tls-client-ca", ca];
+
+function redisTls(port: number, { cert, key, ca }: TlsFiles): string[] {
+  const files = ["--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", ca];
+  return ["--port", "0", "--tls-port", String(port), "--tls-auth-clients", "yes", ...files];
 }
 
 /**
