@@ -1,7 +1,7 @@
 /**
- * Brings the real servers, and the browser, that tests and benchmarks are run against: Debian's own packages, unpacked
- * into the user's cache folder. It needs no root, installs nothing and leaves the machine's package lists alone. Run
- * again, it sees that all is there. test/servers.ts finds the programs, in PATH first.
+ * Brings the real servers, a Python client and the browser that tests and benchmarks are run against: Debian's own
+ * packages, unpacked into the user's cache folder. It needs no root, installs nothing and leaves the machine's package
+ * lists alone. Run again, it sees that all is there. test/servers.ts finds the programs, in PATH first.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
@@ -20,6 +20,13 @@ const groups = [
     programs: ["chromium-headless-shell"],
     /** Others in PATH that do as well. test/servers.ts looks for the same. */
     instead: ["chromium", "google-chrome"],
+  },
+  {
+    name: "python",
+    packages: ["python3-redis"],
+    programs: ["python3"],
+    /** What its programs are asked, to see that all is there. */
+    asked: ["-c", "import redis"],
   },
 ];
 
@@ -60,8 +67,8 @@ function run(command, args, options = {}) {
 
 const runApt = (command, args, options) => run(command, ["-c", join(apt, "apt.conf"), ...args], options);
 
-function works(program, env) {
-  const result = spawnSync(program, ["--version"], { env, stdio: "ignore" });
+function works(program, env, asked = ["--version"]) {
+  const result = spawnSync(program, asked, { env, stdio: "ignore" });
   return result.status === 0;
 }
 
@@ -69,12 +76,14 @@ function works(program, env) {
 function isThere(group) {
   const manifest = join(cache, group.name, "manifest.json");
   if (!existsSync(manifest)) return false;
-  const { programs, libraries } = JSON.parse(readFileSync(manifest, "utf8"));
+  const { programs, libraries, modules } = JSON.parse(readFileSync(manifest, "utf8"));
   const env = {
     ...process.env,
     LD_LIBRARY_PATH: libraries.map((folder) => join(cache, group.name, folder)).join(delimiter),
+    ...(modules === undefined ? {} : { PYTHONPATH: join(cache, group.name, modules) }),
   };
-  return group.programs.every((name) => works(join(cache, group.name, programs[name] ?? "absent"), env));
+  const pathOf = (name) => (programs[name] === undefined ? name : join(cache, group.name, programs[name]));
+  return group.programs.every((name) => works(pathOf(name), env, group.asked));
 }
 
 function updateLists() {
@@ -170,11 +179,16 @@ function fetch(group) {
     // What lies in bin/ may be a script that names the program by a path of the machine.
     const paths = files.filter((file) => /^root\/(usr\/)?(s?bin|lib\/\w+)\//.test(file) && basename(file) === name);
     const path = paths.find((file) => isBinary(join(building, file)));
-    if (path === undefined) fail(`${name} is in none of the packages ${packages.join(" ")}`);
+    // What the machine has is not among the packages.
+    if (path === undefined && !works(name, process.env)) {
+      fail(`${name} is in none of the packages ${packages.join(" ")}`);
+    }
     programs[name] = path;
   }
   const libraries = [...new Set(files.filter((file) => /\.so(\.\d+)*$/.test(file)).map((file) => dirname(file)))];
-  const manifest = { programs, libraries, fonts: writeFonts(group, building), packages };
+  const pythonModules = "root/usr/lib/python3/dist-packages";
+  const modules = existsSync(join(building, pythonModules)) ? pythonModules : undefined;
+  const manifest = { programs, libraries, modules, fonts: writeFonts(group, building), packages };
   writeFileSync(join(building, "manifest.json"), `${JSON.stringify(manifest, null, 2)}\n`);
   rmSync(join(cache, group.name), { recursive: true, force: true });
   renameSync(building, join(cache, group.name));
@@ -183,7 +197,7 @@ function fetch(group) {
 
 let updated = false;
 for (const group of groups) {
-  const inPath = (name) => works(name, process.env);
+  const inPath = (name) => works(name, process.env, group.asked);
   if (group.programs.every(inPath) || group.instead?.some(inPath)) {
     process.stdout.write(`${group.name}: in PATH\n`);
     continue;

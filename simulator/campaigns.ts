@@ -93,6 +93,13 @@ export const campaigns: readonly Campaign[] = [
         .join("; "),
   },
   {
+    name: "fuzz",
+    share: 0.05,
+    jobs: 1,
+    command: program("dist/test/fuzz-main.js"),
+    reached: (output) => matched(output, /\d+ streams for the parser, .*/),
+  },
+  {
     name: "properties",
     share: 0.1,
     jobs: 1,

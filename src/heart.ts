@@ -328,6 +328,19 @@ export interface DeadLetterOutcome {
   readonly hint: string | null;
 }
 
+/** The status as it is now: what many processes share is asked for, because it may have been seen a while ago. */
+export async function statusNow(heart: Heart): Promise<Status> {
+  await heart.refresh?.();
+  return heart.status();
+}
+
+/** The state that turning the writer off or on has come to. */
+export async function turned(heart: Heart, done: Promise<void>): Promise<Pick<Status, "state" | "reason">> {
+  await done;
+  const { state, reason } = heart.status();
+  return { state, reason };
+}
+
 /** Resolves once everything up to a sequence is as durable as was asked. Rejects UNKNOWN, CLOSED. */
 export function kept(heart: Heart, sequence: number): Promise<void> {
   return new Promise((resolve, reject) => {

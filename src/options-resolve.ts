@@ -183,11 +183,12 @@ function crossChecks(options: Options, spelled: (name: OptionName) => string, sc
   }
   if (options.port !== 0 && options.port === options.adminPort)
     problems.push(`${spelled("port")} and ${spelled("adminPort")} are both ${options.port}`);
-  if (!isLoopback(options.host) && options.password === null) {
+  if (!isLoopback(options.host) && options.password === null && options.tlsClientCa === null) {
     problems.push(
       `${spelled("host")} is ${options.host}, which others can reach, and there is no password; set ${flagOf("password")} or ${variableOf("password")}`,
     );
   }
+  problems.push(...tlsProblems(options, spelled));
   if (options.adminToken === null && (!isLoopback(options.host) || options.password !== null)) {
     const why = isLoopback(options.host)
       ? "a password is set"
@@ -195,6 +196,15 @@ function crossChecks(options: Options, spelled: (name: OptionName) => string, sc
     problems.push(`${why}, so the admin API needs a token; set ${flagOf("adminToken")} or ${variableOf("adminToken")}`);
   }
   return problems;
+}
+
+/** Certificate and key belong together, and clients show certificates over TLS only. */
+function tlsProblems({ tlsCert, tlsKey, tlsClientCa }: Options, spelled: (name: OptionName) => string): string[] {
+  const needs = (given: OptionName, missing: OptionName): string =>
+    `${spelled(given)} needs ${missing}; set ${flagOf(missing)} FILE or ${variableOf(missing)}`;
+  if (tlsCert !== null && tlsKey === null) return [needs("tlsCert", "tlsKey")];
+  if (tlsKey !== null && tlsCert === null) return [needs("tlsKey", "tlsCert")];
+  return tlsClientCa !== null && tlsCert === null ? [needs("tlsClientCa", "tlsCert")] : [];
 }
 
 /** Whether only this machine can reach the address. */

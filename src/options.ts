@@ -249,6 +249,19 @@ export const optionTable = {
     secret: true,
     doc: "password that clients must give (AUTH)",
   },
+  tlsCert: {
+    type: "text",
+    default: null,
+    scope: "serve",
+    doc: "PEM file with the certificate of the server and what leads to its authority; with it `port` speaks TLS only",
+  },
+  tlsKey: { type: "text", default: null, scope: "serve", doc: "PEM file with the private key of `tlsCert`" },
+  tlsClientCa: {
+    type: "text",
+    default: null,
+    scope: "serve",
+    doc: "PEM file with the authority of the clients: each of them must show a certificate then",
+  },
   allowFlush: { type: "flag", default: false, scope: "serve", doc: "allow FLUSHALL and FLUSHDB" },
   maxClients: {
     type: "count",

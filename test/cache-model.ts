@@ -66,7 +66,10 @@ interface Load {
 interface Watching {
   readonly watch: Watch;
   readonly record: Bytes;
-  marked: boolean;
+  /** Whether the cache knew when it began that there was no such record. */
+  readonly absent: boolean;
+  /** Where everything was removed and the cache may not have known that there was nothing to remove: perhaps. */
+  marked: boolean | "perhaps";
   /** The end that the record had when it was known to the cache while watched. */
   end: number | null;
 }
@@ -132,11 +135,7 @@ export class World {
         for (let time = 0; time < one.times; time += 1) this.#write(one.record, one.change);
         return;
       case "clear":
-        this.#queue.push({ sequence: ++this.#sequence, record: null, change: remove });
-        this.cache.clear(this.#sequence);
-        this.#kept.clear();
-        for (const watching of this.#watches) watching.marked = true;
-        return;
+        return this.#clear();
       case "commit":
         return this.#commit(one.frames);
       case "acknowledge":
@@ -156,6 +155,7 @@ export class World {
         return;
       case "watch":
         this.#watches.push({
+          absent: this.cache.peek(one.record, this.#now) === null,
           watch: this.cache.watch(one.record, this.#now),
           record: one.record,
           marked: false,
@@ -175,6 +175,17 @@ export class World {
         return;
       default:
         return this.#onLoad(one.event, one.load);
+    }
+  }
+
+  #clear(): void {
+    const there = new Set(records.filter((name) => isLive(this.#truth(name), this.#now)));
+    this.#queue.push({ sequence: ++this.#sequence, record: null, change: remove });
+    this.cache.clear(this.#sequence);
+    this.#kept.clear();
+    for (const watching of this.#watches) {
+      if (there.has(watching.record)) watching.marked = true;
+      else if (!watching.absent) watching.marked ||= "perhaps";
     }
   }
 
@@ -256,6 +267,7 @@ export class World {
     }
     for (const { watch, marked, end, record: name } of this.#watches) {
       const truth = this.#truth(name);
+      if (marked === "perhaps") continue;
       if (marked || (end !== null && end <= this.#now)) expect(watch.changed(this.#now)).toBe(true);
       else if ((truth?.expiresAt ?? Number.MAX_VALUE) > this.#now) expect(watch.changed(this.#now)).toBe(false);
     }

@@ -151,6 +151,7 @@ describe("texts for people", () => {
       durability: "disk",
       delayMs: 100,
       hasPassword: true,
+      tls: null,
     } as const;
     const lines = startLines(started).trimEnd().split("\n");
     expect(lines).toHaveLength(5);

@@ -17,6 +17,7 @@ const groups: readonly (readonly [CommandGroup, string])[] = [
   ["transactions", "Transactions"],
   ["connection", "Connection"],
   ["server", "Server"],
+  ["write-behind", "The writer"],
 ];
 
 const top = `<!-- Made from the table in src/commands (test/commands-reference.test.ts). Do not edit. -->
@@ -42,6 +43,9 @@ A write is answered when it is as durable as \`--durability\` asks. The errors t
 What differs from Redis: there is one database (0); an expiry lies before the year 287396 (2^53 milliseconds); FLUSHALL
 and FLUSHDB need \`--allow-flush\` and cannot be part of a transaction; an argument has at most 128 MB. APPEND, SETRANGE
 and SETBIT change a part of a string, but the write queue takes the whole string each time: keep it short.
+WATCH watches the record of a key: with routes that is the whole row, so that EXEC may answer
+null where another field of it has changed. With \`--cache\` EXEC may also answer null where nothing has changed but the
+database has taken later writes since WATCH.
 `;
 
 function cell(text: string): string {

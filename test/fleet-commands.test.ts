@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { redis as redisCache } from "../src/redis/index.js";
 import { postgres } from "../src/store/postgres/index.js";
 import { keys, pair, pipelines, sameReplies, second, streamOf, talk, withSecondsOf } from "./command-pipelines.js";
-import { command, serveOver, type Engine } from "./server-setup.js";
+import { command, RawClient, serveOver, until, type Engine } from "./server-setup.js";
 import { startRedis, type RunningServer } from "./servers.js";
 import { describePostgres, postgresVersions } from "./with-postgres.js";
 import { describeRedis } from "./with-redis.js";
@@ -90,6 +90,49 @@ describeRedis("a server before a Redis", (redisServer) =>
       await client.hset("{a}:of", { f: "1" });
       expect(await client.hrandfield("{a}:of")).toBe("f");
       await stop();
+    });
+
+    test("WATCH notices what another process writes, what ends, and nothing else", { timeout: 60_000 }, async () => {
+      const start = await place();
+      // What the database has taken is not told apart from what has changed: here it takes nothing meanwhile.
+      const delayMs = 60_000;
+      const [first, beside] = [await start({ delayMs }), await start({ delayMs, worker: false })];
+      const [one, two, asking] = [first.port, beside.port, beside.port].map((port) => new RawClient(port));
+      const say = async (client: RawClient | undefined, line: string, reply: string) => {
+        client?.say(line);
+        await client?.expect(reply);
+      };
+      await say(one, "SET a 1", "+OK\r\n");
+      await say(one, "WATCH a b", "+OK\r\n");
+      await say(two, "SET other 1", "+OK\r\n");
+      await say(one, "MULTI", "+OK\r\n");
+      await say(one, "INCR other", "+QUEUED\r\n");
+      await say(two, "SET other 5", "+OK\r\n");
+      await say(one, "EXEC", "*1\r\n:6\r\n");
+      for (const change of ["SET a 2", "DEL a", "SET b x"]) {
+        for (const asked of ["SET c 1", "GET c", "PING"]) {
+          await say(one, "WATCH a b", "+OK\r\n");
+          await say(one, "MULTI", "+OK\r\n");
+          await say(one, asked, "+QUEUED\r\n");
+          await say(two, "SET a 0", "+OK\r\n");
+          await say(two, change, change === "DEL a" ? ":1\r\n" : "+OK\r\n");
+          await say(one, "EXEC", "*-1\r\n");
+        }
+      }
+      await say(two, "SET a 1 PX 300", "+OK\r\n");
+      await say(one, "WATCH a", "+OK\r\n");
+      for (let left = true; left;) {
+        asking?.say("EXISTS a");
+        await until(() => asking?.received.endsWith("\r\n") === true);
+        left = asking?.received === ":1\r\n";
+        if (asking !== undefined) asking.received = "";
+      }
+      await say(one, "MULTI", "+OK\r\n");
+      await say(one, "SET c 2", "+QUEUED\r\n");
+      await say(one, "EXEC", "*-1\r\n");
+      await say(one, "GET c", "$-1\r\n");
+      await beside.stop();
+      await first.stop();
     });
 
     test("what was answered is there after a start, from the database, and in another process at once", async () => {

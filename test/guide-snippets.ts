@@ -19,7 +19,7 @@ import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, vi } from "vitest";
 import { program } from "./cli-process.js";
-import { freePort } from "./servers.js";
+import { findProgram, freePort } from "./servers.js";
 
 /** The clone. */
 export const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
@@ -166,6 +166,11 @@ export class Reader {
     };
     script("npx", `[ "$1" = write-behind ] || exit 2; shift; exec "${process.execPath}" "${program}" "$@"`);
     writeFileSync(join(bin, "sqlite3.mjs"), sqlite3);
+    const cli = findProgram("redis-cli");
+    if (cli !== null) {
+      const libraries = cli.env["LD_LIBRARY_PATH"] ?? "";
+      script("redis-cli", `LD_LIBRARY_PATH="${libraries}" exec "${cli.path}" "$@"`);
+    }
     script("sqlite3", `exec "${process.execPath}" "${join(bin, "sqlite3.mjs")}" "$@"`);
     const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("WRITE_BEHIND_"));
     const env = {

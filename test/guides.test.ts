@@ -6,6 +6,8 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { blocksOf, compiler, isShown, Reader, root, type Block } from "./guide-snippets.js";
 import { describePostgres, postgresVersions } from "./with-postgres.js";
+import { startRedis } from "./servers.js";
+import { describeWith } from "./with-programs.js";
 import { describeRedis } from "./with-redis.js";
 
 const folder = join(root, "docs", "guide");
@@ -76,8 +78,16 @@ describePostgres("guides with a PostgreSQL", postgresVersions(), (server) => {
   );
 });
 
-describeRedis("guides with a Redis", (redis) => {
-  test.each(pagesWith(redisUrl))("%s", (page) => readPage(page, [["6379", String(redis().port)]]), patiently);
+describeWith(["redis-server", "redis-cli"], "guides with a Redis", () => {
+  const withRedis = async (page: string): Promise<void> => {
+    const redis = await startRedis();
+    try {
+      await readPage(page, [["6379", String(redis.port)]]);
+    } finally {
+      await redis.stop();
+    }
+  };
+  test.each(pagesWith(redisUrl))("%s", withRedis, patiently);
 });
 
 test("what is not run is little, and known", () => {

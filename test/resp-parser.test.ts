@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { splitWords } from "../src/commands/words.js";
-import { defaultParserLimits, RespParser } from "../src/server/resp-parser.js";
+import { parserLimits, RespParser } from "../src/server/resp-parser.js";
 import { command } from "./server-setup.js";
 
 const bytes = fc.string({
@@ -89,17 +89,24 @@ const errors: readonly (readonly [string, string])[] = [
   ["*01\r\n", "invalid multibulk length"],
   ["*\r\n", "invalid multibulk length"],
   ["*9999999999999999999999\r\n", "invalid multibulk length"],
-  [`*${defaultParserLimits.argumentsMax + 1}\r\n`, "invalid multibulk length"],
+  ["*2147483648\r\n", "invalid multibulk length"],
   ["*1\r\nPING\r\n", "expected '$', got 'P'"],
   ["*1\r\n$-1\r\n", "invalid bulk length"],
   ["*1\r\n$abc\r\n", "invalid bulk length"],
-  [`*1\r\n$${defaultParserLimits.bulkBytesMax + 1}\r\n`, "invalid bulk length"],
+  [`*1\r\n$${parserLimits.bulkBytesMax + 1}\r\n`, "invalid bulk length"],
   [`*1\r\n$${"1".repeat(70_000)}`, "too big bulk count string"],
   [`*${"1".repeat(70_000)}`, "too big mbulk count string"],
   ["x".repeat(70_000), "too big inline request"],
   ['set "a\r\n', "unbalanced quotes in request"],
   ["set 'a'b\r\n", "unbalanced quotes in request"],
+  ["*1\r\n\r\n", "expected '$', got '\r'"],
+  [`*1\0${"1".repeat(70_000)}\r\n`, "too big mbulk count string"],
 ];
+
+test("a line is looked at when it is whole, and none ends beyond a zero byte", () => {
+  for (const stream of ["*1\r\nPING", "*1\r\n\0a\r\n", "PING\0\r\nPING\r\n", "*1\0\r\n"])
+    expect(parse(stream)).toEqual({ commands: [], error: null });
+});
 
 test.each(errors)("%j", (stream, text) => {
   expect(parse(command("PING") + stream)).toEqual({ commands: [["PING"]], error: `Protocol error: ${text}` });
@@ -112,7 +119,7 @@ test("nothing is read after an error", () => {
 });
 
 test("who has not given the password may send little", () => {
-  const stranger = () => new RespParser(defaultParserLimits, false);
+  const stranger = () => new RespParser(parserLimits, false);
   expect(parse("*11\r\n", [], stranger()).error).toBe("Protocol error: unauthenticated multibulk length");
   expect(parse("*1\r\n$16385\r\n", [], stranger()).error).toBe("Protocol error: unauthenticated bulk length");
   const known = stranger();
@@ -121,8 +128,9 @@ test("who has not given the password may send little", () => {
 });
 
 test("all arguments of a command together have a limit", () => {
-  const parser = new RespParser({ bulkBytesMax: 100, commandBytesMax: 150, argumentsMax: 10 });
-  expect(parse(command("x".repeat(100), "y".repeat(51)), [], parser).error).toBe("Protocol error: too big request");
+  const parser = new RespParser({ bulkBytesMax: 100, commandBytesMax: 200 });
+  expect(parse(command("x".repeat(100), "y".repeat(51)), [], parser).commands).toEqual([]);
+  expect(parser.isOverfull).toBe(true);
 });
 
 const lines: readonly (readonly [string, readonly string[] | null])[] = [
@@ -134,6 +142,7 @@ const lines: readonly (readonly [string, readonly string[] | null])[] = [
   ['"\\x4"', ["x4"]],
   ["'a\\'b\\n'", ["a'b\\n"]],
   ['x"a b"', ["xa b"]],
+  ['a\vb \fc "d"\v', ["a\vb", "c", "d"]],
   ['""', [""]],
   ['"a"b', null],
   ['"a', null],

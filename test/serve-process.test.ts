@@ -45,6 +45,20 @@ describe("the database is locked by another process", () => {
   );
 
   test(
+    "SHUTDOWN is the same as SIGTERM, and the client hears nothing but the end",
+    onMachine(async (machine) => {
+      const server = await machine.serve("--close-ms", "300", "--delay", "0");
+      const unlock = machine.lock();
+      expect(await send(server, ["SET", "k", "v"])).toEqual(["OK"]);
+      await expect.poll(() => storeState(server), eventually).toBe("down");
+      await expect(send(server, ["SHUTDOWN", "NOSAVE"])).rejects.toThrow();
+      await expect.poll(() => server.ended, eventually).toBe("code 4, signal null");
+      expect(server.errors).toContain(`1 change is in the journal in ${machine.data} and goes on at the next start`);
+      unlock();
+    }),
+  );
+
+  test(
     "a first start waits, and says so; SIGTERM ends the wait with 4",
     onMachine(async (machine) => {
       await (await machine.serve()).end("SIGTERM");

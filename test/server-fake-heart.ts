@@ -69,6 +69,8 @@ export class FakeHeart implements Partial<Heart> {
   refusal: WriteBehindError | null = null;
   now: () => number = Date.now;
   executions = 0;
+  /** How many of them were asked for as reads. */
+  views = 0;
   readonly #lastChange = new Map<Bytes, number>();
 
   get heart(): Heart {
@@ -101,6 +103,12 @@ export class FakeHeart implements Partial<Heart> {
       return Promise.all(loads).then(() => this.execute(work));
     }
     return { value, ...this.#take(workspace) };
+  }
+
+  /** Reads are executed as writes are: what they would change is nothing. */
+  view<T>(work: (workspace: Workspace) => T): Executed<T> | Promise<Executed<T>> {
+    this.views++;
+    return this.execute(work);
   }
 
   #take(workspace: Workspace): { sequence: number; frame: number } {

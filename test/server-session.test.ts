@@ -208,7 +208,7 @@ describe("the connection", () => {
   test("a protocol error is answered after the commands before it, then the connection closes", async () => {
     const { port } = await serve();
     const client = new RawClient(port);
-    client.send(`${command("SET", "a", "1")}*1\r\nx`);
+    client.send(`${command("SET", "a", "1")}*1\r\nx\r\n`);
     await client.expect("+OK\r\n-ERR Protocol error: expected '$', got 'x'\r\n");
     await until(() => client.ended);
   });
@@ -342,8 +342,10 @@ describe("who is served", () => {
     const written: string[] = [];
     const far: Connection = {
       peer: "192.0.2.1:1",
+      local: "192.0.2.2:6380",
       isLoopback: false,
       unsent: 0,
+      keepAlive: () => undefined,
       write: (text) => void written.push(text),
       pause: () => undefined,
       resume: () => undefined,
@@ -354,7 +356,7 @@ describe("who is served", () => {
     const sockets: Sockets = {
       listen(port, host, accept) {
         events = accept(far);
-        return Promise.resolve({ port, host, close: () => undefined });
+        return Promise.resolve({ port, host, close: () => undefined, renew: () => undefined });
       },
     };
     const { clock, random } = nodeHost();

@@ -14,6 +14,7 @@ import { startServer, type RespServer, type ServerParts } from "../src/server/se
 import { sqlite } from "../src/store/sqlite/index.js";
 import type { StoreDescriptor } from "../src/store/store.js";
 import { openHeart } from "../src/write-behind.js";
+import { ManualClock } from "./manual-clock.js";
 import { FakeHeart } from "./server-fake-heart.js";
 
 /** A server over the real engine, with SQLite. */
@@ -64,14 +65,19 @@ export interface Served {
   readonly heart: FakeHeart;
   readonly server: RespServer;
   readonly port: number;
-  /** What the server logged as an error. */
+  /** What the server logged as an error, and else. */
   readonly errors: unknown[];
+  readonly infos: unknown[];
 }
 
 /** Starts a server that ends with the test. */
-export async function serve(options: Partial<ServerParts["options"]> = {}): Promise<Served> {
+export async function serve(
+  options: Partial<ServerParts["options"]> = {},
+  parts: Partial<Pick<ServerParts, "clock" | "sockets" | "tls" | "stop" | "usage">> = {},
+): Promise<Served> {
   const heart = new FakeHeart();
   const errors: unknown[] = [];
+  const infos: unknown[] = [];
   const { clock, random } = nodeHost();
   const server = await startServer({
     heart: heart.heart,
@@ -79,11 +85,16 @@ export async function serve(options: Partial<ServerParts["options"]> = {}): Prom
     clock,
     random,
     version: "0.0.0",
-    log: { info: () => undefined, error: (fields) => errors.push(fields) },
+    log: { info: (fields) => infos.push(fields), error: (fields) => errors.push(fields) },
     options: { port: 0, host: "127.0.0.1", password: null, allowFlush: false, maxClients: 10_000, ...options },
+    ...parts,
   });
-  onTestFinished(() => server.close({ deadlineMs: 50 }));
-  return { heart, server, port: server.port, errors };
+  onTestFinished(async () => {
+    const closed = server.close({ deadlineMs: 50 });
+    if (parts.clock instanceof ManualClock) parts.clock.pass(50);
+    await closed;
+  });
+  return { heart, server, port: server.port, errors, infos };
 }
 
 /** A client that sees bytes. */
@@ -129,9 +140,12 @@ export class RawClient {
 }
 
 /** Waits until something is so. */
-export async function until(isSo: () => boolean, what: () => string = () => "it did not come"): Promise<void> {
+export async function until(
+  isSo: () => boolean | Promise<boolean>,
+  what: () => string = () => "it did not come",
+): Promise<void> {
   for (let i = 0; i < 1000; i++) {
-    if (isSo()) return;
+    if (await isSo()) return;
     await sleep(5);
   }
   throw new Error(what());

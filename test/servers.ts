@@ -18,7 +18,7 @@ export interface Program {
 }
 
 /** The programs that can be asked for. */
-export type ProgramName = "redis-server" | "redis-cli" | "redis-benchmark" | "chromium-headless-shell";
+export type ProgramName = "redis-server" | "redis-cli" | "redis-benchmark" | "chromium-headless-shell" | "python3";
 
 /** What brings the programs that are missing. */
 export const bringThem = "npm run servers";
@@ -28,6 +28,8 @@ interface Manifest {
   readonly libraries: readonly string[];
   /** What tells fontconfig of the fonts that were brought, where there are any. */
   readonly fonts?: string;
+  /** Where Python finds the modules that were brought. */
+  readonly modules?: string;
 }
 
 const groupOf: Readonly<Record<ProgramName, string>> = {
@@ -35,6 +37,7 @@ const groupOf: Readonly<Record<ProgramName, string>> = {
   "redis-cli": "redis",
   "redis-benchmark": "redis",
   "chromium-headless-shell": "chromium",
+  python3: "python",
 };
 
 /** Other programs in PATH that do as well. */
@@ -42,22 +45,33 @@ const instead: Partial<Readonly<Record<ProgramName, readonly string[]>>> = {
   "chromium-headless-shell": ["chromium", "google-chrome"],
 };
 
+/** What a program of the machine must be able to do, to be of use. */
+const able: Partial<Readonly<Record<ProgramName, readonly string[]>>> = { python3: ["-c", "import redis"] };
+
+function inPath(name: ProgramName): string | undefined {
+  const folders = (process.env["PATH"] ?? "").split(delimiter).filter((folder) => folder !== "");
+  const paths = [name, ...(instead[name] ?? [])].flatMap((each) => folders.map((folder) => join(folder, each)));
+  return paths.find((file) => existsSync(file));
+}
+
 /** Finds a program, or null where it is neither in PATH nor in the cache folder. */
 export function findProgram(name: ProgramName): Program | null {
-  const folders = (process.env["PATH"] ?? "").split(delimiter).filter((folder) => folder !== "");
-  for (const each of [name, ...(instead[name] ?? [])]) {
-    const path = folders.map((folder) => join(folder, each)).find((file) => existsSync(file));
-    if (path !== undefined) return { path, env: process.env };
+  const path = inPath(name);
+  const needed = able[name];
+  if (path !== undefined && (needed === undefined || spawnSync(path, needed, { stdio: "ignore" }).status === 0)) {
+    return { path, env: process.env };
   }
   const cache = process.env["XDG_CACHE_HOME"] || join(homedir(), ".cache");
   const group = join(cache, "write-behind", "servers", groupOf[name]);
   if (!existsSync(join(group, "manifest.json"))) return null;
   const manifest = JSON.parse(readFileSync(join(group, "manifest.json"), "utf8")) as Manifest;
-  const program = manifest.programs[name];
+  const brought = manifest.programs[name];
+  const program = brought === undefined ? path : join(group, brought);
   if (program === undefined) return null;
   const libraries = manifest.libraries.map((folder) => join(group, folder)).join(delimiter);
   const fonts = manifest.fonts === undefined ? {} : { FONTCONFIG_FILE: join(group, manifest.fonts) };
-  return { path: join(group, program), env: { ...process.env, LD_LIBRARY_PATH: libraries, ...fonts } };
+  const modules = manifest.modules === undefined ? {} : { PYTHONPATH: join(group, manifest.modules) };
+  return { path: program, env: { ...process.env, LD_LIBRARY_PATH: libraries, ...fonts, ...modules } };
 }
 
 /** Finds a program, or throws with the command that brings it. */

@@ -283,7 +283,7 @@ export class MemoryCache {
 
   /** Watches a record from now on. */
   watch(record: Bytes, now: number): Watch {
-    return this.#watches.watch(record, this.#entries.get(record)?.value, now);
+    return this.#watches.watch(record, this.peek(record, now), now);
   }
 
   /**

@@ -38,8 +38,9 @@ export class WatchTable {
     for (const watch of this.#watches.get(record) ?? []) watch.marked = true;
   }
 
+  /** Everything was removed: what was absent is as it was. */
   markAll(): void {
-    for (const set of this.#watches.values()) for (const watch of set) watch.marked = true;
+    for (const set of this.#watches.values()) for (const watch of set) if (!watch.isAbsent) watch.marked = true;
   }
 
   /** The record was loaded: now its expiry is known. */
@@ -56,6 +57,8 @@ export class WatchTable {
 class OneWatch implements Watch {
   readonly record: Bytes;
   marked = false;
+  /** Whether the record is known not to be there, unless a mark says that it has changed. */
+  isAbsent = false;
   readonly #since: number;
   readonly #cancel: (watch: OneWatch) => void;
   #endsAt = Number.POSITIVE_INFINITY;
@@ -68,6 +71,7 @@ class OneWatch implements Watch {
 
   /** A record that had ended before the watch began cannot end again. */
   learn(value: RecordValue | null): void {
+    this.isAbsent = value === null || (value.expiresAt !== null && value.expiresAt <= this.#since);
     if (value !== null && value.expiresAt !== null && value.expiresAt > this.#since) this.#endsAt = value.expiresAt;
   }
 

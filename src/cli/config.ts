@@ -36,6 +36,8 @@ const otherFlags = [
   "after",
   "watch",
   "every",
+  "tls",
+  "tlsCa",
 ];
 
 /** Adds --admin, --json and --config, as every verb has them. */

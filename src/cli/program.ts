@@ -20,6 +20,8 @@ const sendFlags = {
   host: "address of the server (default 127.0.0.1)",
   port: "its port (default 6380)",
   password: "password that the server demands (or WRITE_BEHIND_PASSWORD)",
+  tlsCert: "with --tls: PEM file with the certificate of this client, where the server demands one",
+  tlsKey: "with --tls: its private key",
 };
 
 /** Runs the command line and says how the process ends. */
@@ -176,6 +178,11 @@ function addSend(program: Command, end: (code: ExitCode) => void): void {
   );
   // What follows the command's name is the command's, also where it begins with a dash: SET key -1.
   addSomeFlags(command, sendFlags)
+    .option("--tls", "the server speaks TLS")
+    .option(
+      "--tls-ca <file>",
+      "with --tls: PEM file with the authority of the server's certificate (default: those of Node)",
+    )
     .passThroughOptions()
     .action(async (args: string[], flags: Flags) => {
       const { send } = await import("./send.js");

@@ -1,11 +1,20 @@
 /** A connection that sends commands and gives their replies in order. It never sends anything twice. */
 import { connect, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
 import { encodeCommand, RespReader, type RespReply } from "./resp-reply.js";
 
 /** Something waits for a reply. */
 interface Waiter {
   readonly resolve: (reply: RespReply) => void;
   readonly reject: (error: Error) => void;
+}
+
+/** What a client speaks TLS with, in the form PEM. */
+export interface ClientTls {
+  /** The authority of the server's certificate; absent: those that Node knows. */
+  readonly ca?: Buffer;
+  readonly cert?: Buffer;
+  readonly key?: Buffer;
 }
 
 /** One connection. */
@@ -23,12 +32,12 @@ export class RespClient {
     socket.on("close", () => this.#end(new Error("the server closed the connection")));
   }
 
-  /** Connects. Rejects with the system's error. */
-  static open(host: string, port: number): Promise<RespClient> {
+  /** Connects, over TLS where `tls` is given. Rejects with the error of the system or of TLS. */
+  static open(host: string, port: number, tls: ClientTls | null = null): Promise<RespClient> {
     return new Promise((resolve, reject) => {
-      const socket = connect({ host, port });
+      const socket = tls === null ? connect({ host, port }) : connectTls({ host, port, ...tls });
       socket.once("error", reject);
-      socket.once("connect", () => {
+      socket.once(tls === null ? "connect" : "secureConnect", () => {
         socket.off("error", reject);
         resolve(new RespClient(socket));
       });

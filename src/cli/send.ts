@@ -6,15 +6,17 @@ import { createInterface, type Interface } from "node:readline";
 import { someOptions, type Flags } from "./config.js";
 import { CliError, exitCodes, type ExitCode } from "./exit.js";
 import { formatForTerminal, formatRaw, splitLine } from "./redis-format.js";
-import { RespClient } from "./resp-client.js";
+import { RespClient, type ClientTls } from "./resp-client.js";
+import { readCa, readPair } from "./tls-files.js";
+import type { Options } from "../options.js";
 import type { RespReply } from "./resp-reply.js";
 
 /** Runs the verb: one command, or a prompt. An error as reply is `failed`. */
 export async function send(args: readonly string[], flags: Flags): Promise<ExitCode> {
-  const options = someOptions(flags, ["host", "port", "password"]);
+  const options = someOptions(flags, ["host", "port", "password", "tlsCert", "tlsKey"]);
   const host = options.host === "0.0.0.0" ? "127.0.0.1" : options.host;
   const place = `${host}:${options.port}`;
-  const client = await connect(host, options.port, options.password, place);
+  const client = await connect(host, options.port, options.password, place, clientTls(flags, options));
   const json = flags["json"] === true;
   try {
     if (args.length === 0) return await prompt(client, place, json);
@@ -24,12 +26,33 @@ export async function send(args: readonly string[], flags: Flags): Promise<ExitC
   }
 }
 
-async function connect(host: string, port: number, password: string | null, place: string): Promise<RespClient> {
+/** What --tls stands for; null without it. */
+function clientTls(flags: Flags, { tlsCert, tlsKey }: Pick<Options, "tlsCert" | "tlsKey">): ClientTls | null {
+  const ca = flags["tlsCa"];
+  if (flags["tls"] !== true) {
+    if (ca === undefined) return null;
+    throw new CliError(exitCodes.usage, "--tls-ca means nothing without --tls", "the same command with --tls");
+  }
+  return {
+    ...(typeof ca === "string" ? { ca: readCa("--tls-ca", ca) } : {}),
+    ...(tlsCert !== null && tlsKey !== null ? readPair(tlsCert, tlsKey) : {}),
+  };
+}
+
+async function connect(
+  host: string,
+  port: number,
+  password: string | null,
+  place: string,
+  tls: ClientTls | null,
+): Promise<RespClient> {
   let client: RespClient;
   try {
-    client = await RespClient.open(host, port);
+    client = await RespClient.open(host, port, tls);
   } catch (error) {
-    const why = (error as NodeJS.ErrnoException).code ?? String(error);
+    const { code, message, syscall } = error as NodeJS.ErrnoException;
+    if (tls !== null && syscall !== "connect") throw notTrusted(place, code ?? message, message);
+    const why = code ?? String(error);
     throw new CliError(
       exitCodes.noServer,
       `there is no server at ${place} (${why})`,
@@ -45,6 +68,13 @@ async function connect(host: string, port: number, password: string | null, plac
     `${place} refuses the password: ${reply.text}`,
     "the same command with --password PASSWORD, or with WRITE_BEHIND_PASSWORD set",
   );
+}
+
+function notTrusted(place: string, code: string, message: string): CliError {
+  const hint = /CERT|SIGNATURE|ISSUER|ALTNAME/.test(code)
+    ? "--tls-ca FILE names the authority that has signed the certificate; --host must be a name in it"
+    : "the server may not speak TLS (leave --tls out), or demand a certificate (--tls-cert FILE --tls-key FILE)";
+  return new CliError(exitCodes.failed, `no TLS with ${place}: ${message} (${code})`, hint);
 }
 
 async function run(client: RespClient, args: readonly (string | Buffer)[], json: boolean): Promise<ExitCode> {

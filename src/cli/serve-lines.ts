@@ -19,6 +19,8 @@ export interface Started {
   readonly durability: Options["durability"];
   readonly delayMs: number;
   readonly hasPassword: boolean;
+  /** Whether clients must show certificates; null: no TLS. */
+  readonly tls: { readonly clients: boolean } | null;
 }
 
 const survives: Readonly<Record<Options["durability"], string>> = {
@@ -30,13 +32,15 @@ const survives: Readonly<Record<Options["durability"], string>> = {
 
 /** The lines. */
 export function startLines(started: Started): string {
-  const { host, port, adminUrl, fleet, durability, hasPassword } = started;
+  const { host, port, adminUrl, fleet, durability, hasPassword, tls } = started;
   const send = ["npx write-behind send"];
   if (port !== optionTable.port.default) send.push(`--port ${port}`);
+  if (tls !== null) send.push("--tls --tls-ca FILE");
+  if (tls?.clients === true) send.push("--tls-cert FILE --tls-key FILE");
   if (hasPassword) send.push("--password …");
   const status = new URL(adminUrl).port === String(optionTable.adminPort.default) ? "" : ` --admin ${adminUrl}`;
   const lines = [
-    `Redis protocol  redis://${host.includes(":") ? `[${host}]` : host}:${port}`,
+    `Redis protocol  ${tls === null ? "redis" : "rediss"}://${host.includes(":") ? `[${host}]` : host}:${port}`,
     `Page, admin API ${adminUrl}  (or npx write-behind status${status})`,
     ...(fleet === null ? ownLines(started) : fleetLines(started, fleet)),
     `Durability      ${durability}: ${fleet === null ? survives[durability] : fleet.keeps}`,

@@ -7,7 +7,8 @@ import type { WriteBehindError } from "../errors.js";
 import type { Heart } from "../heart.js";
 import type { Clock, Host } from "../host/host.js";
 import { nodeHost } from "../host/node-host.js";
-import { nodeSockets } from "../host/sockets.js";
+import { nodeSockets, type TlsMaterial } from "../host/sockets.js";
+import { processUsage } from "../host/usage.js";
 import { Emitter } from "../events.js";
 import { EventLog } from "../log/event-log.js";
 import type { Logger } from "../log/logger.js";
@@ -20,12 +21,13 @@ import { openHeart } from "../write-behind.js";
 import { namedCache, queueIn, type NamedCache } from "./cache-url.js";
 import { waitForRedis } from "./cache-wait.js";
 import { serveOptions, type Flags } from "./config.js";
-import { exitCodes, type ExitCode } from "./exit.js";
+import { exitCodes, type CliError, type ExitCode } from "./exit.js";
 import { openLog, watchedProgress } from "./log.js";
 import { EarlyReason } from "./serve-early.js";
 import { counted, duration } from "./output.js";
 import { startJson, startLines, type Started } from "./serve-lines.js";
 import { killItself, Signals } from "./signals.js";
+import { readTls } from "./tls-files.js";
 import { startFailure } from "./start-failure.js";
 import { namedStore, type NamedStore } from "./store-url.js";
 import { withTelemetry } from "./with-telemetry.js";
@@ -56,8 +58,12 @@ interface Setup {
   readonly cache: NamedCache | null;
   /** Where the queue is, for people. */
   readonly queue: string;
+  /** What the port of the Redis protocol speaks TLS with; null: it does not. */
+  readonly tls: TlsMaterial | null;
   readonly log: Logger;
   readonly events: Emitter;
+  /** Stops it as SIGTERM does. */
+  readonly stop: () => void;
   /** What the events are worth in the log. */
   readonly told: EventLog;
 }
@@ -70,13 +76,16 @@ export async function serve(flags: Flags, host: Host = nodeHost()): Promise<Exit
   const options = serveOptions(flags);
   const store = namedStore(options.store, options.data);
   const cache = namedCache(options.cache);
+  const tls = readTls(options);
   const json = flags["json"] === true;
   const progress = watchedProgress(json);
   const log = openLog(progress);
   const signals = new Signals(host);
   const events = new Emitter();
+  const stop = (): void => signals.ask();
   const told = new EventLog({ events, logger: log, clock: host.clock, options, progress });
-  const setup: Setup = { host, options, store, cache, queue: queueIn(cache, options.data), log, events, told };
+  const queue = queueIn(cache, options.data);
+  const setup: Setup = { host, options, store, cache, queue, tls, log, events, told, stop };
   const running = await started(setup, signals);
   if (running === null) return exitCodes.left;
   const said: Started = {
@@ -90,14 +99,16 @@ export async function serve(flags: Flags, host: Host = nodeHost()): Promise<Exit
     durability: options.durability,
     delayMs: options.delayMs,
     hasPassword: options.password !== null,
+    tls: options.tlsCert === null ? null : { clients: options.tlsClientCa !== null },
   };
   process.stdout.write(json ? startJson(said) : startLines(said));
   told.opened(running.heart);
-  const stop = await new Promise<Stop>((stopped) => {
+  if (tls !== null) signals.onHangup(() => renewTls(running.server, options, log));
+  const ended = await new Promise<Stop>((stopped) => {
     signals.onFirst(() => stopped({ why: "signal" }));
     running.heart.onFailed((error) => stopped({ why: "failed", error }));
   });
-  return stop.why === "signal" ? stopTruthfully(running, setup, signals) : endFailed(running, stop.error, told);
+  return ended.why === "signal" ? stopTruthfully(running, setup, signals) : endFailed(running, ended.error, told);
 }
 
 /** Starts, or gives null where a signal came first. */
@@ -128,7 +139,7 @@ async function started(setup: Setup, signals: Signals): Promise<Running | null> 
 }
 
 async function start(setup: Setup, early: EarlyReason, signal: AbortSignal): Promise<Running> {
-  const { host, options, store, cache, log, events } = setup;
+  const { host, options, store, cache, tls, log, events } = setup;
   const named = { store: store.descriptor, cache: cache?.descriptor };
   const parts = { host, ...named, options: engineOptions(options), signal, events };
   const starting = await listenWhileStarting(options, () => early.text);
@@ -153,8 +164,11 @@ async function start(setup: Setup, early: EarlyReason, signal: AbortSignal): Pro
       clock: host.clock,
       random: host.random,
       options,
+      tls,
       version: version(),
       log,
+      stop: setup.stop,
+      usage: processUsage,
     });
     try {
       admin = await startAdmin({
@@ -174,6 +188,18 @@ async function start(setup: Setup, early: EarlyReason, signal: AbortSignal): Pro
   } catch (error) {
     await heart.close();
     throw error;
+  }
+}
+
+/** The files may have been replaced: later clients get what is in them now. What is wrong with them changes nothing. */
+function renewTls(server: RespServer, options: Options, log: Logger): void {
+  try {
+    const tls = readTls(options);
+    if (tls !== null) server.renewTls(tls);
+    log.info({ event: "certificate" }, "the certificate was read again; new clients get this one");
+  } catch (error) {
+    const { message, hint } = error as CliError;
+    log.error({ event: "certificate" }, `the certificate was not renewed: ${message} (${hint}); the old one is kept`);
   }
 }
 

@@ -4,7 +4,7 @@ import type { Host } from "../host/host.js";
 /** One key press may arrive twice: from the terminal, and once more through npm. */
 const samePressMs = 500;
 
-/** SIGTERM and SIGINT, the first and the second one. */
+/** SIGTERM and SIGINT, the first and the second one; and SIGHUP, where it has a meaning. */
 export class Signals {
   readonly #host: Host;
   #first: (() => void) | null = null;
@@ -21,8 +21,18 @@ export class Signals {
     this.#first = call;
   }
 
+  /** SIGHUP, which ends the process unless somebody asks for it here. */
+  onHangup(call: () => void): void {
+    process.on("SIGHUP", call);
+  }
+
   onSecond(call: () => void): void {
     this.#second = call;
+  }
+
+  /** A client has asked for the same as a first signal. */
+  ask(): void {
+    if (this.#firstAt === null) this.#came();
   }
 
   #came(): void {

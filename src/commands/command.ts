@@ -6,7 +6,7 @@
  */
 import type { Bytes } from "../bytes.js";
 import type { Heart } from "../heart.js";
-import type { Clock } from "../host/host.js";
+import type { Clock, Usage } from "../host/host.js";
 import type { Workspace } from "../workspace.js";
 import type { Reply } from "./reply.js";
 
@@ -23,8 +23,16 @@ export type CommandFlag =
   | "no_auth"
   | "no_multi";
 
-/** Redis' groups. */
-export type CommandGroup = "string" | "bitmap" | "hash" | "generic" | "transactions" | "connection" | "server";
+/** Redis' groups, and one of what Redis does not have. */
+export type CommandGroup =
+  | "string"
+  | "bitmap"
+  | "hash"
+  | "generic"
+  | "transactions"
+  | "connection"
+  | "server"
+  | "write-behind";
 
 /** Where the keys are among the arguments: `last` -1 is the last argument; all 0: there is none. */
 export interface KeyPositions {
@@ -57,16 +65,7 @@ export interface CommandInfo {
 export interface DataCommand extends CommandInfo {
   readonly kind: "data";
   /** Where the second argument is a command of its own. One that is not here is refused before `run` is asked. */
-  readonly subcommands?: readonly DataSubcommand[];
-  run(workspace: Workspace, args: readonly Bytes[]): Reply;
-}
-
-/** A command behind a command on keys: OBJECT ENCODING. Its arity and its keys' positions count both names. */
-export interface DataSubcommand {
-  /** In lower case. */
-  readonly name: string;
-  readonly arity: number;
-  readonly keys: KeyPositions;
+  readonly subcommands?: readonly Subcommand<Workspace, Reply>[];
   run(workspace: Workspace, args: readonly Bytes[]): Reply;
 }
 
@@ -76,26 +75,65 @@ export interface SessionCommand extends CommandInfo {
   /** Where the second argument is a command of its own. One that is not here is refused before `run` is asked. */
   readonly subcommands?: readonly Subcommand[];
   run(session: Session, args: readonly Bytes[]): Reply | Promise<Reply>;
+  /** The same, where it needs no connection: the admin API can run it, too. */
+  readonly runOnHeart?: (heart: Heart, args: readonly Bytes[], signal: AbortSignal) => Promise<Reply>;
 }
 
-/** A command behind a command: CLIENT ID. Its arity counts both names. */
-export interface Subcommand {
+/** What is said about a command behind a command: CLIENT ID. Arity and positions count both names. */
+export interface SubcommandInfo {
   /** In lower case. */
   readonly name: string;
   readonly arity: number;
-  run(session: Session, args: readonly Bytes[]): Reply | Promise<Reply>;
+  /** Left out: it names no keys. */
+  readonly keys?: KeyPositions;
+  /** The arguments behind it, in Redis' notation. */
+  readonly syntax: string;
+  readonly summary: string;
+}
+
+/** A command behind a command on the connection, or on whatever else. */
+export interface Subcommand<On = Session, Answer = Reply | Promise<Reply>> extends SubcommandInfo {
+  run(on: On, args: readonly Bytes[]): Answer;
 }
 
 /** An entry of the table. */
 export type Command = DataCommand | SessionCommand;
 
-/** A connection, as its commands see it. */
-export interface Session {
+/** What CLIENT LIST says of a connection, and CLIENT KILL looks for. */
+export interface ClientFacts {
   readonly id: number;
-  /** The client's address, for people. */
+  /** The addresses of the client and of this side of its connection. */
   readonly peer: string;
+  readonly local: string;
+  readonly protocol: 2 | 3;
+  readonly name: Bytes;
+  /** The client library, as it has called itself. */
+  readonly library: { name: Bytes; version: Bytes };
+  readonly ageMs: number;
+  /** Since it has sent anything. */
+  readonly idleMs: number;
+  /** What has been queued since MULTI; null outside. */
+  readonly transaction: { readonly count: number; readonly bytes: number } | null;
+  /** CLIENT NO-EVICT and NO-TOUCH: noted, and nothing else, because nothing here is evicted for a client. */
+  readonly noEvict: boolean;
+  readonly noTouch: boolean;
+  /** Whether its last command waits for something. */
+  readonly isBlocked: boolean;
+  /** Bytes that it has sent and that are no command yet, and bytes of replies that it has not taken. */
+  readonly unread: number;
+  readonly unsent: number;
+  /** Its last command in lower case, such as "client|list". */
+  readonly lastCommand: string;
+  /** Ends the connection: at once, or where it is the one that asks, behind the reply. */
+  kill(asks: boolean): void;
+}
+
+/** A connection, as its commands see it. */
+export interface Session extends ClientFacts {
   protocol: 2 | 3;
   name: Bytes;
+  noEvict: boolean;
+  noTouch: boolean;
   readonly authenticated: boolean;
   readonly server: ServerView;
   readonly written: Written;
@@ -104,16 +142,25 @@ export interface Session {
   /** Whether a transaction is being run: a command must not wait then. */
   readonly executing: boolean;
   /** Checks a password; the session is authenticated after "right". */
-  login(user: Bytes, password: Bytes): "right" | "wrong" | "none set";
+  login(user: Bytes, password: Bytes): Login | Promise<Login>;
   /** Answers what was asked so far, then closes. */
   quit(): void;
   /** MULTI; false inside one. */
   begin(): boolean;
-  /** DISCARD; false outside MULTI. */
+  /** DISCARD; false outside MULTI. It ends the watches, too. */
   discard(): boolean;
+  /** WATCH. */
+  watch(keys: readonly Bytes[]): Reply | Promise<Reply>;
+  /** UNWATCH. */
+  unwatch(): void;
+  /** RESET: as a connection that has just begun. */
+  reset(): void;
   /** EXEC. */
   exec(): Reply | Promise<Reply>;
 }
+
+/** What became of a login. "too many": of this address so many wait that this one was not looked at. */
+export type Login = "right" | "wrong" | "none set" | "too many";
 
 /** The frames that a connection has made. */
 export interface Written {
@@ -135,9 +182,26 @@ export interface ServerView {
   readonly runId: string;
   readonly hasPassword: boolean;
   readonly uptimeMs: number;
+  /** What the process takes; null where the server's host does not say it. */
+  readonly usage: (() => Usage) | null;
   readonly counters: ServerCounters;
+  readonly config: ConfigView;
+  /** CONFIG RESETSTAT: counts from zero again. */
+  resetStats(): void;
   /** The table, for COMMAND. */
   readonly commands: readonly Command[];
+  /** Who is connected, in the order in which they came. */
+  readonly clients: Iterable<ClientFacts>;
+  /** Stops the program as SIGTERM does; null where the server's host does not lend itself to that. */
+  readonly stop: (() => void) | null;
+}
+
+/** The server's parameters, under Redis' names. */
+export interface ConfigView {
+  /** Those whose names match any of the patterns, with their values. */
+  get(patterns: readonly Bytes[]): ReadonlyMap<Bytes, Bytes>;
+  /** Changes all of these or none; says what is wrong, else null. */
+  set(pairs: readonly (readonly [Bytes, Bytes])[]): string | null;
 }
 
 /** What the server counts. */
@@ -165,3 +229,13 @@ export const noKeys: KeyPositions = { first: 0, last: 0, step: 0 };
 export const oneKey: KeyPositions = { first: 1, last: 1, step: 1 };
 /** Positions where every argument is a key. */
 export const allKeys: KeyPositions = { first: 1, last: -1, step: 1 };
+
+/** Whether a command may change records. One that does not is done as a read (Heart.view). */
+export function isWrite({ flags }: CommandInfo): boolean {
+  return flags.includes("write");
+}
+
+/** Whether a command is done at once inside MULTI, and not queued. */
+export function isImmediate({ group, name }: CommandInfo): boolean {
+  return (group === "transactions" && name !== "unwatch") || name === "quit" || name === "reset";
+}

@@ -1,7 +1,7 @@
-/** Commands on the connection: PING ECHO HELLO AUTH SELECT QUIT CLIENT. */
+/** Commands on the connection: PING ECHO HELLO AUTH SELECT QUIT RESET. CLIENT is in client.ts. */
 import { bytesOfText, type Bytes } from "../bytes.js";
-import { runSubcommand } from "./arguments.js";
-import { noKeys, type Session, type SessionCommand, type Subcommand } from "./command.js";
+import { badName, isPlainName } from "./client.js";
+import { noKeys, type Login, type Session, type SessionCommand } from "./command.js";
 import { redisVersion } from "./info.js";
 import { parseInteger } from "./integer.js";
 import { parseInt32 } from "./range.js";
@@ -13,6 +13,9 @@ const pong = simple("PONG");
 const wrongPassword = failure("WRONGPASS invalid username-password pair or user is disabled.");
 const noPasswordSet = failure(
   "ERR AUTH <password> called without any password configured for the default user. Are you sure your configuration is correct?",
+);
+const tooManyLogins = failure(
+  "ERR too many passwords from this address were wrong; wait for a few seconds and try again",
 );
 const helloNeedsLogin = failure(
   "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time",
@@ -33,19 +36,19 @@ function ping(_session: Session, args: Args): Reply {
   return args.length === 2 ? at(args, 1) : pong;
 }
 
-function auth(session: Session, args: Args): Reply {
+/** The error of a login that did not succeed, else null. */
+function loginError(login: Login): ErrorReply | null {
+  if (login === "too many") return tooManyLogins;
+  return login === "wrong" ? wrongPassword : null;
+}
+
+function auth(session: Session, args: Args): Reply | Promise<Reply> {
   if (args.length > 3) return failure("ERR syntax error");
   const user = args.length === 3 ? at(args, 1) : bytesOfText("default");
   if (args.length === 2 && !session.server.hasPassword) return noPasswordSet;
-  return session.login(user, at(args, args.length - 1)) === "wrong" ? wrongPassword : ok;
+  const login = session.login(user, at(args, args.length - 1));
+  return login instanceof Promise ? login.then((result) => loginError(result) ?? ok) : (loginError(login) ?? ok);
 }
-
-/** Whether a name may be shown in a list separated by spaces: printable ASCII without the space, as in Redis. */
-function isPlainName(name: Bytes): boolean {
-  return /^[!-~]*$/.test(name);
-}
-
-const badName = failure("ERR Client names cannot contain spaces, newlines or special characters.");
 
 interface HelloOptions {
   login: { user: Bytes; password: Bytes } | null;
@@ -67,7 +70,7 @@ function parseHello(args: Args): HelloOptions | ErrorReply {
   return options;
 }
 
-function hello(session: Session, args: Args): Reply {
+function hello(session: Session, args: Args): Reply | Promise<Reply> {
   let protocol: number | bigint = session.protocol;
   if (args.length > 1) {
     const asked = parseInteger(at(args, 1));
@@ -77,11 +80,19 @@ function hello(session: Session, args: Args): Reply {
   }
   const options = parseHello(args);
   if ("kind" in options) return options;
-  if (options.login !== null && session.login(options.login.user, options.login.password) === "wrong")
-    return wrongPassword;
-  if (!session.authenticated) return helloNeedsLogin;
-  if (options.name !== null) session.name = options.name;
-  session.protocol = protocol as 2 | 3;
+  const greet = (error: ErrorReply | null): Reply => {
+    if (error !== null) return error;
+    if (!session.authenticated) return helloNeedsLogin;
+    if (options.name !== null) session.name = options.name;
+    session.protocol = protocol as 2 | 3;
+    return greeting(session);
+  };
+  if (options.login === null) return greet(null);
+  const login = session.login(options.login.user, options.login.password);
+  return login instanceof Promise ? login.then((result) => greet(loginError(result))) : greet(loginError(login));
+}
+
+function greeting(session: Session): Reply {
   const facts: [string, Reply][] = [
     ["server", bytesOfText("redis")],
     ["version", bytesOfText(redisVersion)],
@@ -104,32 +115,6 @@ function quit(session: Session): Reply {
   session.quit();
   return ok;
 }
-
-function setInfo(_session: Session, args: Args): Reply {
-  const name = at(args, 2).toLowerCase();
-  if (name !== "lib-name" && name !== "lib-ver")
-    return failure(`ERR Unrecognized option '${shown(at(args, 2), Infinity)}'`);
-  if (!isPlainName(at(args, 3))) return failure(`ERR ${name} cannot contain spaces, newlines or special characters.`);
-  return ok;
-}
-
-function setName(session: Session, args: Args): Reply {
-  if (!isPlainName(at(args, 2))) return badName;
-  session.name = at(args, 2);
-  return ok;
-}
-
-function clientInfo(session: Session): Reply {
-  return bytesOfText(`id=${session.id} addr=${session.peer} name=${session.name} db=0 resp=${session.protocol}\n`);
-}
-
-const clientCommands: readonly Subcommand[] = [
-  { name: "id", arity: 2, run: (session) => session.id },
-  { name: "info", arity: 2, run: clientInfo },
-  { name: "getname", arity: 2, run: (session) => (session.name === "" ? null : session.name) },
-  { name: "setname", arity: 3, run: setName },
-  { name: "setinfo", arity: 4, run: setInfo },
-];
 
 /** The commands. */
 export const connectionCommands: readonly SessionCommand[] = [
@@ -182,12 +167,14 @@ export const connectionCommands: readonly SessionCommand[] = [
     run: quit,
   }),
   command({
-    name: "client",
-    arity: -2,
-    flags: ["loading", "stale"],
-    syntax: "ID | GETNAME | SETNAME name | SETINFO LIB-NAME name | SETINFO LIB-VER version | INFO",
-    summary: "Facts about this connection.",
-    subcommands: clientCommands,
-    run: (session, args) => runSubcommand(clientCommands, session, args),
+    name: "reset",
+    arity: 1,
+    flags: ["fast", "no_auth", "loading", "stale"],
+    syntax: "",
+    summary: "Makes the connection as it was when it began: no transaction, no watches, RESP2, no name, logged out.",
+    run: (session) => {
+      session.reset();
+      return simple("RESET");
+    },
   }),
 ];

@@ -1,15 +1,16 @@
 /** COMMAND: the table, as clients can ask for it. */
 import { bytesOfText, type Bytes } from "../bytes.js";
-import { checkArguments, findSubcommand, runSubcommand } from "./arguments.js";
+import { checkArguments, findSubcommand, runSubcommand, syntaxOf, withHelp } from "./arguments.js";
 import {
   noKeys,
   type Command,
   type KeyPositions,
   type Session,
   type SessionCommand,
-  type Subcommand,
+  type SubcommandInfo,
 } from "./command.js";
-import { failure, simple, type Reply } from "./reply.js";
+import { matches } from "./glob.js";
+import { failure, simple, syntaxError, type Reply } from "./reply.js";
 
 type Args = readonly Bytes[];
 
@@ -23,6 +24,7 @@ function categories(command: Command): string[] {
     transactions: ["@transaction"],
     connection: ["@connection"],
     server: [],
+    "write-behind": [],
   };
   const found = [...groups[command.group]];
   if (command.flags.includes("write")) found.push("@write");
@@ -67,6 +69,16 @@ function keySpecs(command: Command): Reply[] {
   ];
 }
 
+/** The commands behind a command. */
+function under({ subcommands: all }: Command): readonly SubcommandInfo[] {
+  return all ?? [];
+}
+
+/** A command behind a command as one of its own: what is not said about it is as with the command. */
+function asCommand(command: Command, { name, ...info }: SubcommandInfo): Command {
+  return { ...command, keys: noKeys, ...info, name: `${command.name}|${name}`, subcommands: [] };
+}
+
 function describe(command: Command): Reply {
   return [
     bytesOfText(command.name),
@@ -78,7 +90,7 @@ function describe(command: Command): Reply {
     { kind: "set", members: categories(command).map(simple) },
     [],
     keySpecs(command),
-    [],
+    under(command).map((one) => describe(asCommand(command, one))),
   ];
 }
 
@@ -88,7 +100,13 @@ function docs(command: Command): Reply {
     ["group", bytesOfText(command.group)],
     ["syntax", bytesOfText(command.syntax)],
   ];
+  const subcommands = under(command).map((one) => asCommand(command, one));
+  if (subcommands.length > 0) facts.push(["subcommands", allDocs(subcommands)]);
   return new Map(facts.map(([name, value]) => [bytesOfText(name), value]));
+}
+
+function allDocs(commands: readonly Command[]): Reply {
+  return new Map(commands.map((command) => [bytesOfText(command.name), docs(command)]));
 }
 
 /** The keys among the arguments of a command (`args[0]` is its name). */
@@ -100,16 +118,44 @@ export function keysOf({ first, last, step }: KeyPositions, args: Args): Bytes[]
   return keys;
 }
 
+/** A command of the table, or one behind it: "get", "client|list". */
 function find(commands: readonly Command[], name: Bytes): Command | undefined {
-  const lower = name.toLowerCase();
-  return commands.find((command) => command.name === lower);
+  const [first, second, ...more] = name.toLowerCase().split("|");
+  const command = commands.find((one) => one.name === first);
+  if (command === undefined || second === undefined) return command;
+  const subcommand = under(command).find((one) => one.name === second && more.length === 0);
+  return subcommand === undefined ? undefined : asCommand(command, subcommand);
+}
+
+/** Whether COMMAND LIST names a command, by its filter: null where there is no such filter. */
+function listFilter(args: Args): ((command: Command) => boolean) | null {
+  if (args.length === 2) return () => true;
+  if (args.length !== 5 || (args[2] as Bytes).toLowerCase() !== "filterby") return null;
+  const value = args[4] as Bytes;
+  switch ((args[3] as Bytes).toLowerCase()) {
+    case "module":
+      return () => false;
+    case "aclcat":
+      return (command) => categories(command).includes(`@${value.toLowerCase()}`);
+    case "pattern":
+      return ({ name }) => matches(value.toLowerCase() as Bytes, name as Bytes);
+    default:
+      return null;
+  }
+}
+
+function list({ server: { commands } }: Session, args: Args): Reply {
+  const isAsked = listFilter(args);
+  if (isAsked === null) return syntaxError;
+  const all = commands.flatMap((command) => [command, ...under(command).map((one) => asCommand(command, one))]);
+  return all.filter(isAsked).map(({ name }) => bytesOfText(name));
 }
 
 /** Where the keys are, of a subcommand where the arguments name one; null where there is no such command. */
 function keyPositions(command: Command | undefined, args: Args): KeyPositions | null {
   if (command?.subcommands === undefined || args.length < 2) return command?.keys ?? null;
-  const found = findSubcommand<Pick<Subcommand, "name"> & { readonly keys?: KeyPositions }>(command.subcommands, args);
-  return found === undefined ? null : (found.keys ?? command.keys);
+  const found = findSubcommand(under(command), args);
+  return found === undefined ? null : (found.keys ?? noKeys);
 }
 
 function getKeys({ server: { commands } }: Session, args: Args): Reply {
@@ -131,18 +177,35 @@ function info({ server: { commands } }: Session, args: Args): Reply {
 }
 
 function docsOf({ server: { commands } }: Session, args: Args): Reply {
-  const named = args.slice(2).map((name) => find(commands, name));
-  const shown = args.length === 2 ? commands : named.filter((command) => command !== undefined);
-  return new Map(shown.map((command) => [bytesOfText(command.name), docs(command)]));
+  if (args.length === 2) return allDocs(commands);
+  return allDocs(args.slice(2).flatMap((name) => find(commands, name) ?? []));
 }
 
-const subcommands: readonly Subcommand[] = [
-  { name: "count", arity: 2, run: ({ server }) => server.commands.length },
-  { name: "list", arity: 2, run: ({ server }) => server.commands.map(({ name }) => bytesOfText(name)) },
-  { name: "info", arity: -2, run: info },
-  { name: "docs", arity: -2, run: docsOf },
-  { name: "getkeys", arity: -4, run: getKeys },
-];
+const subcommands = withHelp("command", [
+  {
+    name: "count",
+    arity: 2,
+    syntax: "",
+    summary: "How many commands there are.",
+    run: ({ server }) => server.commands.length,
+  },
+  {
+    name: "list",
+    arity: -2,
+    syntax: "[FILTERBY MODULE name | ACLCAT category | PATTERN pattern]",
+    summary: "The names of commands.",
+    run: list,
+  },
+  { name: "info", arity: -2, syntax: "[name ...]", summary: "Arity, flags and keys of commands.", run: info },
+  { name: "docs", arity: -2, syntax: "[name ...]", summary: "What commands do.", run: docsOf },
+  {
+    name: "getkeys",
+    arity: -4,
+    syntax: "command [arg ...]",
+    summary: "The keys among the arguments of a command.",
+    run: getKeys,
+  },
+]);
 
 /** The command. */
 export const commandCommand: SessionCommand = {
@@ -152,7 +215,7 @@ export const commandCommand: SessionCommand = {
   flags: ["loading", "stale"],
   keys: noKeys,
   group: "server",
-  syntax: "[COUNT | LIST | INFO [name ...] | DOCS [name ...] | GETKEYS command [arg ...]]",
+  syntax: `[${syntaxOf(subcommands)}]`,
   summary: "Facts about the commands that this server has.",
   subcommands,
   run: (session, args) =>

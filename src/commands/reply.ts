@@ -73,6 +73,8 @@ export function isError(reply: unknown): reply is ErrorReply {
   return typeof reply === "object" && reply !== null && (reply as { kind?: unknown }).kind === "error";
 }
 
+/** No reply at all: the connection ends instead. */
+export const noReply: SimpleReply = simple("");
 /** Done. */
 export const ok: SimpleReply = simple("OK");
 /** What a command answers after MULTI. */

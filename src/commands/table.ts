@@ -1,6 +1,8 @@
 /** The table of commands. Adding a command is adding one entry to one of the lists below. */
 import type { Bytes } from "../bytes.js";
 import type { Command } from "./command.js";
+import { clientCommand } from "./client.js";
+import { configCommand } from "./config.js";
 import { connectionCommands } from "./connection.js";
 import { floatCommands } from "./floats.js";
 import { hashCommands } from "./hashes.js";
@@ -12,6 +14,8 @@ import { rangeCommands } from "./ranges.js";
 import { movingCommands } from "./moving.js";
 import { objectAndMemory } from "./object.js";
 import { failure, shown, type ErrorReply } from "./reply.js";
+import { operationCommands } from "./operations.js";
+import { serverCommands } from "./server.js";
 import { stringCommands } from "./strings.js";
 import { transactionCommands } from "./transactions.js";
 import { waitCommands } from "./waits.js";
@@ -29,8 +33,12 @@ export const commandTable: readonly Command[] = [
   ...transactionCommands,
   ...waitCommands,
   ...connectionCommands,
+  clientCommand,
   commandCommand,
+  configCommand,
+  ...serverCommands,
   infoCommand,
+  ...operationCommands,
 ].toSorted((a, b) => (a.name < b.name ? -1 : 1));
 
 // The two spellings that clients send are found without making a string.

@@ -1,8 +1,10 @@
-/** MULTI, EXEC and DISCARD. What they stand for is done by the connection (server/transaction.ts). */
-import { noKeys, type SessionCommand } from "./command.js";
+/** MULTI, EXEC, DISCARD, WATCH and UNWATCH. What they stand for is done by the connection (server/session.ts). */
+import { allKeys, noKeys, type SessionCommand } from "./command.js";
 import { failure, ok } from "./reply.js";
 
-function command(entry: Omit<SessionCommand, "kind" | "group" | "keys" | "arity" | "syntax">): SessionCommand {
+type Entry = Omit<SessionCommand, "kind" | "group" | "keys" | "arity" | "syntax"> & Partial<SessionCommand>;
+
+function command(entry: Entry): SessionCommand {
   return { kind: "session", group: "transactions", keys: noKeys, arity: 1, syntax: "", ...entry };
 }
 
@@ -26,5 +28,24 @@ export const transactionCommands: readonly SessionCommand[] = [
     flags: ["fast", "loading", "stale"],
     summary: "Forgets the queued commands.",
     run: (session) => (session.discard() ? ok : failure("ERR DISCARD without MULTI")),
+  }),
+  command({
+    name: "watch",
+    arity: -2,
+    keys: allKeys,
+    syntax: "key [key ...]",
+    flags: ["fast", "loading", "stale"],
+    summary:
+      "Watches keys: the next EXEC does nothing and answers null where the record of one was changed or has ended since.",
+    run: (session, args) => session.watch(args.slice(1)),
+  }),
+  command({
+    name: "unwatch",
+    flags: ["fast", "loading", "stale"],
+    summary: "Watches nothing any more.",
+    run: (session) => {
+      session.unwatch();
+      return ok;
+    },
   }),
 ];

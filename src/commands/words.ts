@@ -2,6 +2,8 @@
 import type { Bytes } from "../bytes.js";
 
 const space = /[ \t\n\v\f\r\0]/;
+/** What ends a word outside quotes: in Redis those two spaces do not, though no word begins with them. */
+const wordEnd = /[ \t\n\r\0]/;
 const escapes: Readonly<Record<string, string>> = { n: "\n", r: "\r", t: "\t", b: "\b", a: "\x07" };
 
 /**
@@ -24,7 +26,7 @@ export function splitWords(line: string): Bytes[] | null {
 function readWord(line: string, start: number): { readonly text: string; readonly end: number } | null {
   let text = "";
   let at = start;
-  while (at < line.length && !space.test(line[at] as string)) {
+  while (at < line.length && !wordEnd.test(line[at] as string)) {
     const quote = line[at] as string;
     if (quote !== '"' && quote !== "'") {
       text += quote;
@@ -34,8 +36,8 @@ function readWord(line: string, start: number): { readonly text: string; readonl
     const quoted = readQuoted(line, at + 1, quote);
     if (quoted === null) return null;
     text += quoted.text;
-    at = quoted.end;
-    if (at < line.length && !space.test(line[at] as string)) return null;
+    const next = line[quoted.end];
+    return next === undefined || space.test(next) ? { text, end: quoted.end } : null;
   }
   return { text, end: at };
 }

@@ -1,14 +1,14 @@
 /** Commands of the table, run for the admin API as for a client, and their replies as JSON. */
 import { jsonOfBytes, type Bytes, type JsonBytes } from "../bytes.js";
 import { checkArguments } from "../commands/arguments.js";
-import type { DataCommand } from "../commands/command.js";
+import { isWrite, type Command, type DataCommand, type SessionCommand } from "../commands/command.js";
 import { failure, replyOfError, simple, type Reply } from "../commands/reply.js";
 import { findCommand, unknownCommand } from "../commands/table.js";
 import { WriteBehindError } from "../errors.js";
 import { kept, type Executed, type Heart } from "../heart.js";
 
 /** Runs one command as a Redis client's would run, and waits until its reply may be given. */
-export type RunCommand = (args: readonly Bytes[]) => Promise<unknown>;
+export type RunCommand = (args: readonly Bytes[], signal?: AbortSignal) => Promise<unknown>;
 
 /** A reply as JSON: its type of the protocol, and its value. */
 export type JsonReply =
@@ -21,10 +21,15 @@ export type JsonReply =
 
 /** The runner for this heart. Commands that live on a connection (MULTI, HELLO …) have none here and are refused. */
 export function commandRunner(heart: Heart, allowFlush: boolean): RunCommand {
-  return async (args) => jsonOfReply(await runCommand(heart, allowFlush, args));
+  return async (args, signal) => jsonOfReply(await runCommand(heart, allowFlush, args, signal));
 }
 
-async function runCommand(heart: Heart, allowFlush: boolean, args: readonly Bytes[]): Promise<Reply> {
+async function runCommand(
+  heart: Heart,
+  allowFlush: boolean,
+  args: readonly Bytes[],
+  signal = new AbortController().signal,
+): Promise<Reply> {
   const command = findCommand(args[0] as Bytes);
   if (command === undefined) return unknownCommand(args);
   const wrong = checkArguments(command, args);
@@ -32,23 +37,30 @@ async function runCommand(heart: Heart, allowFlush: boolean, args: readonly Byte
   const { name } = command;
   if (name === "ping") return args[1] ?? simple("PONG");
   if (name === "echo") return args[1] as Bytes;
-  if (command.kind === "session") return failure(`ERR '${name}' needs a connection; use write-behind send`);
+  const work = workOf(command);
+  if (work === null) return failure(`ERR '${name}' needs a connection; use write-behind send`);
   if (command.needs === "allowFlush" && !allowFlush) {
     return failure(
       `ERR ${name.toUpperCase()} is refused: it empties the database. Start the server with --allow-flush to allow it`,
     );
   }
   try {
-    return await answered(heart, command, args);
+    return await work(heart, args, signal);
   } catch (error) {
     if (error instanceof WriteBehindError) return replyOfError(error);
     throw error;
   }
 }
 
+/** What a command does without a connection; null where it needs one. */
+function workOf(command: Command): NonNullable<SessionCommand["runOnHeart"]> | null {
+  if (command.kind === "session") return command.runOnHeart ?? null;
+  return (heart, args) => answered(heart, command, args);
+}
+
 async function answered(heart: Heart, command: DataCommand, args: readonly Bytes[]): Promise<Reply> {
   const work = (workspace: Parameters<DataCommand["run"]>[0]): Reply => command.run(workspace, args);
-  const done: Executed<Reply> = await (command.flags.includes("write") ? heart.execute(work) : heart.view(work));
+  const done: Executed<Reply> = await (isWrite(command) ? heart.execute(work) : heart.view(work));
   // Answered means kept, and a reply never shows what is less durable than was asked.
   await kept(heart, done.sequence);
   return done.value;

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { bytesOfBuffer, bytesOfJson, bytesOfText, type Bytes } from "../bytes.js";
 import { WriteBehindError } from "../errors.js";
-import type { Heart, Status } from "../heart.js";
+import { statusNow, turned, type Heart } from "../heart.js";
 import { journeyOf } from "./journey.js";
 import { metricsText, metricsType } from "./metrics-text.js";
 import {
@@ -130,7 +130,7 @@ export const routes: readonly Route[] = [
     path: "/api/command",
     takes: "args (list), or line (as it is typed)",
     doc: "runs one command as a client does, and waits until it is kept",
-    answer: async ({ run, body }) => ok({ reply: await run(argsOf(parse(commandBody, body))) }),
+    answer: async ({ run, body, signal }) => ok({ reply: await run(argsOf(parse(commandBody, body)), signal) }),
   },
   {
     method: "GET",
@@ -159,12 +159,6 @@ export const routes: readonly Route[] = [
   ...sandboxRoutes,
 ];
 
-/** What many processes share is asked for: what was seen last may be half a second old. */
-async function statusNow(heart: Heart): Promise<Status> {
-  await heart.refresh?.();
-  return heart.status();
-}
-
 /**
  * Ready: clients are served, and whoever asks need do nothing. A database that is down or broken is to be mended itself
  * (the queue keeps everything meanwhile), so it is only said. A writer that stands still may be helped by a restart.
@@ -186,9 +180,7 @@ async function journey(call: Call): Promise<Answer> {
 
 async function turn(call: Call, work: () => Promise<void>): Promise<Answer> {
   parse(nothing, call.body);
-  await work();
-  const { state, reason } = call.heart.status();
-  return ok({ state, reason });
+  return ok(await turned(call.heart, work()));
 }
 
 function keyOf(call: Call): Bytes {

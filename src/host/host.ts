@@ -24,6 +24,18 @@ export interface Timer {
   cancel(): void;
 }
 
+/** What a process takes of its machine, for people. */
+export interface Usage {
+  readonly pid: number;
+  /** The machine's system, for people. */
+  readonly os: string;
+  /** Memory of the process, and of the machine. */
+  readonly residentBytes: number;
+  readonly machineBytes: number;
+  readonly userSec: number;
+  readonly systemSec: number;
+}
+
 /** Dice. */
 export interface Random {
   /** In [0, 1). */

@@ -1,30 +1,40 @@
 /**
- * One client: bytes in, commands in strict order, replies out in the same order. A command that has to wait (a load,
- * room in the queue, WAIT) holds back the later ones of this connection and nobody else's. It knows the heart's verbs
- * and the table of commands; what a command does is in commands/.
+ * The road of one client's commands: bytes in, commands in strict order, replies out in the same order. A command that
+ * has to wait (a load, room in the queue, WAIT) holds back the later ones of this connection and nobody else's. What a
+ * command may be refused for is in checks.ts, what its client has said before in session.ts, what it does in commands/.
  */
 import type { Bytes } from "../bytes.js";
-import { checkArguments } from "../commands/arguments.js";
-import type { Command, CommandTally, DataCommand, ServerView, Session, SessionCommand } from "../commands/command.js";
-import { failure, isError, queued, replyOfError, type ErrorReply, type Reply } from "../commands/reply.js";
-import { findCommand, unknownCommand } from "../commands/table.js";
+import {
+  isImmediate,
+  isWrite,
+  type Command,
+  type CommandTally,
+  type DataCommand,
+  type SessionCommand,
+} from "../commands/command.js";
+import { failure, isError, noReply, queued, replyOfError, type ErrorReply, type Reply } from "../commands/reply.js";
+import { findCommand } from "../commands/table.js";
 import { WriteBehindError } from "../errors.js";
 import type { Executed } from "../heart.js";
 import type { Connection, ConnectionEvents } from "../host/sockets.js";
 import type { Workspace } from "../workspace.js";
+import { checkCommand, hangUp } from "./checks.js";
 import { Output } from "./output.js";
 import { encodeError, encodeReply } from "./resp-encoder.js";
-import { defaultParserLimits, RespParser } from "./resp-parser.js";
-import { Transaction } from "./transaction.js";
-import { WrittenFrames } from "./written-frames.js";
+import type { Limits } from "./limits.js";
+import { RespParser } from "./resp-parser.js";
+import { ClientSession, type Road, type SessionHost } from "./session.js";
+import type { Transaction } from "./transaction.js";
 
 /** What a connection needs of its server. */
-export interface ConnectionHost extends ServerView {
+export interface ConnectionHost extends SessionHost {
   readonly allowFlush: boolean;
-  /** Whether this is the password; takes the same time for every wrong one. */
-  isPassword(password: Bytes): boolean;
+  /** May change at any time. */
+  readonly limits: Limits;
   /** The connection is over. */
   left(client: ClientConnection): void;
+  /** A client is cut off for what it takes. */
+  cutOff(client: ClientConnection, why: string): void;
   /** Something that must not happen happened while a command ran. */
   unexpected(error: unknown, command: string): void;
 }
@@ -34,47 +44,33 @@ const outputBytesMax = 1024 * 1024;
 /** Bytes that may wait for a command to end before the client is not read any more. */
 const inputBytesMax = 1024 * 1024;
 
-const needsLogin = failure("NOAUTH Authentication required.");
-const notInMulti = failure("ERR Command not allowed inside a transaction");
 const tooLong = failure("ERR the reply is longer than 512 MB");
-const aborted = failure("EXECABORT Transaction discarded because of previous errors.");
 const internal = failure("ERR internal error; nothing was changed. The server's log says more");
 
 /** A client. */
-export class ClientConnection implements Session, ConnectionEvents {
-  readonly id: number;
-  readonly peer: string;
+export class ClientConnection implements ConnectionEvents, Road {
+  readonly session: ClientSession;
   readonly server: ConnectionHost;
-  protocol: 2 | 3 = 2;
-  name = "" as Bytes;
-  authenticated: boolean;
-  readonly written: WrittenFrames;
-  executing = false;
   readonly #connection: Connection;
   readonly #parser: RespParser;
   readonly #output: Output;
-  #transaction: Transaction | null = null;
   /** The command in hand, for #work: a command of a connection starts only when the one before has its reply. */
   #command!: DataCommand;
   #args!: readonly Bytes[];
-  /** The highest sequence that a session command (EXEC) has shown. */
-  #shown = 0;
   #state: "open" | "closing" | "closed" = "open";
   /** A command's promise is open. */
   #held = false;
   #looping = false;
   #paused = false;
   #clientEnded = false;
-  #gone: AbortController | null = null;
+  /** Since when more waits for the client than may wait for long. */
+  #softSince: number | null = null;
 
   constructor(id: number, server: ConnectionHost, connection: Connection) {
-    this.id = id;
     this.server = server;
-    this.peer = connection.peer;
-    this.authenticated = !server.hasPassword;
-    this.written = new WrittenFrames(server.heart);
     this.#connection = connection;
-    this.#parser = new RespParser(defaultParserLimits, this.authenticated);
+    this.session = new ClientSession(id, server, connection, this);
+    this.#parser = new RespParser(server.limits, this.session.authenticated);
     this.#output = new Output(server.heart, connection, {
       released: () => this.#loop(),
       failed: (error) => this.#abandon(error),
@@ -89,6 +85,7 @@ export class ClientConnection implements Session, ConnectionEvents {
   data(chunk: Buffer): void {
     this.server.counters.bytesIn += chunk.length;
     if (this.#state !== "open") return;
+    this.session.activeAt = this.server.clock.monotonic();
     this.#parser.push(chunk);
     this.#loop();
     if (!this.#paused && this.#parser.unread > inputBytesMax && this.#isBlocked()) {
@@ -98,6 +95,7 @@ export class ClientConnection implements Session, ConnectionEvents {
   }
 
   drained(): void {
+    this.session.activeAt = this.server.clock.monotonic();
     this.#loop();
   }
 
@@ -110,14 +108,14 @@ export class ClientConnection implements Session, ConnectionEvents {
     if (this.#state === "closed") return;
     this.#state = "closed";
     this.#output.drop();
-    this.#gone?.abort();
+    this.session.end();
     this.server.left(this);
   }
 
   /** Takes no more commands, answers the one in hand, closes. */
   shutDown(): void {
     if (this.#state === "open") this.#state = "closing";
-    this.#gone?.abort();
+    this.session.callOff();
     this.#loop();
   }
 
@@ -127,6 +125,17 @@ export class ClientConnection implements Session, ConnectionEvents {
     this.#connection.destroy();
   }
 
+  /** Looks, from time to time, whether it is quiet or reads too slowly for longer than it may (Redis' clientsCron). */
+  look(nowMs: number): void {
+    const { idleSeconds, output } = this.server.limits;
+    if (idleSeconds > 0 && !this.#held && nowMs - this.session.activeAt > idleSeconds * 1000) return this.destroy();
+    const { softBytes, softSeconds } = output.normal;
+    if (softBytes === 0 || this.#output.unsent <= softBytes) this.#softSince = null;
+    else this.#softSince ??= nowMs;
+    if (this.#softSince !== null && nowMs - this.#softSince > softSeconds * 1000)
+      this.server.cutOff(this, "more replies than its soft limit waited for too long");
+  }
+
   /** Sends one error without reading anything, and closes. */
   refuse(text: string): void {
     this.#state = "closing";
@@ -134,56 +143,26 @@ export class ClientConnection implements Session, ConnectionEvents {
     this.#loop();
   }
 
-  // What commands ask of their session.
+  // What a session asks of its road.
 
-  get gone(): AbortSignal {
-    this.#gone ??= new AbortController();
-    if (this.#state === "closed") this.#gone.abort();
-    return this.#gone.signal;
+  get isHeld(): boolean {
+    return this.#held;
   }
 
-  login(user: Bytes, password: Bytes): "right" | "wrong" | "none set" {
-    if (user !== "default") return "wrong";
-    if (!this.server.hasPassword) return "none set";
-    if (!this.server.isPassword(password)) return "wrong";
-    this.authenticated = true;
+  get unread(): number {
+    return this.#parser.unread;
+  }
+
+  get unsent(): number {
+    return this.#output.unsent;
+  }
+
+  trust(): void {
     this.#parser.trust();
-    return "right";
   }
 
-  quit(): void {
-    this.#state = "closing";
-  }
-
-  begin(): boolean {
-    if (this.#transaction !== null) return false;
-    this.#transaction = new Transaction();
-    return true;
-  }
-
-  discard(): boolean {
-    const had = this.#transaction !== null;
-    this.#transaction = null;
-    return had;
-  }
-
-  exec(): Reply | Promise<Reply> {
-    const transaction = this.#transaction;
-    if (transaction === null) return failure("ERR EXEC without MULTI");
-    this.#transaction = null;
-    if (transaction.broken) return aborted;
-    const finish = (executed: Executed<(Reply | undefined)[]> | null): Reply => {
-      if (executed !== null) this.#note(executed);
-      this.executing = true;
-      try {
-        return transaction.runOnSession(this, executed?.value ?? []);
-      } finally {
-        this.executing = false;
-      }
-    };
-    if (!transaction.needsWorkspace) return finish(null);
-    const executed = this.server.heart.execute((workspace) => transaction.runOnKeys(workspace));
-    return executed instanceof Promise ? executed.then(finish) : finish(executed);
+  finish(): void {
+    if (this.#state === "open") this.#state = "closing";
   }
 
   // The road of a command.
@@ -198,17 +177,25 @@ export class ClientConnection implements Session, ConnectionEvents {
       this.#take(args);
     }
     this.#looping = false;
+    const wasFull = this.#isFull();
     this.#settle();
+    // The system may have taken all of it at once, and nobody says so then; the others have their turn first.
+    if (wasFull && this.#state === "open" && !this.#isFull()) this.server.clock.soon(() => this.#loop());
   }
 
   /** After a turn: what is ready goes out, reading goes on or stops, a finished connection closes. */
   #settle(): void {
-    const { error } = this.#parser;
+    const { error, isOverfull } = this.#parser;
+    if (isOverfull && this.#state === "open" && !this.#held)
+      return this.server.cutOff(this, "a command was longer than client-query-buffer-limit");
     if (error !== null && this.#state === "open" && !this.#held) {
       this.#state = "closing";
       this.#output.add(encodeError(`ERR ${error}`), 0);
     }
     this.#output.flush();
+    const { hardBytes } = this.server.limits.output.normal;
+    if (hardBytes > 0 && this.#state !== "closed" && this.#output.unsent > hardBytes)
+      return this.server.cutOff(this, "more replies waited for it than client-output-buffer-limit allows");
     const isBlocked = this.#isBlocked();
     if (this.#paused && !isBlocked) {
       this.#paused = false;
@@ -219,7 +206,12 @@ export class ClientConnection implements Session, ConnectionEvents {
   }
 
   #isBlocked(): boolean {
-    return this.#held || this.#output.unsent > outputBytesMax;
+    return this.#held || this.#isFull();
+  }
+
+  /** Whether more replies wait than may while commands go on. */
+  #isFull(): boolean {
+    return this.#output.unsent > outputBytesMax;
   }
 
   #take(args: readonly Bytes[]): void {
@@ -227,46 +219,26 @@ export class ClientConnection implements Session, ConnectionEvents {
     const command = findCommand(args[0] as Bytes);
     counters.commands++;
     (counters.byCommand.get(command) as CommandTally).calls++;
-    const refusal = this.#check(command, args);
+    const { session } = this;
+    const { transaction } = session;
+    session.command = command;
+    if (command?.kind === "session") session.subcommand = isShort(args[1]) ? args[1] : null;
+    const refusal = checkCommand(command, args, session, this.server.allowFlush);
     if (refusal !== null) {
       if (refusal === hangUp) return this.destroy();
-      if (this.#transaction !== null) this.#transaction.broken = true;
+      if (transaction !== null) transaction.broken = true;
       return this.#answer(refusal, 0);
     }
     const known = command as Command;
-    if (this.#transaction !== null && known.group !== "transactions" && known.name !== "quit")
-      return this.#queue(known, args);
+    if (transaction !== null && !isImmediate(known)) return this.#queue(transaction, known, args);
     if (known.kind === "data") this.#runOnKeys(known, args);
     else this.#runOnSession(known, args);
   }
 
-  /** Redis' checks before a command, in Redis' order. */
-  #check(command: Command | undefined, args: readonly Bytes[]): ErrorReply | null {
-    // A browser that was tricked into talking to this port speaks HTTP: it gets nothing.
-    if (command === undefined) return /^(?:post|host:)$/i.test(args[0] as Bytes) ? hangUp : unknownCommand(args);
-    const wrong = checkArguments(command, args);
-    if (wrong !== null) return this.#inExec(command, wrong);
-    if (!this.authenticated && !command.flags.includes("no_auth")) return this.#inExec(command, needsLogin);
-    if (this.#transaction !== null && command.flags.includes("no_multi")) return notInMulti;
-    if (command.needs === "allowFlush" && !this.server.allowFlush) {
-      return failure(
-        `ERR ${command.name.toUpperCase()} is refused: it empties the database. Start the server with --allow-flush to allow it`,
-      );
-    }
-    return null;
-  }
-
-  /** An EXEC that is refused itself says so in its own way, and ends its transaction. */
-  #inExec(command: Command, refusal: ErrorReply): ErrorReply {
-    if (command.name !== "exec") return refusal;
-    this.discard();
-    return failure(`EXECABORT Transaction discarded because of: ${refusal.text.replace(/^ERR /, "")}`);
-  }
-
-  #queue(command: Command, args: readonly Bytes[]): void {
-    const transaction = this.#transaction as Transaction;
+  #queue(transaction: Transaction, command: Command, args: readonly Bytes[]): void {
     transaction.add(command, args);
-    if (transaction.bytes > defaultParserLimits.commandBytesMax) return this.destroy();
+    if (transaction.bytes > this.server.limits.commandBytesMax)
+      return this.server.cutOff(this, "a transaction was longer than client-query-buffer-limit");
     this.#answer(queued, 0);
   }
 
@@ -276,7 +248,8 @@ export class ClientConnection implements Session, ConnectionEvents {
     this.#command = command;
     this.#args = args;
     try {
-      const executed = this.server.heart.execute(this.#work);
+      const { heart } = this.server;
+      const executed = isWrite(command) ? heart.execute(this.#work) : heart.view(this.#work);
       if (executed instanceof Promise) void this.#finishLater(executed, command.name);
       else this.#finish(executed);
     } catch (error) {
@@ -300,13 +273,13 @@ export class ClientConnection implements Session, ConnectionEvents {
   }
 
   #finish(executed: Executed<Reply>): void {
-    if (executed.frame > this.written.last) this.written.add(executed.frame);
+    this.session.wrote(executed.frame);
     this.#answer(executed.value, executed.sequence);
   }
 
   #runOnSession(command: SessionCommand, args: readonly Bytes[]): void {
     try {
-      const reply = command.run(this, args);
+      const reply = command.run(this.session, args);
       if (reply instanceof Promise) void this.#answerLater(reply, command.name);
       else this.#answerSession(reply);
     } catch (error) {
@@ -324,26 +297,19 @@ export class ClientConnection implements Session, ConnectionEvents {
     this.#release();
   }
 
-  /** EXEC has shown records up to here, and may have made a frame. */
-  #note(executed: Executed<unknown>): void {
-    this.#shown = Math.max(this.#shown, executed.sequence);
-    if (executed.frame > this.written.last) this.written.add(executed.frame);
-  }
-
   #answerSession(reply: Reply): void {
-    const shown = this.#shown;
-    this.#shown = 0;
-    this.#answer(reply, shown);
+    if (reply === noReply) return;
+    this.#answer(reply, this.session.takeShown());
   }
 
   #answer(reply: Reply, sequence: number): void {
     if (isError(reply)) this.server.counters.errors++;
     let text;
     try {
-      text = encodeReply(reply, this.protocol);
+      text = encodeReply(reply, this.session.protocol);
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
-      text = encodeReply(tooLong, this.protocol);
+      text = encodeReply(tooLong, this.session.protocol);
     }
     this.#output.add(text, sequence);
   }
@@ -362,6 +328,7 @@ export class ClientConnection implements Session, ConnectionEvents {
 
   #release(): void {
     this.#held = false;
+    this.session.activeAt = this.server.clock.monotonic();
     this.#loop();
   }
 
@@ -374,5 +341,7 @@ export class ClientConnection implements Session, ConnectionEvents {
   }
 }
 
-/** Not a reply: the connection is cut. */
-const hangUp = failure("");
+/** Whether it may be the name of a subcommand: nothing long is kept for CLIENT LIST. */
+function isShort(arg: Bytes | undefined): arg is Bytes {
+  return arg !== undefined && arg.length <= 32;
+}

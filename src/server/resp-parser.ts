@@ -8,27 +8,29 @@ import type { Bytes } from "../bytes.js";
 import { parseInteger } from "../commands/integer.js";
 import { splitWords } from "../commands/words.js";
 
-/** What a client may send. */
+/** What a client may send. Read anew for each command: it may change while the server runs. */
 export interface ParserLimits {
   /** Bytes of one argument. */
   readonly bulkBytesMax: number;
-  /** Bytes of all arguments of one command. */
+  /** Memory of all arguments of one command. */
   readonly commandBytesMax: number;
-  /** Arguments of one command. */
-  readonly argumentsMax: number;
 }
 
-/** The limits of a server. */
-export const defaultParserLimits: ParserLimits = {
+/** The most that the engine takes: a frame of the write queue ends at 128 MB. */
+export const parserLimits: ParserLimits = {
   bulkBytesMax: 128 * 1024 * 1024,
   commandBytesMax: 256 * 1024 * 1024,
-  argumentsMax: 1024 * 1024,
 };
+
+/** Redis' limit of arguments. What they may cost is another one: an empty one is not free. */
+const argumentsMax = 2 ** 31 - 1;
+const argumentOverheadBytes = 32;
 
 /** Redis' limit of an inline command, and of the line that says a length. */
 const lineBytesMax = 64 * 1024;
 /** Redis' limits for a client that has not given the password yet. */
-const strangerLimits: ParserLimits = { bulkBytesMax: 16_384, commandBytesMax: 10 * 16_384, argumentsMax: 10 };
+const strangerBulkBytesMax = 16_384;
+const strangerArgumentsMax = 10;
 
 const empty = Buffer.alloc(0);
 const carriageReturn = 13;
@@ -43,8 +45,10 @@ type Sliceable = Buffer & { latin1Slice(start: number, end: number): Bytes };
 export class RespParser {
   /** Redis' text for what was wrong; from then on there are no more commands. */
   error: string | null = null;
+  /** A command was larger than all of its arguments may be: from then on there are no more, and Redis says nothing. */
+  isOverfull = false;
   readonly #limits: ParserLimits;
-  #current: ParserLimits;
+  #isTrusted: boolean;
   #buffer = empty as Sliceable;
   #at = 0;
   #later: Buffer[] = [];
@@ -58,14 +62,14 @@ export class RespParser {
   #bulk = -1;
   #commandBytes = 0;
 
-  constructor(limits: ParserLimits = defaultParserLimits, trusted = true) {
+  constructor(limits: ParserLimits = parserLimits, isTrusted = true) {
     this.#limits = limits;
-    this.#current = trusted ? limits : strangerLimits;
+    this.#isTrusted = isTrusted;
   }
 
   /** The client has given the password: the full limits hold. */
   trust(): void {
-    this.#current = this.#limits;
+    this.#isTrusted = true;
   }
 
   /** Bytes that have come in and were not read yet. */
@@ -75,7 +79,7 @@ export class RespParser {
 
   /** Takes the next chunk. It must not be changed afterwards. */
   push(chunk: Buffer): void {
-    if (chunk.length === 0) return;
+    if (chunk.length === 0 || this.error !== null) return;
     // Chunks that wait come first, also where the buffer before them has been read to its end.
     if (this.#at === this.#buffer.length && this.#laterBytes === 0) {
       this.#buffer = chunk as Sliceable;
@@ -116,8 +120,8 @@ export class RespParser {
       if (this.#buffer[this.#at] !== star) return this.#readInline();
       const count = this.#readLength("invalid multibulk length", "too big mbulk count string");
       if (count === null) return null;
-      if (count > this.#limits.argumentsMax) return this.#fail("invalid multibulk length");
-      if (count > this.#current.argumentsMax) return this.#fail("unauthenticated multibulk length");
+      if (count > argumentsMax) return this.#fail("invalid multibulk length");
+      if (count > strangerArgumentsMax && !this.#isTrusted) return this.#fail("unauthenticated multibulk length");
       if (count <= 0) return null;
       this.#left = count;
       this.#args = [];
@@ -153,17 +157,12 @@ export class RespParser {
       this.#need = 1;
       return false;
     }
-    const mark = this.#buffer[this.#at] as number;
-    if (mark !== dollar) {
-      this.#fail(`expected '$', got '${String.fromCharCode(mark)}'`);
-      return false;
-    }
     const length = this.#readLength("invalid bulk length", "too big bulk count string");
     if (length === null) return false;
-    this.#commandBytes += length;
+    this.#commandBytes += length + argumentOverheadBytes;
     if (length < 0 || length > this.#limits.bulkBytesMax) this.#fail("invalid bulk length");
-    else if (length > this.#current.bulkBytesMax) this.#fail("unauthenticated bulk length");
-    else if (this.#commandBytes > this.#current.commandBytesMax) this.#fail("too big request");
+    else if (length > strangerBulkBytesMax && !this.#isTrusted) this.#fail("unauthenticated bulk length");
+    else if (this.#commandBytes > this.#limits.commandBytesMax) this.#overfill();
     if (this.error !== null) return false;
     this.#bulk = length;
     return true;
@@ -184,6 +183,7 @@ export class RespParser {
     if (
       digits > 0 &&
       digits < 10 &&
+      buffer[start - 1] === (this.#left === 0 ? star : dollar) &&
       buffer[end] === carriageReturn &&
       end + 1 < buffer.length &&
       (digits === 1 || buffer[start] !== 48)
@@ -197,24 +197,30 @@ export class RespParser {
 
   #readLengthSlowly(invalid: string, tooLong: string): number | null {
     const here = this.#buffer.length - this.#at;
-    const end = this.#buffer.indexOf(carriageReturn, this.#at);
+    const end = this.#endOfLine(carriageReturn);
     if (end < 0 && here > lineBytesMax) this.#fail(tooLong);
     if (end < 0 || end + 1 >= this.#buffer.length) {
       this.#need = here + 1;
       return null;
     }
+    const mark = this.#buffer[this.#at] as number;
+    // Redis looks at the mark of an argument only when its line is whole.
+    if (this.#left > 0 && mark !== dollar) return this.#fail(`expected '$', got '${String.fromCharCode(mark)}'`);
     const value = end - this.#at > 21 ? null : parseInteger(this.#buffer.latin1Slice(this.#at + 1, end));
-    if (value === null) {
-      this.#fail(invalid);
-      return null;
-    }
+    if (value === null) return this.#fail(invalid);
     this.#at = end + 2;
     this.#need = 1;
     return Number(value);
   }
 
+  /** Where the line in hand ends, or -1. Redis reads lines as strings of C: none ends beyond a zero byte. */
+  #endOfLine(mark: number): number {
+    const end = this.#buffer.indexOf(mark, this.#at);
+    return end >= 0 && this.#buffer.subarray(this.#at, end).includes(0) ? -1 : end;
+  }
+
   #readInline(): Bytes[] | null {
-    const end = this.#buffer.indexOf(lineFeed, this.#at);
+    const end = this.#endOfLine(lineFeed);
     const length = (end < 0 ? this.#buffer.length : end) - this.#at;
     if (length > lineBytesMax) return this.#fail("too big inline request");
     if (end < 0) {
@@ -226,8 +232,12 @@ export class RespParser {
     if (words === null) return this.#fail("unbalanced quotes in request");
     this.#at = end + 1;
     this.#need = 1;
-    if (words.length > this.#current.argumentsMax) return this.#fail("unauthenticated multibulk length");
     return words.length === 0 ? null : words;
+  }
+
+  #overfill(): void {
+    this.isOverfull = true;
+    this.#fail("too big request");
   }
 
   #fail(text: string): null {

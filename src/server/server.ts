@@ -3,14 +3,17 @@
  */
 import { createHash, timingSafeEqual } from "node:crypto";
 import { bufferOfBytes, bytesOfText, type Bytes } from "../bytes.js";
-import type { ServerCounters } from "../commands/command.js";
+import type { ClientFacts, ServerCounters } from "../commands/command.js";
 import { commandTable } from "../commands/table.js";
 import { WriteBehindError } from "../errors.js";
 import type { Heart } from "../heart.js";
-import type { Clock, Random } from "../host/host.js";
-import type { Listener, Sockets } from "../host/sockets.js";
+import type { Clock, Random, Timer, Usage } from "../host/host.js";
+import type { Connection, Listener, Sockets, TlsMaterial } from "../host/sockets.js";
 import type { Options } from "../options.js";
+import { ServerConfig, type ConfigFacts } from "./config.js";
 import { ClientConnection, type ConnectionHost } from "./connection.js";
+import { defaultLimits, type Limits } from "./limits.js";
+import { LoginDelays } from "./login-delays.js";
 
 /** What the server needs. */
 export interface ServerParts {
@@ -19,9 +22,15 @@ export interface ServerParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly options: Pick<Options, "port" | "host" | "password" | "allowFlush" | "maxClients">;
+  /** What the port speaks TLS with; absent or null: it does not. */
+  readonly tls?: TlsMaterial | null;
   /** Version of write-behind, for INFO. */
   readonly version: string;
   readonly log: ServerLog;
+  /** Stops the program as SIGTERM does, for SHUTDOWN; left out where that is not the server's to do. */
+  readonly stop?: (() => void) | undefined;
+  /** What the process takes, for INFO. */
+  readonly usage?: (() => Usage) | undefined;
 }
 
 /** Where the server says what happens; a logger of pino fits. Never gets a secret, a key or a value. */
@@ -34,6 +43,8 @@ export interface ServerLog {
 export interface RespServer {
   readonly host: string;
   readonly port: number;
+  /** Later clients are greeted with this certificate. */
+  renewTls(tls: TlsMaterial): void;
   /** Connections and commands so far. */
   readonly counters: Readonly<ServerCounters>;
   /**
@@ -44,6 +55,8 @@ export interface RespServer {
 }
 
 const defaultCloseMs = 1000;
+/** How often the clients are looked at, where there is something to look for. */
+const lookMs = 1000;
 
 /** Starts the server. Rejects CONFIG where it cannot listen, with the flag to change. */
 export async function startServer(parts: ServerParts): Promise<RespServer> {
@@ -53,10 +66,10 @@ export async function startServer(parts: ServerParts): Promise<RespServer> {
   return server;
 }
 
-async function listen({ sockets, options }: ServerParts, server: Server): Promise<Listener> {
+async function listen({ sockets, options, tls = null }: ServerParts, server: Server): Promise<Listener> {
   const { host, port } = options;
   try {
-    return await sockets.listen(port, host, (connection) => server.accept(connection));
+    return await sockets.listen(port, host, (connection) => server.accept(connection), tls);
   } catch (error) {
     const code = (error as { code?: string }).code ?? "";
     const reasons: Record<string, readonly [string, string]> = {
@@ -83,28 +96,49 @@ class Server implements ConnectionHost, RespServer {
   readonly runId: string;
   readonly allowFlush: boolean;
   readonly commands = commandTable;
+  readonly stop: (() => void) | null;
+  readonly usage: (() => Usage) | null;
   readonly counters: ServerCounters;
+  readonly limits: Limits;
+  readonly config: ServerConfig;
+  readonly logins: LoginDelays;
   listener: Listener | null = null;
   readonly #log: ServerLog;
   readonly #passwordDigest: Buffer | null;
   readonly #startedAt: number;
+  /** Every client shows a certificate: as good as a password. */
+  readonly #knowsClients: boolean;
   readonly #clients = new Set<ClientConnection>();
   #lastId = 0;
   #isClosing = false;
   #allGone: (() => void) | null = null;
+  #looking: Timer | null = null;
 
-  constructor({ heart, clock, random, options, version, log }: ServerParts) {
+  constructor({ heart, clock, random, options, tls = null, version, log, stop, usage }: ServerParts) {
     this.heart = heart;
     this.clock = clock;
     this.version = version;
     this.runId = random.hex(20);
     this.allowFlush = options.allowFlush;
+    this.stop = stop ?? null;
+    this.usage = usage ?? null;
     this.#log = log;
     this.#passwordDigest = options.password === null ? null : digest(bytesOfText(options.password));
+    this.#knowsClients = tls !== null && tls.clientCa !== null;
     this.#startedAt = clock.monotonic();
+    const limits = defaultLimits(options.maxClients);
+    this.limits = limits;
+    this.config = new ServerConfig(
+      limits,
+      () => this.#facts(),
+      () => this.#lookAtClients(),
+    );
+    this.logins = new LoginDelays(clock);
     this.counters = {
       clients: 0,
-      clientsMax: options.maxClients,
+      get clientsMax() {
+        return limits.clientsMax;
+      },
       connections: 0,
       rejected: 0,
       commands: 0,
@@ -131,11 +165,26 @@ class Server implements ConnectionHost, RespServer {
     return this.#passwordDigest !== null;
   }
 
+  get clients(): Iterable<ClientFacts> {
+    return [...this.#clients].map(({ session }) => session);
+  }
+
   isPassword(password: Bytes): boolean {
     return this.#passwordDigest !== null && timingSafeEqual(digest(password), this.#passwordDigest);
   }
 
-  accept(connection: Parameters<Parameters<Sockets["listen"]>[2]>[0]): ClientConnection {
+  renewTls(tls: TlsMaterial): void {
+    this.listener?.renew(tls);
+  }
+
+  resetStats(): void {
+    const { counters } = this;
+    Object.assign(counters, { connections: 0, rejected: 0, commands: 0, errors: 0, bytesIn: 0, bytesOut: 0 });
+    for (const tally of counters.byCommand.values()) tally.calls = 0;
+  }
+
+  accept(connection: Connection): ClientConnection {
+    connection.keepAlive(this.limits.keepAliveSeconds * 1000);
     const client = new ClientConnection(++this.#lastId, this, connection);
     this.#clients.add(client);
     this.counters.connections++;
@@ -154,6 +203,11 @@ class Server implements ConnectionHost, RespServer {
     if (this.#clients.size === 0) this.#allGone?.();
   }
 
+  cutOff(client: ClientConnection, why: string): void {
+    this.#log.info({ peer: client.session.peer }, `a client was cut off: ${why}`);
+    client.destroy();
+  }
+
   unexpected(error: unknown, command: string): void {
     this.#log.error({ err: error, command }, "a command failed in a way that it must not");
   }
@@ -161,6 +215,7 @@ class Server implements ConnectionHost, RespServer {
   async close({ deadlineMs = defaultCloseMs }: { readonly deadlineMs?: number } = {}): Promise<void> {
     this.#isClosing = true;
     this.listener?.close();
+    this.#looking?.cancel();
     if (this.#clients.size === 0) return;
     await new Promise<void>((resolve) => {
       this.#allGone = resolve;
@@ -176,14 +231,49 @@ class Server implements ConnectionHost, RespServer {
     });
   }
 
+  #facts(): ConfigFacts {
+    const { durability } = this.heart;
+    const cacheBytesMax = this.heart.status().cache.bytesMax;
+    return {
+      host: this.host,
+      port: this.port,
+      durability,
+      cacheBytesMax,
+      hasPassword: this.hasPassword,
+      isProtected: !this.#knowsClients,
+    };
+  }
+
+  /** Goes on as long as a limit has to be looked after. */
+  #lookAtClients(): void {
+    if (this.#looking !== null || this.#isClosing) return;
+    if (this.limits.idleSeconds === 0 && this.limits.output.normal.softBytes === 0) return;
+    this.#looking = this.clock.after(lookMs, () => {
+      this.#looking = null;
+      const now = this.clock.monotonic();
+      for (const client of this.#clients) client.look(now);
+      this.#lookAtClients();
+    });
+  }
+
   /** Why a new client is not served, or null. */
   #refusal(isLoopback: boolean): string | null {
     if (this.#isClosing) return "ERR the server is shutting down";
-    if (this.#clients.size > this.counters.clientsMax) return "ERR max number of clients reached";
-    if (isLoopback || this.hasPassword) return null;
-    return "DENIED write-behind is running in protected mode: no password is set, so only clients on the loopback interface are served. Start it with --password, or connect from the machine itself.";
+    if (this.#clients.size > this.limits.clientsMax) return "ERR max number of clients reached";
+    if (isLoopback || this.hasPassword || this.#knowsClients) return null;
+    return denied;
   }
 }
+
+/** Redis' text, with what can be done about it here. */
+const denied =
+  "DENIED Redis is running in protected mode because protected mode is enabled and no password is set for the default user. " +
+  "In this mode connections are only accepted from the loopback interface. " +
+  "If you want to connect from external computers to write-behind you may adopt one of the following solutions: " +
+  "1) Start it with --password, or with WRITE_BEHIND_PASSWORD set, and let clients give the password with AUTH. " +
+  "2) Let clients show certificates: --tls-cert, --tls-key and --tls-client-ca. " +
+  "3) Connect from the host that it is running on. " +
+  "NOTE: You only need to do one of the above things in order for the server to start accepting connections from the outside.";
 
 function digest(password: Bytes): Buffer {
   return createHash("sha256").update(bufferOfBytes(password)).digest();

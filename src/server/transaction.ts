@@ -3,13 +3,16 @@
  * queue (promise 4); commands on the connection run right after it, because the workspace's work may run twice.
  */
 import type { Bytes } from "../bytes.js";
-import type { Command, DataCommand, Session } from "../commands/command.js";
+import { isWrite, type Command, type DataCommand, type Session } from "../commands/command.js";
 import { failure, isError, replyOfError, type Reply } from "../commands/reply.js";
 import { WriteBehindError } from "../errors.js";
+import type { Executed, Heart, Watch } from "../heart.js";
 import type { Workspace } from "../workspace.js";
 
 /** What an argument or a command costs in memory beside its bytes, roughly: a million empty ones are not free. */
 const overheadBytes = 48;
+
+type Done = Executed<(Reply | undefined)[]>;
 
 /** The queued commands of one transaction. */
 export class Transaction {
@@ -18,6 +21,11 @@ export class Transaction {
   /** Memory of the queued arguments. */
   bytes = 0;
   readonly #queue: { readonly command: Command; readonly args: readonly Bytes[] }[] = [];
+
+  /** How many there are. */
+  get count(): number {
+    return this.#queue.length;
+  }
 
   add(command: Command, args: readonly Bytes[]): void {
     this.#queue.push({ command, args });
@@ -30,8 +38,18 @@ export class Transaction {
     return this.#queue.some(({ command }) => command.kind === "data");
   }
 
+  /**
+   * Runs the commands on keys: as a read where none of them writes and nothing is watched. Fails with a Conflict,
+   * having done nothing, where something that is watched has changed.
+   */
+  runOn(heart: Heart, watches: readonly Watch[] | null): Done | Promise<Done> {
+    const work = (workspace: Workspace): (Reply | undefined)[] => this.#runOnKeys(workspace);
+    if (watches !== null) return heart.execute(work, { watches });
+    return this.#queue.some(({ command }) => isWrite(command)) ? heart.execute(work) : heart.view(work);
+  }
+
   /** Replies of the commands on keys, in their places. A command that fails is taken back; the others stand. */
-  runOnKeys(workspace: Workspace): (Reply | undefined)[] {
+  #runOnKeys(workspace: Workspace): (Reply | undefined)[] {
     return this.#queue.map(({ command, args }) => {
       if (command.kind !== "data") return undefined;
       const savepoint = workspace.savepoint();

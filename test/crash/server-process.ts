@@ -83,6 +83,16 @@ export class ServerProcess {
     return this.#child.exitCode;
   }
 
+  /** The system's number; 0 where it could not be started. */
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  /** Sends SIGHUP. */
+  hangUp(): void {
+    this.#child.kill("SIGHUP");
+  }
+
   /** Asks the admin API. */
   async ask(method: "GET" | "POST", path: string): Promise<unknown> {
     const post = { method, headers: { "content-type": "application/json" }, body: "{}" };

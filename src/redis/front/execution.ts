@@ -9,7 +9,7 @@ import type { RecordValue } from "../../change.js";
 import type { Counters } from "../../counters.js";
 import type { Emitter } from "../../events.js";
 import { Conflict, type Executed, type Watch, type WorkOptions } from "../../heart.js";
-import { abortable } from "../../heart/attempt.js";
+import { abortable, ifUnchanged } from "../../heart/attempt.js";
 import { checkSizes } from "../../heart/door.js";
 import type { Clock, Random } from "../../host/host.js";
 import { rest } from "../../rest.js";
@@ -126,8 +126,9 @@ export class FleetExecution {
   /** Does work. `write` false: changes that it makes are thrown away, and what it reads begins the watches. */
   run<T>(work: (workspace: Workspace) => T, write: boolean, options: WorkOptions): Promise<Executed<T>> {
     const { watches } = options;
-    const expected = write && watches !== undefined ? marksOf(watches) : noMarks;
-    const task = new Task(work, write, expected, this.#parts.time.now());
+    const guards = write && watches !== undefined;
+    const expected = guards ? marksOf(watches) : noMarks;
+    const task = new Task(guards ? ifUnchanged(work, watches) : work, write, expected, this.#parts.time.now());
     let tried: Tried<T>;
     try {
       this.#parts.assertOpen();
@@ -195,11 +196,11 @@ export class FleetExecution {
         } else {
           ended ??= await this.#finish(task, tried);
           if (!("again" in ended)) {
-            if (!task.write && watches !== undefined) begin(watches, task.records);
+            if (!task.write && watches !== undefined) begin(watches, task);
             return ended;
           }
           if (ended.again === "full") await this.#whenRoom(deadline);
-          else if (task.expected.size > 0) throw new Conflict();
+          else if (!(await this.#hold(task.expected))) throw new Conflict();
           await this.#read(task, []);
         }
         ended = null;
@@ -268,15 +269,21 @@ export class FleetExecution {
   }
 
   /** What was read at one moment was true then; what was read piece by piece must still be. */
-  async #stillHolds<T>({ records, oneMoment, expected }: Task<T>): Promise<boolean> {
+  #stillHolds<T>({ records, oneMoment, expected }: Task<T>): Promise<boolean> | true {
     if ((oneMoment || records === null || records.size < 2) && expected.size === 0) return true;
+    const marks = new Map<Bytes, Mark>();
+    for (const [record, { mark }] of records ?? []) marks.set(record, mark);
+    for (const [record, mark] of expected) marks.set(record, mark);
+    return this.#hold(marks);
+  }
+
+  /** Whether nothing of this has changed. */
+  async #hold(marks: ReadonlyMap<Bytes, Mark>): Promise<boolean> {
     const groups = new Map<number, Map<Bytes, Mark>>();
-    const add = (record: Bytes, mark: Mark): void => {
+    for (const [record, mark] of marks) {
       const partition = partitionOf(record, this.#parts.partitions);
       groups.set(partition, (groups.get(partition) ?? new Map<Bytes, Mark>()).set(record, mark));
-    };
-    for (const [record, { mark }] of records ?? []) add(record, mark);
-    for (const [record, mark] of expected) add(record, mark);
+    }
     for (const [partition, group] of groups) {
       if (!(await this.#parts.keeper.unchanged(partition, group))) return false;
     }
@@ -366,9 +373,10 @@ export class FleetExecution {
 }
 
 /** A watch begins with the first read of its record. */
-function begin(watches: readonly Watch[], records: ReadonlyMap<Bytes, ReadRecord> | null): void {
+function begin(watches: readonly Watch[], { records, now }: Task<unknown>): void {
   for (const watch of watches) {
-    if (watch instanceof FleetWatch) watch.mark ??= records?.get(watch.record)?.mark ?? null;
+    const read = watch instanceof FleetWatch ? records?.get(watch.record) : undefined;
+    if (read !== undefined) (watch as FleetWatch).begin(read.mark, read.value, now);
   }
 }
 

@@ -1,5 +1,6 @@
 /** Notices that a record has changed since it was read: the keeper compares, when the work is written. */
 import type { Bytes } from "../../bytes.js";
+import type { RecordValue } from "../../change.js";
 import type { Watch } from "../../heart.js";
 import type { Mark } from "../keeper.js";
 
@@ -7,14 +8,23 @@ import type { Mark } from "../keeper.js";
 export class FleetWatch implements Watch {
   readonly record: Bytes;
   mark: Mark | null = null;
+  #endsAt = Number.POSITIVE_INFINITY;
 
   constructor(record: Bytes) {
     this.record = record;
   }
 
-  /** Nobody knows here: whoever writes is told. */
-  changed(): boolean {
-    return false;
+  /** The record was read, unless that was before. A record that had ended by then cannot end again. */
+  begin(mark: Mark, value: RecordValue | null, nowMs: number): void {
+    if (this.mark !== null) return;
+    this.mark = mark;
+    const endsAt = value?.expiresAt ?? null;
+    if (endsAt !== null && endsAt > nowMs) this.#endsAt = endsAt;
+  }
+
+  /** Whether it has ended, which is no frame. Of changes nobody knows here: whoever writes is told. */
+  changed(nowMs: number): boolean {
+    return this.#endsAt <= nowMs;
   }
 
   cancel(): void {
