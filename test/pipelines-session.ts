@@ -50,6 +50,7 @@ export const sessionCommands: fc.Arbitrary<string[]> = fc.oneof(
   { weight: 6, arbitrary: named(["WATCH", "watch"], key, many(key, 2)) },
   { weight: 6, arbitrary: named(["MULTI", "multi"]) },
   { weight: 8, arbitrary: named(["EXEC", "exec"]) },
+  { weight: 1, arbitrary: named(["EXEC", "DISCARD", "MULTI"], value) },
   { weight: 3, arbitrary: named(["UNWATCH", "DISCARD", "RESET"]) },
   { weight: 5, arbitrary: named(["SET"], key, value) },
   { weight: 4, arbitrary: named(["GET", "INCR", "DEL", "PERSIST", "HLEN", "TTL"], key) },

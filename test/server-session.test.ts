@@ -29,6 +29,31 @@ describe("transactions", () => {
     expect([heart.executions, heart.accepted]).toEqual([1, 1]);
   });
 
+  test("what writes nothing is done as a read, also in a transaction", async () => {
+    const { heart, port } = await serve();
+    const client = new RawClient(port);
+    client.say(
+      "SET a 1",
+      "GET a",
+      "HGETALL h",
+      "MULTI",
+      "GET a",
+      "PING",
+      "EXISTS a",
+      "EXEC",
+      "MULTI",
+      "GET a",
+      "INCR a",
+    );
+    await client.expect(
+      `+OK\r\n$1\r\n1\r\n*0\r\n+OK\r\n${queuedReply.repeat(3)}*3\r\n$1\r\n1\r\n+PONG\r\n:1\r\n+OK\r\n${queuedReply.repeat(2)}`,
+    );
+    expect([heart.executions, heart.views]).toEqual([4, 3]);
+    client.say("EXEC");
+    await client.expect("*2\r\n$1\r\n1\r\n:2\r\n");
+    expect([heart.executions, heart.views]).toEqual([5, 3]);
+  });
+
   test("its reply waits until the frame is kept", async () => {
     const { heart, port } = await serve();
     heart.auto = false;

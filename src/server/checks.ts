@@ -33,9 +33,10 @@ export function checkCommand(
   return null;
 }
 
-/** An EXEC that is refused itself says so in its own way, and ends its transaction. */
+/** An EXEC that is refused itself says so in its own way, and ends its transaction and all watches. */
 function inExec(session: ClientSession, command: Command, refusal: ErrorReply): ErrorReply {
   if (command.name !== "exec") return refusal;
   session.discard();
+  session.unwatch();
   return failure(`EXECABORT Transaction discarded because of: ${refusal.text.replace(/^ERR /, "")}`);
 }
