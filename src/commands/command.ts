@@ -216,6 +216,8 @@ export interface ServerCounters {
   bytesOut: number;
   /** How often each command came; under undefined those that are none. */
   readonly byCommand: ReadonlyMap<Command | undefined, CommandTally>;
+  /** What the cache had counted when counting began anew. */
+  cacheBefore: Readonly<Record<"hits" | "misses" | "evictions", number>>;
 }
 
 /** How often a command came. */

@@ -91,15 +91,16 @@ function persistenceFacts({ heart }: ServerView): Record<string, string | number
 
 function statFacts({ heart, counters }: ServerView): Record<string, number> {
   const { cache } = heart.status();
+  const { hits, misses, evictions } = counters.cacheBefore;
   return {
     total_connections_received: counters.connections,
     total_commands_processed: counters.commands,
     total_net_input_bytes: counters.bytesIn,
     total_net_output_bytes: counters.bytesOut,
     rejected_connections: counters.rejected,
-    evicted_keys: cache.evictions,
-    keyspace_hits: cache.hits,
-    keyspace_misses: cache.misses,
+    evicted_keys: cache.evictions - evictions,
+    keyspace_hits: cache.hits - hits,
+    keyspace_misses: cache.misses - misses,
     pubsub_channels: 0,
     pubsub_patterns: 0,
     total_error_replies: counters.errors,

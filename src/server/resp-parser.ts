@@ -32,6 +32,12 @@ const lineBytesMax = 64 * 1024;
 const strangerBulkBytesMax = 16_384;
 const strangerArgumentsMax = 10;
 
+/** A name that is longer is no command's, and not worth keeping. */
+const nameLengthMax = 32;
+
+/** Arguments that an array is made for before they are there. More are only promised: each has to come first. */
+const exactArgumentsMax = 16;
+
 const empty = Buffer.alloc(0);
 const carriageReturn = 13;
 const lineFeed = 10;
@@ -55,7 +61,11 @@ export class RespParser {
   #laterBytes = 0;
   /** Bytes from #at on that it takes to get any further. */
   #need = 1;
-  #args: Bytes[] = [];
+  #args: Bytes[] | null = null;
+  /** Arguments that it has. */
+  #place = 0;
+  /** The name of the command before. */
+  #name = "" as Bytes;
   /** Arguments that are still to come in the command in hand. */
   #left = 0;
   /** Length of the argument in hand, or -1 where it is not known yet. */
@@ -124,7 +134,9 @@ export class RespParser {
       if (count > strangerArgumentsMax && !this.#isTrusted) return this.#fail("unauthenticated multibulk length");
       if (count <= 0) return null;
       this.#left = count;
-      this.#args = [];
+      // oxlint-disable-next-line unicorn/no-new-array -- an array that is pushed to has room for 17
+      this.#args = count <= exactArgumentsMax ? new Array<Bytes>(count) : [];
+      this.#place = 0;
       this.#commandBytes = 0;
       if (this.#at === this.#buffer.length) return null;
     }
@@ -133,6 +145,7 @@ export class RespParser {
 
   #readArguments(): Bytes[] | null {
     const buffer = this.#buffer;
+    const args = this.#args as Bytes[];
     while (this.#left > 0) {
       if (this.#bulk < 0 && !this.#readBulkLength()) return null;
       const bulk = this.#bulk;
@@ -141,15 +154,28 @@ export class RespParser {
         this.#need = bulk + 2;
         return null;
       }
-      this.#args.push(buffer.latin1Slice(this.#at, end));
+      const place = this.#place++;
+      args[place] = place === 0 ? this.#readName(end) : buffer.latin1Slice(this.#at, end);
       this.#at = end + 2;
       this.#bulk = -1;
       this.#left--;
     }
     this.#need = 1;
-    const args = this.#args;
-    this.#args = [];
+    this.#args = null;
     return args;
+  }
+
+  /** The command's name. Most come again and again: the same string costs no new one, and has been hashed before. */
+  #readName(end: number): Bytes {
+    const buffer = this.#buffer;
+    const start = this.#at;
+    const last = this.#name;
+    let same = last.length === end - start ? 0 : -1;
+    while (same >= 0 && same < last.length) same = buffer[start + same] === last.charCodeAt(same) ? same + 1 : -1;
+    if (same >= 0) return last;
+    const name = buffer.latin1Slice(start, end);
+    if (name.length <= nameLengthMax) this.#name = name;
+    return name;
   }
 
   #readBulkLength(): boolean {
@@ -246,7 +272,7 @@ export class RespParser {
     this.#laterBytes = 0;
     this.#buffer = empty as Sliceable;
     this.#at = 0;
-    this.#args = [];
+    this.#args = null;
     return null;
   }
 }

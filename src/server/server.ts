@@ -145,6 +145,7 @@ class Server implements ConnectionHost, RespServer {
       errors: 0,
       bytesIn: 0,
       bytesOut: 0,
+      cacheBefore: { hits: 0, misses: 0, evictions: 0 },
       byCommand: new Map([...commandTable, undefined].map((command) => [command, { calls: 0 }])),
     };
   }
@@ -180,6 +181,7 @@ class Server implements ConnectionHost, RespServer {
   resetStats(): void {
     const { counters } = this;
     Object.assign(counters, { connections: 0, rejected: 0, commands: 0, errors: 0, bytesIn: 0, bytesOut: 0 });
+    counters.cacheBefore = this.heart.status().cache;
     for (const tally of counters.byCommand.values()) tally.calls = 0;
   }
 
