@@ -1,6 +1,7 @@
 /** Generated pipelines of commands, and the property that this server and a real redis-server answer them alike. */
 import fc from "fast-check";
 import { expect } from "vitest";
+import { overAllKeys } from "./pipelines-keyspace.js";
 import { command, RawClient, until } from "./server-setup.js";
 
 /** Every key that is named. */
@@ -208,6 +209,7 @@ export function sameReplies(
 const part = fc.oneof(
   { weight: 20, arbitrary: one.filter(isComparable).map((args) => [args]) },
   { weight: 1, arbitrary: twoEnds },
+  { weight: 2, arbitrary: overAllKeys },
 );
 const raw = fc.array(part, { minLength: 1, maxLength: 30 }).map((parts) => parts.flat());
 /** Pipelines of commands. */

@@ -1,10 +1,10 @@
 /** A heart in memory whose marks (kept, durable, stored), loads and errors the test moves by hand. */
 import { keyIsRecord } from "../src/address.js";
 import type { Bytes } from "../src/bytes.js";
-import { apply, type RecordValue } from "../src/change.js";
+import { apply, isLive, type RecordValue } from "../src/change.js";
 import type { WriteBehindError } from "../src/errors.js";
 import { Emitter } from "../src/events.js";
-import type { Executed, Heart, Reached, Status } from "../src/heart.js";
+import type { Executed, Heart, KeysPage, KeysPlace, Reached, Status } from "../src/heart.js";
 import { Workspace } from "../src/workspace.js";
 
 interface Wait {
@@ -100,6 +100,20 @@ export class FakeHeart implements Partial<Heart> {
       return Promise.all(loads).then(() => this.execute(work));
     }
     return { value, ...this.#take(workspace) };
+  }
+
+  view<T>(work: (workspace: Workspace) => T): Executed<T> | Promise<Executed<T>> {
+    return this.execute(work);
+  }
+
+  async keys(after: KeysPlace | null, limit: number): Promise<KeysPage> {
+    const keys = [...this.records].filter(([, value]) => isLive(value, this.now())).map(([key]) => key);
+    const [at, end] = [after?.held ?? 0, (after?.held ?? 0) + limit];
+    return { keys: keys.slice(at, end), next: end < keys.length ? { held: end } : null };
+  }
+
+  async randomKey(): Promise<Bytes | null> {
+    return (await this.keys(null, 1)).keys[0] ?? null;
   }
 
   #take(workspace: Workspace): { sequence: number; frame: number } {

@@ -7,6 +7,7 @@
  */
 import type { Bytes } from "../bytes.js";
 import { apply, hasEnded, type Change, type RecordValue } from "../change.js";
+import { CacheKeys } from "./cache-keys.js";
 import { CleanSet, usesMax } from "./clean-set.js";
 import { costOf, Entry } from "./entry.js";
 import { mergeIntoContent, mergeIntoOverlay } from "./in-place.js";
@@ -38,6 +39,8 @@ export class MemoryCache {
    * them waits for.
    */
   seen = 0;
+  /** Which keys are here. */
+  readonly keys: CacheKeys;
   readonly #bytesMax: number;
   readonly #absentMs: number;
   readonly #readable: () => number;
@@ -64,6 +67,8 @@ export class MemoryCache {
     this.#absentMs = options.absentMs;
     this.#readable = options.readable ?? (() => 0);
     this.#freshMs = options.freshMs ?? (() => Number.POSITIVE_INFINITY);
+    const [entries, pending] = [this.#entries, this.#pending];
+    this.keys = new CacheKeys({ entries, pending, clearPending: () => this.#clearPending });
   }
 
   get bytesMax(): number {
@@ -82,12 +87,6 @@ export class MemoryCache {
   /** Records with a change that the store has not committed, or that has not been acknowledged here yet. */
   get pendingRecords(): number {
     return this.#pending.count;
-  }
-
-  /** Whether the queue may hold a change of this record. */
-  isPending(record: Bytes): boolean {
-    const entry = this.#entries.get(record);
-    return this.#clearPending || (entry !== undefined && this.#pending.has(entry));
   }
 
   get pendingBytes(): number {

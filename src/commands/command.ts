@@ -8,6 +8,7 @@ import type { Bytes } from "../bytes.js";
 import type { Heart } from "../heart.js";
 import type { Clock } from "../host/host.js";
 import type { Workspace } from "../workspace.js";
+import type { Cursors } from "./cursors.js";
 import type { Reply } from "./reply.js";
 
 /** Redis' names. `no_multi`: refused inside MULTI. `no_auth`: allowed before the password was given. */
@@ -92,6 +93,8 @@ export interface Session {
   readonly gone: AbortSignal;
   /** Whether a transaction is being run: a command must not wait then. */
   readonly executing: boolean;
+  /** The reply of the command in hand shows what was accepted up to here: it waits until that is kept. */
+  shows(sequence: number): void;
   /** Checks a password; the session is authenticated after "right". */
   login(user: Bytes, password: Bytes): "right" | "wrong" | "none set";
   /** Answers what was asked so far, then closes. */
@@ -125,6 +128,8 @@ export interface ServerView {
   readonly hasPassword: boolean;
   readonly uptimeMs: number;
   readonly counters: ServerCounters;
+  /** The places of SCAN. */
+  readonly cursors: Cursors;
   /** The table, for COMMAND. */
   readonly commands: readonly Command[];
 }

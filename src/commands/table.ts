@@ -6,6 +6,7 @@ import { hashCommands } from "./hashes.js";
 import { infoCommand } from "./info.js";
 import { commandCommand } from "./introspection.js";
 import { keyCommands } from "./keys.js";
+import { keyspaceCommands } from "./keyspace.js";
 import { failure, shown, type ErrorReply } from "./reply.js";
 import { stringCommands } from "./strings.js";
 import { transactionCommands } from "./transactions.js";
@@ -16,6 +17,7 @@ export const commandTable: readonly Command[] = [
   ...stringCommands,
   ...hashCommands,
   ...keyCommands,
+  ...keyspaceCommands,
   ...transactionCommands,
   ...waitCommands,
   ...connectionCommands,

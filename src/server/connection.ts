@@ -57,7 +57,7 @@ export class ClientConnection implements Session, ConnectionEvents {
   /** The command in hand, for #work: a command of a connection starts only when the one before has its reply. */
   #command!: DataCommand;
   #args!: readonly Bytes[];
-  /** The highest sequence that a session command (EXEC) has shown. */
+  /** The highest sequence that a session command (EXEC, SCAN) has shown. */
   #shown = 0;
   #state: "open" | "closing" | "closed" = "open";
   /** A command's promise is open. */
@@ -140,6 +140,10 @@ export class ClientConnection implements Session, ConnectionEvents {
     this.#gone ??= new AbortController();
     if (this.#state === "closed") this.#gone.abort();
     return this.#gone.signal;
+  }
+
+  shows(sequence: number): void {
+    this.#shown = Math.max(this.#shown, sequence);
   }
 
   login(user: Bytes, password: Bytes): "right" | "wrong" | "none set" {
@@ -326,7 +330,7 @@ export class ClientConnection implements Session, ConnectionEvents {
 
   /** EXEC has shown records up to here, and may have made a frame. */
   #note(executed: Executed<unknown>): void {
-    this.#shown = Math.max(this.#shown, executed.sequence);
+    this.shows(executed.sequence);
     if (executed.frame > this.written.last) this.written.add(executed.frame);
   }
 

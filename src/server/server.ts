@@ -4,6 +4,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { bufferOfBytes, bytesOfText, type Bytes } from "../bytes.js";
 import type { ServerCounters } from "../commands/command.js";
+import { Cursors } from "../commands/cursors.js";
 import { commandTable } from "../commands/table.js";
 import { WriteBehindError } from "../errors.js";
 import type { Heart } from "../heart.js";
@@ -83,6 +84,7 @@ class Server implements ConnectionHost, RespServer {
   readonly runId: string;
   readonly allowFlush: boolean;
   readonly commands = commandTable;
+  readonly cursors: Cursors;
   readonly counters: ServerCounters;
   listener: Listener | null = null;
   readonly #log: ServerLog;
@@ -98,6 +100,7 @@ class Server implements ConnectionHost, RespServer {
     this.clock = clock;
     this.version = version;
     this.runId = random.hex(20);
+    this.cursors = new Cursors(Number.parseInt(random.hex(6), 16));
     this.allowFlush = options.allowFlush;
     this.#log = log;
     this.#passwordDigest = options.password === null ? null : digest(bytesOfText(options.password));

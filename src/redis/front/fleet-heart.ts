@@ -14,6 +14,7 @@ import type {
   FlushReport,
   Heart,
   Inspection,
+  KeysPage,
   QueuePage,
   Reached,
   Recent,
@@ -22,7 +23,7 @@ import type {
   Watch,
   WorkOptions,
 } from "../../heart.js";
-import { closed, closedBeforeStored, paused } from "../../heart/failures.js";
+import { closed, closedBeforeStored, noWalks, paused } from "../../heart/failures.js";
 import type { Host, Timer } from "../../host/host.js";
 import type { EngineOptions } from "../../options.js";
 import type { Durability } from "../../queue/queue.js";
@@ -37,7 +38,7 @@ import type { FleetAddressing } from "./fleet-addressing.js";
 import { FleetDesk } from "./fleet-desk.js";
 import { FleetFlushes, type FlushOptions } from "./fleet-flush.js";
 import { FleetInspector } from "./fleet-inspector.js";
-import { describeFleet, reportOf } from "./fleet-status.js";
+import { describeFleet, reportOf, tellChanges } from "./fleet-status.js";
 import { FleetTime } from "./fleet-time.js";
 import { FleetWatch } from "./fleet-watch.js";
 import { Reads } from "./reads.js";
@@ -212,6 +213,14 @@ export class FleetHeart implements Heart {
     return this.#execution.run(work, false, options);
   }
 
+  async keys(): Promise<KeysPage> {
+    throw noWalks();
+  }
+
+  async randomKey(): Promise<Bytes | null> {
+    throw noWalks();
+  }
+
   watch(key: Bytes): Watch {
     return new FleetWatch(this.#parts.addressing.resolve(key).record);
   }
@@ -347,22 +356,10 @@ export class FleetHeart implements Heart {
     });
   }
 
-  /** What an operator must hear of. */
   #tell(before: Status, now: Status): void {
-    // Before a worker has said how the database is, and after the last has left, nobody knows.
-    if (now.store.state !== before.store.state && before.store.since > 0 && now.store.since > 0) {
-      const error: WriteBehindError["code"] = "STORE_DOWN";
-      if (now.store.state === "up")
-        this.events.emit("storeUp", { downMs: Math.max(0, this.#time.now() - before.store.since) });
-      else this.events.emit("storeDown", { error: { code: error, message: now.store.error ?? "unknown", hint: null } });
-    }
-    if (now.state !== before.state && now.state === "broken") this.events.emit("stalled", { reason: now.reason ?? "" });
-    // What was said of the database ends with `storeUp`.
-    if (before.state === "broken" && now.state !== "broken" && before.store.state !== "broken" && this.#looked)
-      this.events.emit("warning", { text: `it goes on; it stood still because: ${before.reason ?? ""}` });
+    const { events } = this;
+    tellChanges(events, before, now, { looked: this.#looked, accepted: this.accepted, at: this.#time.now() });
     this.#looked = true;
-    if (before.queue.pendingChanges > 0 && now.queue.pendingChanges === 0)
-      this.events.emit("drained", { sequence: this.accepted });
   }
 
   #describe(down: string | null): Status {
