@@ -1,8 +1,11 @@
 /** SCAN, KEYS, DBSIZE and RANDOMKEY, true for records in memory, in the database only, on their way, and parked. */
+import { join } from "node:path";
 import fc from "fast-check";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { serveEngine, testFolder, type Engine } from "./server-setup.js";
+import { sqlite } from "../src/store/sqlite/index.js";
+import { Database, routes, tables } from "./routes-kit.js";
+import { serveEngine, serveOver, testFolder, type Engine } from "./server-setup.js";
 import { startRedis, type RunningServer } from "./servers.js";
 import { describeWith } from "./with-programs.js";
 
@@ -146,6 +149,80 @@ describe("over all keys", () => {
     await client.call("MULTI");
     await expect(client.call("DBSIZE")).rejects.toThrow("inside a transaction");
     await expect(client.call("EXEC")).rejects.toThrow("EXECABORT");
+  });
+});
+
+describe("over all keys of routes", () => {
+  const file = (data: string): string => join(data, "app.db");
+
+  async function routed(engine: Readonly<Record<string, unknown>> = {}): Promise<[Engine, Redis, Database]> {
+    const data = testFolder();
+    const db = new Database(file(data));
+    db.run(tables);
+    db.run("INSERT INTO users (id, name) VALUES (10, 'Ada'), (9, 'Bob'); INSERT INTO plain VALUES ('p', 'a', 1)");
+    db.run("INSERT INTO notes VALUES (1, 'here', NULL), (2, 'gone', 1); INSERT INTO sessions VALUES ('s', 'ada', 1)");
+    const running = await serveOver(
+      { store: sqlite({ file: db.file }) },
+      { data, routes, durability: "os", ...engine },
+    );
+    onTestFinished(() => running.stop());
+    return [running, clientOf(running.port), db];
+  }
+
+  test("a row is one key, that of the whole row, wherever it is", async () => {
+    const [{ heart }, client] = await routed();
+    expect(await allKeys(client)).toEqual(["note:1", "plain:p", "user:10", "user:9"]);
+    await heart.pause();
+    await client.del("user:9");
+    await client.hset("user:7", "name", "Eve");
+    await client.set("user:10:age", "7");
+    await client.set("own", "1");
+    await client.set("tmp:x", "1");
+    const now = ["note:1", "own", "plain:p", "tmp:x", "user:10", "user:7"];
+    expect(await allKeys(client)).toEqual(now);
+    await heart.resume();
+    await heart.flush();
+    expect(await allKeys(client)).toEqual(now);
+    await client.del("tmp:x");
+    expect(await allKeys(client)).toEqual(now.filter((key) => key !== "tmp:x"));
+    expect((await scanned(client, "MATCH", "user:*", "TYPE", "hash")).toSorted()).toEqual(["user:10", "user:7"]);
+  });
+
+  test("rows of the own tables whose keys lead elsewhere by now are left out", async () => {
+    const [, client, db] = await routed();
+    await client.set("own", "1");
+    const row = (key: string): void =>
+      db.run(`INSERT INTO write_behind_kv (key, type, value) VALUES ('${key}', 'string', 'x')`);
+    for (const key of ["tmp:old", "user:77", "user:x", "fine"]) row(key);
+    expect(await allKeys(client)).toEqual(["fine", "note:1", "own", "plain:p", "user:10", "user:9"]);
+  });
+
+  test("where only columns have keys, a row is the one with {column} in it", async () => {
+    const only = [{ key: "user:{id}:{column}", table: "users" }];
+    const [, client] = await routed({ routes: only, unrouted: "refuse" });
+    expect(await allKeys(client)).toEqual(["user:10:{column}", "user:9:{column}"]);
+    expect(await client.type("user:9:{column}")).toBe("hash");
+  });
+});
+
+describe("over all keys, some of them dead letters", () => {
+  test("what was refused is there for those who read it, and what could not be removed is not", async () => {
+    const data = testFolder();
+    const [{ heart }, client] = await served({ retryMinMs: 3_600_000, retryMaxMs: 3_600_000, delayMs: 0 }, data);
+    await client.mset("kept", "1", "stays", "1");
+    await heart.flush();
+    const db = new Database(join(data, "write-behind.db"));
+    db.run(`CREATE TRIGGER no_bad BEFORE INSERT ON write_behind_kv WHEN NEW.value = 'bad'
+        BEGIN SELECT RAISE(ABORT, 'bad'); END;
+      CREATE TRIGGER stays BEFORE DELETE ON write_behind_kv WHEN OLD.key = 'stays'
+        BEGIN SELECT RAISE(ABORT, 'stays'); END`);
+    await client.set("refused", "bad");
+    await client.del("stays");
+    expect((await heart.flush()).parked).toHaveLength(2);
+    expect(await allKeys(client)).toEqual(["kept", "refused"]);
+    const { items } = await heart.deadLetters.discard("all");
+    expect(items).toHaveLength(2);
+    expect(await allKeys(client)).toEqual(["kept", "stays"]);
   });
 });
 
