@@ -49,6 +49,7 @@ import type { Durability } from "./queue/queue.js";
 import { ownKeys } from "./heart/own-keys.js";
 import { Pausing } from "./heart/pausing.js";
 import { ReadBack } from "./heart/read-back.js";
+import { readAll } from "./heart/residence.js";
 import { recover } from "./heart/recover.js";
 import { RoutesFile } from "./heart/routes-file.js";
 import { describeStatus } from "./heart/status.js";
@@ -142,6 +143,7 @@ class Engine implements Heart {
       bytesMax: parts.options.cacheBytes,
       absentMs: parts.options.absentMs,
       freshMs: (record) => addressing.freshMs(record),
+      resident: parts.options.resident,
       readable: () => journal.written,
     });
     this.#loads = new Loads({
@@ -183,7 +185,7 @@ class Engine implements Heart {
     });
     this.#closing = this.#makeClosing(parts, folder);
     journal.pendingRecords = () => this.#cache.pendingRecords;
-    journal.onFailed = (error) => this.#fail(error);
+    journal.onFailed = (error) => this.#failing.fail(error, this.#marks, this.#side);
   }
 
   #makeExecution(parts: HeartParts): Execution {
@@ -198,6 +200,7 @@ class Engine implements Heart {
       side: this.#side,
       events: this.events,
       counters: this.counters,
+      resident: parts.options.resident,
       now: () => this.#time.now(),
       assertOpen: () => this.#assertOpen(),
       hurry: () => this.#writer?.hurry(this.#journal.accepted),
@@ -255,8 +258,9 @@ class Engine implements Heart {
       );
       this.#side.begin();
       this.#ticks.begin();
-      void warmTables({
+      const reading = {
         plan: this.#addressing.plan,
+        parked: this.#side.parked,
         reader: this.#reader,
         loads: this.#loads,
         cache: this.#cache,
@@ -264,7 +268,9 @@ class Engine implements Heart {
         events: this.events,
         now: () => this.#time.now(),
         ended: () => this.#closing.begun,
-      });
+      };
+      if (this.#options.resident) await readAll(reading, signal);
+      else void warmTables(reading);
     } catch (error) {
       await this.#closing.stopParts();
       throw error;
@@ -388,13 +394,5 @@ class Engine implements Heart {
   #assertOpen(): void {
     if (this.#failing.error !== null) throw journalFailed(this.#failing.error);
     if (this.#closing.begun) throw closed();
-  }
-
-  #fail(error: WriteBehindError): void {
-    this.#failing.error = error;
-    this.#marks.fail(error);
-    // Nothing is written to the database that may not be durable, so what waits for it waits in vain.
-    this.#side.fail(journalFailed(error));
-    this.#failing.tell(error);
   }
 }

@@ -23,6 +23,8 @@ export interface CacheKeysParts {
 
 /** The keys of one cache. */
 export class CacheKeys {
+  /** All records are here: what is not is absent, and needs no look at the database (`resident`). */
+  complete = false;
   readonly #parts: CacheKeysParts;
 
   constructor(parts: CacheKeysParts) {
@@ -44,7 +46,7 @@ export class CacheKeys {
   presence(record: Bytes, now: number): Presence {
     const { entries, pending } = this.#parts;
     const entry = entries.get(record);
-    if (entry === undefined) return this.clearPending ? "absent" : "unknown";
+    if (entry === undefined) return this.clearPending || this.complete ? "absent" : "unknown";
     return presenceOf(entry, pending.has(entry), now);
   }
 
@@ -61,6 +63,7 @@ export class CacheKeys {
 function presenceOf(entry: Entry, isPending: boolean, now: number): Presence {
   const { content, dropped, expiresAt, wholeAt, knownUntil } = entry;
   if (content === undefined) {
+    if (!isPending) return "unknown";
     if (dropped && hasEnded(expiresAt, now)) return "absent";
     // What the log has whole is there, whatever was merged into it since.
     return dropped && wholeAt > 0 ? "present" : "unsure";

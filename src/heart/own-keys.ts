@@ -4,6 +4,7 @@ import type { Presence } from "../cache/cache-keys.js";
 import type { MemoryCache } from "../cache/memory-cache.js";
 import type { Executed } from "../heart.js";
 import type { Host } from "../host/host.js";
+import type { Page } from "../store/store.js";
 import type { Workspace } from "../workspace.js";
 import type { Addressing } from "./addressing.js";
 import { KeyWalk, type TakenKeys } from "./key-walk.js";
@@ -12,6 +13,8 @@ import type { Parked } from "./parked.js";
 
 /** So many records are looked at in one turn of the event loop. */
 const turnRecords = 10_000;
+
+const noRows: Page = { records: [], next: null };
 
 /** So many records in memory are passed over before one is chosen, at the most. */
 const passedOverMax = 5000;
@@ -35,7 +38,7 @@ export function ownKeys(parts: OwnKeysParts): KeyWalk {
   const presence = (record: Bytes): Presence => {
     const found = cache.keys.presence(record, now());
     if (found !== "unknown") return found;
-    if (parked.letterOf(record) !== null) return "unsure";
+    if (cache.keys.complete || parked.letterOf(record) !== null) return "unsure";
     return isCacheOnly(record) ? "absent" : "unknown";
   };
   return new KeyWalk({
@@ -43,7 +46,7 @@ export function ownKeys(parts: OwnKeysParts): KeyWalk {
     look: (records) => records.map(presence),
     clearPending: () => cache.keys.clearPending,
     exist: (records) => existing(parts, records),
-    scan: (...asked) => loads.scan(...asked),
+    scan: (...asked) => (cache.keys.complete ? Promise.resolve(noRows) : loads.scan(...asked)),
     sample: () => sample(parts, presence),
     plan: () => addressing.plan,
     random: host.random,
@@ -70,7 +73,7 @@ async function take(parts: OwnKeysParts, isCacheOnly: (record: Bytes) => boolean
   let looked = 0;
   for (const { record, isPending } of keys.walk()) {
     if (isPending) (keys.presence(record, now()) === "absent" ? hidden : held).add(record);
-    else if (isCacheOnly(record)) held.add(record);
+    else if (keys.complete || isCacheOnly(record)) held.add(record);
     if (++looked % turnRecords === 0) await new Promise<void>((resolve) => host.clock.soon(resolve));
   }
   // After the others: what has been parked meanwhile was pending before.
