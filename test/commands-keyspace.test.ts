@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { sqlite } from "../src/store/sqlite/index.js";
+import { allKeys, scanned } from "./keyspace-kit.js";
 import { Database, routes, tables } from "./routes-kit.js";
 import { serveEngine, serveOver, testFolder, type Engine } from "./server-setup.js";
 import { startRedis, type RunningServer } from "./servers.js";
@@ -14,30 +15,6 @@ function clientOf(port: number): Redis {
   const client = new Redis({ port, host: "127.0.0.1" });
   onTestFinished(() => client.disconnect());
   return client;
-}
-
-/** Every key that SCAN gives, from the first page to the last, as it comes. */
-async function scanned(client: Redis, ...options: (string | number)[]): Promise<string[]> {
-  const found: string[] = [];
-  let cursor = "0";
-  do {
-    const [next, keys] = (await client.call("SCAN", cursor, ...options)) as [string, string[]];
-    found.push(...keys);
-    cursor = next;
-  } while (cursor !== "0");
-  return found;
-}
-
-/** The same with all ways of asking: they agree. */
-async function allKeys(client: Redis): Promise<string[]> {
-  const found = (await client.keys("*")).toSorted();
-  expect((await scanned(client)).toSorted()).toEqual(found);
-  expect((await scanned(client, "COUNT", 1)).toSorted()).toEqual(found);
-  expect(await client.dbsize()).toBe(found.length);
-  const any = await client.randomkey();
-  if (found.length === 0) expect(any).toBeNull();
-  else expect(found).toContain(any);
-  return found;
 }
 
 async function served(engine: Readonly<Record<string, unknown>> = {}, data = testFolder()): Promise<[Engine, Redis]> {

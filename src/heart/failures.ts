@@ -107,8 +107,3 @@ export class Failing {
     for (const call of this.#calls) call(error);
   }
 }
-
-/** Walks over all keys are to come where cache and queue are shared. */
-export function noWalks(): WriteBehindError {
-  return new WriteBehindError("CONFIG", "all keys cannot be walked over where cache and queue are in a Redis");
-}

@@ -20,6 +20,8 @@ import type { Random } from "../host/host.js";
 import type { Plan } from "../routes/plan.js";
 import type { Page } from "../store/store.js";
 
+export type { Presence };
+
 /** So many records are looked at for one page at the most. */
 const pageRecordsMax = 2000;
 
@@ -35,8 +37,11 @@ export interface TakenKeys {
 export interface KeyWalkParts {
   /** Takes down what is known of records besides their rows. */
   readonly take: () => Promise<TakenKeys>;
-  /** Whether these records are there, in their order, as far as that is known without the database. */
-  readonly look: (records: readonly Bytes[]) => readonly Presence[] | Promise<readonly Presence[]>;
+  /**
+   * Whether these records are there, in their order, as far as that is known without the database. Of rows it may say
+   * that only the row can tell, whatever is known of them: they were neither held nor hidden.
+   */
+  readonly look: (records: readonly Bytes[], of: "held" | "rows") => readonly Presence[] | Promise<readonly Presence[]>;
   /** Whether a frame that empties everything is pending: the database still shows what is gone. */
   readonly clearPending: () => boolean;
   /** Which of these records are there: loads them. */
@@ -129,7 +134,7 @@ export class KeyWalk {
   async #ofHeld({ taken, at }: Place, limit: number): Promise<Step> {
     const first = at as number;
     const records = taken.held.slice(first, first + limit);
-    const presences = await this.#parts.look(records);
+    const presences = await this.#parts.look(records, "held");
     // Nothing is pending of these any more: the database is asked for them later.
     for (const [index, presence] of presences.entries())
       if (presence === "unknown") taken.isHeld.delete(records[index] as Bytes);
@@ -146,7 +151,7 @@ export class KeyWalk {
     const wasClearing = clearPending();
     const page = await scan(at as Bytes | null, limit, taken.nowMs, name);
     const rows = page.records.filter((record) => !taken.isHeld.has(record) && (name !== null || this.#isOwn(record)));
-    const keys = await this.#those(rows, await look(rows), (row) => !wasClearing && !taken.hidden.has(row));
+    const keys = await this.#those(rows, await look(rows, "rows"), (row) => !wasClearing && !taken.hidden.has(row));
     const last = index + 1 === taken.tables.length;
     const next =
       page.next !== null ? new Place(taken, index, page.next) : last ? null : new Place(taken, index + 1, null);

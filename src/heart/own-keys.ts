@@ -16,6 +16,9 @@ const turnRecords = 10_000;
 
 const noRows: Page = { records: [], next: null };
 
+/** So many records are loaded at a time. */
+const existingAtOnce = 100;
+
 /** So many records in memory are passed over before one is chosen, at the most. */
 const passedOverMax = 5000;
 
@@ -45,7 +48,7 @@ export function ownKeys(parts: OwnKeysParts): KeyWalk {
     take: () => take(parts, isCacheOnly),
     look: (records) => records.map(presence),
     clearPending: () => cache.keys.clearPending,
-    exist: (records) => existing(parts, records),
+    exist: (records) => existing(parts.view, records),
     scan: (...asked) => (cache.keys.complete ? Promise.resolve(noRows) : loads.scan(...asked)),
     sample: () => sample(parts, presence),
     plan: () => addressing.plan,
@@ -82,7 +85,7 @@ async function take(parts: OwnKeysParts, isCacheOnly: (record: Bytes) => boolean
 }
 
 /** Which of these records are there. Few at a time: they are loaded whole. */
-async function existing({ view }: OwnKeysParts, records: readonly Bytes[]): Promise<readonly Bytes[]> {
+export async function existing(view: OwnKeysParts["view"], records: readonly Bytes[]): Promise<readonly Bytes[]> {
   const there: Bytes[] = [];
   for (let first = 0; first < records.length; first += existingAtOnce) {
     const some = records.slice(first, first + existingAtOnce);
@@ -91,5 +94,3 @@ async function existing({ view }: OwnKeysParts, records: readonly Bytes[]): Prom
   }
   return there;
 }
-
-const existingAtOnce = 100;

@@ -14,7 +14,6 @@ import type {
   FlushReport,
   Heart,
   Inspection,
-  KeysPage,
   QueuePage,
   Reached,
   Recent,
@@ -23,7 +22,8 @@ import type {
   Watch,
   WorkOptions,
 } from "../../heart.js";
-import { closed, closedBeforeStored, noWalks, paused } from "../../heart/failures.js";
+import { closed, closedBeforeStored, paused } from "../../heart/failures.js";
+import type { KeyWalk } from "../../heart/key-walk.js";
 import type { Host, Timer } from "../../host/host.js";
 import type { EngineOptions } from "../../options.js";
 import type { Durability } from "../../queue/queue.js";
@@ -39,6 +39,7 @@ import { FleetDesk } from "./fleet-desk.js";
 import { FleetFlushes, type FlushOptions } from "./fleet-flush.js";
 import { FleetInspector } from "./fleet-inspector.js";
 import { describeFleet, reportOf, tellChanges } from "./fleet-status.js";
+import { fleetKeys } from "./fleet-keys.js";
 import { FleetTime } from "./fleet-time.js";
 import { FleetWatch } from "./fleet-watch.js";
 import { Reads } from "./reads.js";
@@ -86,6 +87,7 @@ export class FleetHeart implements Heart {
   readonly #stored: StoredWatch;
   readonly #cold: Cold;
   readonly #execution: FleetExecution;
+  readonly #keys: KeyWalk;
   readonly #desk: FleetDesk;
   readonly #inspector: FleetInspector;
   readonly #flushes: FleetFlushes;
@@ -118,6 +120,7 @@ export class FleetHeart implements Heart {
       absentMs: options.absentMs,
     });
     this.#execution = this.#makeExecution();
+    this.#keys = fleetKeys({ ...parts, view: (work) => this.view(work), now: () => this.#time.now() });
     this.#desk = new FleetDesk(keeper, clock, random, partitions);
     this.#inspector = new FleetInspector({
       keeper,
@@ -159,8 +162,8 @@ export class FleetHeart implements Heart {
   }
 
   #makeExecution(): FleetExecution {
-    const { host, keeper, options, fleet, addressing, limits, roomBytes } = this.#parts;
-    const { clock, random } = host;
+    const { keeper, options, fleet, addressing, limits, roomBytes } = this.#parts;
+    const { clock, random } = this.#parts.host;
     const room = {
       bytes: Math.max(1, Math.floor(roomBytes / fleet.partitions)),
       records: Math.max(1, Math.floor(options.queueRecords / fleet.partitions)),
@@ -213,12 +216,14 @@ export class FleetHeart implements Heart {
     return this.#execution.run(work, false, options);
   }
 
-  async keys(): Promise<KeysPage> {
-    throw noWalks();
+  async keys(...asked: Parameters<Heart["keys"]>): ReturnType<Heart["keys"]> {
+    this.#assertOpen();
+    return this.#keys.page(...asked);
   }
 
   async randomKey(): Promise<Bytes | null> {
-    throw noWalks();
+    this.#assertOpen();
+    return this.#keys.any();
   }
 
   watch(key: Bytes): Watch {
@@ -319,7 +324,6 @@ export class FleetHeart implements Heart {
     const hasStopped = (await worker?.stop(left)) ?? true;
     await this.refresh();
     const pendingChanges = this.accepted - this.stored;
-    const letters = this.#status.deadLetters.count;
     this.#timer?.cancel();
     this.#cold.end(closed());
     this.#stored.end(closedBeforeStored());
@@ -331,16 +335,15 @@ export class FleetHeart implements Heart {
         pendingChanges === 0
           ? null
           : `${pendingChanges} changes of this process are in the queue in the Redis at ${keeper.place}; the fleet's workers write them`,
-      deadLetters: letters,
+      deadLetters: this.#status.deadLetters.count,
       hangs: !hasStopped,
     };
   }
 
   async #drain(deadlineMs: number): Promise<void> {
-    const { clock } = this.#parts.host;
     if (this.accepted === this.stored || this.#seen?.fleet.paused === true || deadlineMs === 0) return;
     await new Promise<void>((resolve) => {
-      const timer = clock.after(deadlineMs, resolve, true);
+      const timer = this.#parts.host.clock.after(deadlineMs, resolve, true);
       this.whenStored(this.accepted, () => {
         timer.cancel();
         resolve();
