@@ -8,6 +8,7 @@ import { fleetCases } from "./keeper/fleet-cases.js";
 import { logCases } from "./keeper/log-cases.js";
 import { mendCases } from "./keeper/mend-cases.js";
 import { overlayCases } from "./keeper/overlay-cases.js";
+import { unsettledCases } from "./keeper/unsettled-cases.js";
 import { valueCases } from "./keeper/value-cases.js";
 import type { KeeperWorld } from "./keeper/world.js";
 import { writerCases } from "./keeper/writer-cases.js";
@@ -29,6 +30,7 @@ const bodies = [
   ...writerCases,
   ...mendCases,
   ...baseCases,
+  ...unsettledCases,
 ];
 
 /** The cases for the keepers that `make` makes. */

@@ -3,8 +3,10 @@
 /** The codes, one for each thing that a program may want to tell apart. docs/reference/errors.md is made from this. */
 export const errorCodes = {
   QUEUE_FULL: {
-    means: "the write queue, or what waits behind dead letters, has reached its limit; nothing was written",
-    remedy: "the message says which. Write again later; see why the database does not keep up, or raise `queueBytes`",
+    means:
+      "the write queue, what waits behind dead letters, or with `resident` the memory for all records has reached its limit; nothing was written",
+    remedy:
+      "the message says which. Write again later; see why the database does not keep up, or raise `queueBytes` (`cacheBytes` with `resident`)",
   },
   DISK_FULL: {
     means: "the disk has no room for the change; nothing was written",

@@ -48,6 +48,19 @@ export class Conflict extends Error {
   override readonly name = "Conflict";
 }
 
+/** A place in a walk over all keys. The heart that gave it understands it, as often as it is handed back. */
+export interface KeysPlace {
+  /** Keys that are kept in memory as long as the place is. */
+  readonly held: number;
+}
+
+/** Some of all keys. */
+export interface KeysPage {
+  readonly keys: readonly Bytes[];
+  /** Where it goes on; null: there are no more. */
+  readonly next: KeysPlace | null;
+}
+
 /** The verbs. */
 export interface Heart {
   readonly events: Emitter;
@@ -63,6 +76,14 @@ export interface Heart {
   execute<T>(work: (workspace: Workspace) => T, options?: WorkOptions): Executed<T> | Promise<Executed<T>>;
   /** The same for reading: changes that `work` makes are thrown away. Its watches are not looked at, and may begin. */
   view<T>(work: (workspace: Workspace) => T, options?: WorkOptions): Executed<T> | Promise<Executed<T>>;
+  /**
+   * Some of all keys there are, in memory or in the database, in no order: about `limit` of them after a place, maybe
+   * none; null begins. A key that is there as long as the walk goes on comes once at least, one that never is does not.
+   * A reply that shows them waits for `accepted`. Rejects STORE_DOWN, CLOSED.
+   */
+  keys(after: KeysPlace | null, limit: number): Promise<KeysPage>;
+  /** One of the keys, of those in memory where there are any; null where there are none. Rejects as `keys` does. */
+  randomKey(): Promise<Bytes | null>;
   /** Resolves when `status` is as it is now: what many processes share must be asked for. */
   refresh?(): Promise<void>;
   /** Which key leads to which table; null without routes. */

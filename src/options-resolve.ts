@@ -175,6 +175,11 @@ function crossChecks(options: Options, spelled: (name: OptionName) => string, sc
       `${spelled("queueBytes")} (${formatNumber("bytes", options.queueBytes)}) has no room for two journal files of ${spelled("segmentBytes")} (${formatNumber("bytes", options.segmentBytes)})`,
     );
   }
+  if (options.resident && options.routes.some(({ table }) => table !== null)) {
+    problems.push(
+      `${spelled("resident")} keeps all records in memory, and ${spelled("routes")} map tables, whose rows others may write: leave one of them out`,
+    );
+  }
   if (scope === "engine") return problems;
   if (options.cache !== null && options.store === null) {
     problems.push(

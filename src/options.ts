@@ -60,6 +60,12 @@ export const optionTable = {
     scope: "engine",
     doc: "memory for records; the keys of pending ones may exceed it, as many as `queueRecords` allows; what waits behind dead letters may take as much again",
   },
+  resident: {
+    type: "flag",
+    default: false,
+    scope: "engine",
+    doc: "read all records of the own tables into memory at the start and keep them there: then no command reads the database; the start waits for it, and `cacheBytes` must hold them",
+  },
   queueBytes: {
     type: "bytes",
     default: 4 * gb,

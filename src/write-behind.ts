@@ -16,6 +16,8 @@ import type {
   FlushReport,
   Heart,
   Inspection,
+  KeysPage,
+  KeysPlace,
   QueuePage,
   Reached,
   Recent,
@@ -26,7 +28,7 @@ import type {
   WorkOptions,
 } from "./heart.js";
 import type { Host } from "./host/host.js";
-import { Addressing, withRoutes } from "./heart/addressing.js";
+import { Addressing, foundTables, withRoutes } from "./heart/addressing.js";
 import { abortable, ifUnchanged } from "./heart/attempt.js";
 import { Closing } from "./heart/closing.js";
 import { countersOf } from "./heart/counting.js";
@@ -35,6 +37,7 @@ import { Execution } from "./heart/execution.js";
 import { cannotOpen, closed, Failing, journalFailed, noReplicas, paused } from "./heart/failures.js";
 import { Flushes } from "./heart/flushes.js";
 import { Inspector } from "./heart/inspector.js";
+import type { KeyWalk } from "./heart/key-walk.js";
 import { Loads } from "./heart/loads.js";
 import { LogTime } from "./heart/log-time.js";
 import type { EngineOptions } from "./options.js";
@@ -43,18 +46,20 @@ import { ownFolder, type OwnedFolder } from "./heart/owned-folder.js";
 import { Journal } from "./queue/journal/journal.js";
 import { JournalReader } from "./queue/journal/reader.js";
 import type { Durability } from "./queue/queue.js";
+import { ownKeys } from "./heart/own-keys.js";
 import { Pausing } from "./heart/pausing.js";
 import { ReadBack } from "./heart/read-back.js";
+import { readAll } from "./heart/residence.js";
 import { recover } from "./heart/recover.js";
 import { RoutesFile } from "./heart/routes-file.js";
 import { describeStatus } from "./heart/status.js";
 import { Ticks } from "./heart/ticks.js";
 import type { Plan } from "./routes/plan.js";
 import type { CacheDescriptor, CacheModule, SharedHeartParts } from "./shared-cache.js";
-import type { Store, StoreDescriptor, StoreReader, TableSchema } from "./store/store.js";
+import type { Store, StoreDescriptor, StoreReader } from "./store/store.js";
 import { openReader } from "./store/thread-reader.js";
 import type { Workspace } from "./workspace.js";
-import { Warming } from "./heart/warming.js";
+import { warmTables } from "./heart/warming.js";
 import { WriterSide } from "./heart/writer-side.js";
 import { startWriter, type WriterHandle } from "./writer/writer-link.js";
 
@@ -85,8 +90,7 @@ export async function openHeart(parts: HeartParts): Promise<Heart> {
       events.emit("recovering", { step: "journal", done, total }),
     );
     const { data, routes, unrouted } = options;
-    const memory = new RoutesFile(host.disk, data);
-    const addressing = await Addressing.recall({ memory, routes, unrouted });
+    const addressing = await Addressing.recall({ memory: new RoutesFile(host.disk, data), routes, unrouted });
     const engine = new Engine({ ...parts, store, events }, folder, journal, addressing);
     await engine.begin(journalFolder, parts.signal);
     return engine;
@@ -118,6 +122,7 @@ class Engine implements Heart {
   readonly #flushes: Flushes;
   readonly deadLetters: DeadLetters;
   readonly #execution: Execution;
+  readonly #keys: KeyWalk;
   readonly #closing: Closing;
   readonly #failing = new Failing();
   #writer: WriterHandle | null = null;
@@ -132,17 +137,17 @@ class Engine implements Heart {
     this.#pausing = new Pausing(folder);
     this.#journal = journal;
     this.#time = new LogTime(parts.host.clock, journal);
-    const reader = openReader(parts.store, parts.host);
-    this.#reader = reader;
+    this.#reader = openReader(parts.store, parts.host);
     this.#addressing = addressing;
     this.#cache = new MemoryCache({
       bytesMax: parts.options.cacheBytes,
       absentMs: parts.options.absentMs,
       freshMs: (record) => addressing.freshMs(record),
+      resident: parts.options.resident,
       readable: () => journal.written,
     });
     this.#loads = new Loads({
-      reader,
+      reader: this.#reader,
       cache: this.#cache,
       over: (record, row) => this.#side.parked.over(record, row),
       readBack: (record, inLog, row) => (this.#back as ReadBack).value(record, inLog, row),
@@ -162,47 +167,55 @@ class Engine implements Heart {
       return this.#writer as WriterHandle;
     });
     this.#side.onHold = (until) => this.#loads.hold(until);
-    this.#side.onTables = (tables) => void this.#foundTables(tables);
+    this.#side.onTables = (tables) => void foundTables(addressing, tables, this.#reader, this.#cache, this.events);
     this.#marks = new Marks(journal);
     this.#ticks = new Ticks(parts.host.clock, () => {
       this.#cache.expire(this.#time.now(), expiredPerTickMax);
       this.#side.watch(this.#pausing.on);
     });
     this.#execution = this.#makeExecution(parts);
+    this.#keys = ownKeys({
+      cache: this.#cache,
+      parked: this.#side.parked,
+      loads: this.#loads,
+      addressing,
+      view: (work) => this.view(work),
+      host: parts.host,
+      now: () => this.#time.now(),
+    });
     this.#closing = this.#makeClosing(parts, folder);
     journal.pendingRecords = () => this.#cache.pendingRecords;
-    journal.onFailed = (error) => this.#fail(error);
+    journal.onFailed = (error) => this.#failing.fail(error, this.#marks, this.#side);
   }
 
   #makeExecution(parts: HeartParts): Execution {
-    const [addressing, journal] = [this.#addressing, this.#journal];
     return new Execution({
       clock: parts.host.clock,
       random: parts.host.random,
       waitMs: parts.options.waitMs,
       limits: parts.store.limits ?? null,
-      addressing,
-      journal,
+      addressing: this.#addressing,
+      journal: this.#journal,
       cache: this.#cache,
       loads: this.#loads,
       side: this.#side,
       events: this.events,
       counters: this.counters,
+      resident: parts.options.resident,
       now: () => this.#time.now(),
       assertOpen: () => this.#assertOpen(),
-      hurry: () => this.#writer?.hurry(journal.accepted),
+      hurry: () => this.#writer?.hurry(this.#journal.accepted),
     });
   }
 
   #makeClosing(parts: HeartParts, folder: OwnedFolder): Closing {
-    const [journal, reader] = [this.#journal, this.#reader];
     return new Closing({
       host: parts.host,
       options: parts.options,
       folder,
       pausing: this.#pausing,
-      journal,
-      reader,
+      journal: this.#journal,
+      reader: this.#reader,
       loads: this.#loads,
       side: this.#side,
       marks: this.#marks,
@@ -226,8 +239,8 @@ class Engine implements Heart {
       );
       const from = await abortable(this.#side.firstPosition(this.#journal), signal);
       const { accepted } = this.#journal;
-      const told = this.#side.positionText !== null;
-      await this.#addressing.begin(accepted - this.#side.stored, this.#side.parked.count, told);
+      const { stored, parked, positionText } = this.#side;
+      await this.#addressing.begin(accepted - stored, parked.count, positionText !== null);
       this.#back = new ReadBack(this.#journal, await frames());
       const log = await frames();
       this.#inspector = new Inspector({
@@ -246,25 +259,23 @@ class Engine implements Heart {
       );
       this.#side.begin();
       this.#ticks.begin();
-      void this.#warm();
+      const reading = {
+        plan: this.#addressing.plan,
+        parked: this.#side.parked,
+        reader: this.#reader,
+        loads: this.#loads,
+        cache: this.#cache,
+        clock: this.#host.clock,
+        events: this.events,
+        now: () => this.#time.now(),
+        ended: () => this.#closing.begun,
+      };
+      if (this.#options.resident) await readAll(reading, signal);
+      else void warmTables(reading);
     } catch (error) {
       await this.#closing.stopParts();
       throw error;
     }
-  }
-
-  async #warm(): Promise<void> {
-    const tables = (this.#addressing.plan?.tables ?? []).filter(({ route }) => route.warm);
-    const warming = new Warming({
-      reader: this.#reader,
-      loads: this.#loads,
-      cache: this.#cache,
-      clock: this.#host.clock,
-      events: this.events,
-      now: () => this.#time.now(),
-      ended: () => this.#closing.begun,
-    });
-    await warming.run(tables.map(({ schema }) => schema.name));
   }
 
   get durability(): Durability {
@@ -289,20 +300,18 @@ class Engine implements Heart {
     return this.#execution.run(work, false, options);
   }
 
-  get plan(): Plan | null {
-    return this.#addressing.plan;
+  async keys(after: KeysPlace | null, limit: number): Promise<KeysPage> {
+    this.#assertOpen();
+    return this.#keys.page(after, limit);
   }
 
-  async #foundTables(tables: readonly TableSchema[]): Promise<void> {
-    try {
-      if (!this.#addressing.found(tables)) return;
-      // In this step: nobody is shown a row without the column that it has now.
-      this.#reader.lookAfresh?.();
-      this.#cache.forgetClean();
-      await this.#addressing.remember();
-    } catch (error) {
-      this.events.emit("warning", { text: (error as Error).message });
-    }
+  async randomKey(): Promise<Bytes | null> {
+    this.#assertOpen();
+    return this.#keys.any();
+  }
+
+  get plan(): Plan | null {
+    return this.#addressing.plan;
   }
 
   watch(key: Bytes): Watch {
@@ -386,13 +395,5 @@ class Engine implements Heart {
   #assertOpen(): void {
     if (this.#failing.error !== null) throw journalFailed(this.#failing.error);
     if (this.#closing.begun) throw closed();
-  }
-
-  #fail(error: WriteBehindError): void {
-    this.#failing.error = error;
-    this.#marks.fail(error);
-    // Nothing is written to the database that may not be durable, so what waits for it waits in vain.
-    this.#side.fail(journalFailed(error));
-    this.#failing.tell(error);
   }
 }

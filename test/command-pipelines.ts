@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { expect } from "vitest";
 import { stringPipelines } from "./pipelines-strings.js";
 import { hashPipelineKeys, hashPipelines } from "./pipelines-hashes.js";
+import { overAllKeys } from "./pipelines-keyspace.js";
 import { command, RawClient, until } from "./server-setup.js";
 
 const sharedKeys = ["a", "b", "h", "n", ""];
@@ -223,6 +224,7 @@ export function sameReplies(
 const part = fc.oneof(
   { weight: 20, arbitrary: one.filter(isComparable).map((args) => [args]) },
   { weight: 1, arbitrary: twoEnds },
+  { weight: 2, arbitrary: overAllKeys },
 );
 const raw = fc.array(part, { minLength: 1, maxLength: 30 }).map((parts) => parts.flat());
 /** Pipelines of commands. */

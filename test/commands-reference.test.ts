@@ -46,6 +46,8 @@ and SETBIT change a part of a string, but the write queue takes the whole string
 WATCH watches the record of a key: with routes that is the whole row, so that EXEC may answer
 null where another field of it has changed. With \`--cache\` EXEC may also answer null where nothing has changed but the
 database has taken later writes since WATCH.
+SCAN, KEYS, DBSIZE and RANDOMKEY may have to wait for the database, so they cannot be part of a transaction; a cursor of
+SCAN that the server does not know is an error.
 `;
 
 function cell(text: string): string {

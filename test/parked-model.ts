@@ -1,21 +1,27 @@
 /**
  * A naive world around the heart's picture of what is parked: a database that parks, heals and gives up, a writer whose
  * reports arrive late, loads whose rows are read at one moment and arrive at another. What the cache knows must be the
- * row, what is parked and what is pending, as of the last report that has arrived.
+ * row, what is parked and what is pending, as of the last report that has arrived. A walk over all keys shows what is
+ * there all the time, and nothing that never is.
  */
 import fc from "fast-check";
 import { expect } from "vitest";
+import { keyIsRecord } from "../src/address.js";
 import type { Bytes } from "../src/bytes.js";
 import { MemoryCache } from "../src/cache/memory-cache.js";
-import { apply, compose, isLive, remove, type Change, type RecordValue } from "../src/change.js";
+import { apply, compose, hasEnded, isLive, remove, type Change, type RecordValue } from "../src/change.js";
 import { Emitter } from "../src/events.js";
+import type { Executed, KeysPlace } from "../src/heart.js";
+import type { KeyWalk } from "../src/heart/key-walk.js";
 import { Loads } from "../src/heart/loads.js";
+import { ownKeys } from "../src/heart/own-keys.js";
 import { WriterSide } from "../src/heart/writer-side.js";
 import { nodeHost } from "../src/host/node-host.js";
 import type { Journal } from "../src/queue/journal/journal.js";
 import type { Position } from "../src/queue/queue.js";
-import type { StoreReader } from "../src/store/store.js";
+import type { Page, StoreReader } from "../src/store/store.js";
 import type { ParkedRecord } from "../src/writer/messages.js";
+import { Workspace } from "../src/workspace.js";
 import { change, nameOf } from "./arbitraries.js";
 
 const recordCount = 4;
@@ -33,6 +39,7 @@ export type Event =
   | { readonly event: "discard"; readonly group: number; readonly behind: boolean }
   | { readonly event: "load"; readonly record: Bytes }
   | { readonly event: "read"; readonly load: number }
+  | { readonly event: "walk"; readonly limit: number }
   | { readonly event: "time"; readonly ms: number };
 
 /** Any of them. */
@@ -59,6 +66,7 @@ export const event: fc.Arbitrary<Event> = fc.oneof(
   { weight: 8, arbitrary: fc.record({ event: fc.constant("load" as const), record }) },
   { weight: 8, arbitrary: fc.record({ event: fc.constant("read" as const), load: fc.nat(2) }) },
   { weight: 8, arbitrary: fc.record({ event: fc.constant("answer" as const) }) },
+  { weight: 6, arbitrary: fc.record({ event: fc.constant("walk" as const), limit: fc.integer({ min: 1, max: 3 }) }) },
   { weight: 1, arbitrary: fc.record({ event: fc.constant("time" as const), ms: fc.nat(15) }) },
 );
 
@@ -83,6 +91,24 @@ interface Database {
   readonly parked: ReadonlyMap<Bytes, ParkedRecord>;
 }
 
+/** A question to the database: read at one moment, answered at another. */
+interface Asked {
+  readonly read: () => unknown;
+  found: { readonly is: unknown } | null;
+  readonly answer: (found: unknown) => void;
+}
+
+/** A walk over all keys, and what it must show. */
+interface Walk {
+  place: KeysPlace | null;
+  /** A page is on its way. */
+  underWay: boolean;
+  readonly shown: Set<Bytes>;
+  /** Records that were there at every moment, and at any. */
+  readonly always: Set<Bytes>;
+  readonly ever: Set<Bytes>;
+}
+
 interface Report {
   readonly after: Database;
   readonly tell: (side: WriterSide) => void;
@@ -102,11 +128,12 @@ export class World {
   #position = 0;
   #reports: Report[] = [];
   readonly #frames: Frame[] = [];
-  readonly #asked: {
-    readonly name: Bytes;
-    row: RecordValue | null | undefined;
-    answer(row: RecordValue | null): void;
-  }[] = [];
+  #keys!: KeyWalk;
+  #walk: Walk | null = null;
+  /** Records that a walk has not shown although it had to, and that it must not have shown. */
+  readonly #missed: Bytes[] = [];
+  readonly #untrue: Bytes[] = [];
+  readonly #asked: Asked[] = [];
   /** Records whose base was given up under pending changes: right once all is stored (a record is clean a bit late). */
   readonly #tainted = new Set<Bytes>();
   /** Parked frames of this process, and the letters that each is or waits behind. */
@@ -124,8 +151,19 @@ export class World {
   /** Does it, and looks whether all is true. */
   async step(one: Event): Promise<void> {
     this.#perform(one);
+    this.#seeWalk();
     await new Promise<void>((resolve) => setImmediate(resolve));
     this.#check();
+  }
+
+  /** Brings the walk in hand to its end. */
+  async finish(): Promise<void> {
+    for (let steps = 0; this.#walk !== null && steps < 100; steps++) {
+      await this.step({ event: "walk", limit: 2 });
+      await this.step({ event: "read", load: 0 });
+      await this.step({ event: "answer" });
+    }
+    expect(this.#walk).toBeNull();
   }
 
   #start(): void {
@@ -135,11 +173,9 @@ export class World {
     const side = new WriterSide(clock, journal, this.#cache, new Emitter(), 0);
     this.#side = side;
     const reader: StoreReader = {
-      read: ([name]) =>
-        new Promise((answer) =>
-          this.#asked.push({ name: name as Bytes, row: undefined, answer: (row) => answer([row]) }),
-        ),
-      scan: () => Promise.reject(new Error("not asked for")),
+      read: (names) =>
+        names.length === 0 ? Promise.resolve([]) : this.#ask(() => names.map((name) => this.#rows.get(name) ?? null)),
+      scan: (after, limit, nowMs) => this.#ask(() => pageOf(this.#rows, after, limit, nowMs)),
       close: async () => {},
     };
     const over = (name: Bytes, row: RecordValue | null): RecordValue | null => side.parked.over(name, row);
@@ -155,8 +191,69 @@ export class World {
       reached: () => null,
       onMoved: () => false,
     });
+    this.#keys = ownKeys({
+      cache: this.#cache,
+      parked: side.parked,
+      loads: this.#loads,
+      addressing: { plan: null },
+      view: (work) => this.#view(this.#cache, this.#loads, work),
+      host: { clock, random: { number: () => 0, hex: () => "" } },
+      now: () => this.#now,
+    });
+    this.#walk = null;
     this.#reopen();
     side.begin();
+  }
+
+  #ask<T>(read: () => T): Promise<T> {
+    return new Promise((resolve) => {
+      this.#asked.push({ read, found: null, answer: (found) => resolve(found as T) });
+    });
+  }
+
+  async #view<T>(cache: MemoryCache, loads: Loads, work: (workspace: Workspace) => T): Promise<Executed<T>> {
+    const pinned = new Set<Bytes>();
+    for (;;) {
+      const workspace = new Workspace(keyIsRecord, (name) => cache.peek(name, this.#now), this.#now);
+      const value = work(workspace);
+      if (workspace.hasMissing) {
+        for (const name of workspace.missing) if (!pinned.has(name)) cache.pin(name);
+        for (const name of workspace.missing) pinned.add(name);
+        await loads.load(workspace.missing);
+        continue;
+      }
+      for (const name of pinned) cache.unpin(name);
+      return { value, sequence: 0, frame: 0 };
+    }
+  }
+
+  /** Begins a walk, or asks for its next page. */
+  #walkOn(limit: number): void {
+    this.#walk ??= { place: null, underWay: false, shown: new Set(), always: new Set(records), ever: new Set() };
+    const walk = this.#walk;
+    if (walk.underWay) return;
+    walk.underWay = true;
+    this.#seeWalk();
+    // One that is cut off by a restart is nobody's business.
+    void this.#keys.page(walk.place, limit).then(({ keys, next }) => {
+      if (this.#walk !== walk) return;
+      for (const key of keys) walk.shown.add(key);
+      [walk.place, walk.underWay] = [next, false];
+      if (next !== null) return;
+      this.#walk = null;
+      this.#missed.push(...[...walk.always].filter((name) => !walk.shown.has(name)));
+      this.#untrue.push(...[...walk.shown].filter((name) => !walk.ever.has(name)));
+    });
+  }
+
+  /** What is there at this moment. Of what was given up under pending changes nobody knows. */
+  #seeWalk(): void {
+    if (this.#walk === null) return;
+    const { always, ever } = this.#walk;
+    for (const name of records) {
+      if (this.#truth(name) === null || this.#tainted.has(name)) always.delete(name);
+      if (this.#truth(name) !== null || this.#tainted.has(name)) ever.add(name);
+    }
   }
 
   #database(): Database {
@@ -209,6 +306,8 @@ export class World {
         return this.#read(one.load);
       case "answer":
         return this.#answer();
+      case "walk":
+        return this.#walkOn(one.limit);
       case "time":
         this.#now += one.ms;
     }
@@ -237,6 +336,8 @@ export class World {
     for (const [name, each] of changes) {
       this.#cache.write(name, each, sequence);
       if (each.kind !== "merge") this.#tainted.delete(name);
+      // No command makes what has ended already: rows are shown as of the beginning of a walk.
+      if (each.kind !== "remove" && hasEnded(each.expiresAt ?? null, this.#now)) this.#walk?.ever.add(name);
     }
     this.#frames.push({ sequence, changes });
     this.#side.accepted(sequence, changes.length);
@@ -319,12 +420,12 @@ export class World {
 
   #read(load: number): void {
     const asked = this.#asked[load];
-    if (asked !== undefined) asked.row ??= this.#rows.get(asked.name) ?? null;
+    if (asked !== undefined) asked.found ??= { is: asked.read() };
   }
 
   #answer(): void {
-    const index = this.#asked.findIndex(({ row }) => row !== undefined);
-    for (const asked of this.#asked.splice(index, index === -1 ? 0 : 1)) asked.answer(asked.row ?? null);
+    const index = this.#asked.findIndex(({ found }) => found !== null);
+    for (const asked of this.#asked.splice(index, index === -1 ? 0 : 1)) asked.answer(asked.found?.is);
   }
 
   #deliver(report: Report | undefined): void {
@@ -392,6 +493,7 @@ export class World {
   }
 
   #check(): void {
+    expect({ missed: this.#missed, untrue: this.#untrue }).toEqual({ missed: [], untrue: [] });
     for (const name of records) {
       const given = this.#cache.peek(name, this.#now);
       if (given !== undefined && !this.#tainted.has(name)) {
@@ -412,6 +514,14 @@ export class World {
       if (fate === "given up") expect(refusal?.message).toContain("discarded");
     }
   }
+}
+
+/** A page of rows in the order of their names. */
+function pageOf(rows: ReadonlyMap<Bytes, RecordValue>, after: Bytes | null, limit: number, nowMs: number): Page {
+  const live = [...rows].filter(([name, row]) => (after === null || name > after) && isLive(row, nowMs));
+  const names = live.map(([name]) => name).toSorted();
+  const found = names.slice(0, limit);
+  return { records: found, next: names.length > limit ? (found.at(-1) ?? null) : null };
 }
 
 const batch = { changes: 1, records: 1, from: "", to: "", commitMs: 1 };

@@ -1,10 +1,10 @@
 /** A heart in memory whose marks (kept, durable, stored), loads and errors the test moves by hand. */
 import { keyIsRecord } from "../src/address.js";
 import type { Bytes } from "../src/bytes.js";
-import { apply, type RecordValue } from "../src/change.js";
+import { apply, isLive, type RecordValue } from "../src/change.js";
 import type { WriteBehindError } from "../src/errors.js";
 import { Emitter } from "../src/events.js";
-import type { Executed, Heart, Reached, Status } from "../src/heart.js";
+import type { Executed, Heart, KeysPage, KeysPlace, Reached, Status } from "../src/heart.js";
 import { Workspace } from "../src/workspace.js";
 
 interface Wait {
@@ -109,6 +109,16 @@ export class FakeHeart implements Partial<Heart> {
   view<T>(work: (workspace: Workspace) => T): Executed<T> | Promise<Executed<T>> {
     this.views++;
     return this.execute(work);
+  }
+
+  async keys(after: KeysPlace | null, limit: number): Promise<KeysPage> {
+    const keys = [...this.records].filter(([, value]) => isLive(value, this.now())).map(([key]) => key);
+    const [at, end] = [after?.held ?? 0, (after?.held ?? 0) + limit];
+    return { keys: keys.slice(at, end), next: end < keys.length ? { held: end } : null };
+  }
+
+  async randomKey(): Promise<Bytes | null> {
+    return (await this.keys(null, 1)).keys[0] ?? null;
   }
 
   #take(workspace: Workspace): { sequence: number; frame: number } {

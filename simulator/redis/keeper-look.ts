@@ -1,5 +1,6 @@
 /** How a partition in memory is for who looks at it: the twin of the script `states`. */
-import type { PartitionState, Telling } from "../../src/redis/keeper.js";
+import type { PartitionState, Telling, UnsettledPage } from "../../src/redis/keeper.js";
+import type { Bytes } from "../../src/bytes.js";
 import { aimedOf, seenBase } from "./keeper-base.js";
 import type { Owner, PartitionData } from "./keeper-state.js";
 
@@ -23,6 +24,16 @@ export function stateOf(partition: number, data: PartitionData, now: number): Pa
     reached: data.settled,
     heard: data.heard,
   };
+}
+
+/** Records that are pending or parked, in the order of their names: the twin of the script `unsettled`. */
+export function unsettledPage(data: PartitionData, cursor: string | null, limit: number): UnsettledPage {
+  const names = [...new Set([...data.pending.keys(), ...data.parked.keys()])].toSorted();
+  const left = names.filter((name) => cursor === null || name > cursor);
+  const some = left.slice(0, limit);
+  const isRemoved = (name: Bytes): boolean => data.pending.get(name)?.kind === "absent";
+  const records = new Map(some.map((name) => [name, isRemoved(name) ? "removed" : "other"] as const));
+  return { records, next: left.length > limit ? (some.at(-1) ?? null) : null };
 }
 
 /** Log time of it: the keeper's clock, or its last frame where that clock has gone back since. */

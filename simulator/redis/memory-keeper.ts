@@ -7,7 +7,6 @@ import type { Bytes } from "../../src/bytes.js";
 import type { FrameOnDisk, Position } from "../../src/queue/queue.js";
 import type {
   Asked,
-  BasePage,
   Claim,
   Compaction,
   Fill,
@@ -23,7 +22,6 @@ import type {
   ParkedChange,
   PartitionState,
   Room,
-  Seen,
   Stored,
   Telling,
 } from "../../src/redis/keeper.js";
@@ -31,7 +29,7 @@ import { anotherFleet, brokenPartition, claimLost } from "../../src/redis/keeper
 import { logIdOf } from "../../src/redis/partition.js";
 import { basePage, baseStored, compactFrames, entriesOf, oldestInBase, seenBase } from "./keeper-base.js";
 import { frameAt, framesAfter, isUnchanged, mendPartition, trimLog, writeFrames } from "./keeper-log.js";
-import { logTimeOf, ownerOf, stateOf, unheard } from "./keeper-look.js";
+import { logTimeOf, ownerOf, stateOf, unheard, unsettledPage } from "./keeper-look.js";
 import { fillRecord, forgetRecord, readRecord, settleRecord, throwAwayRecord } from "./keeper-records.js";
 import { newPartition, type MemoryKeeperState, type PartitionData } from "./keeper-state.js";
 
@@ -78,7 +76,7 @@ export class MemoryKeeper implements Keeper {
     });
   }
 
-  read(asked: readonly Asked[], lease: string | null): Promise<Seen> {
+  read(asked: readonly Asked[], lease: string | null): ReturnType<Keeper["read"]> {
     return this.#step("read", () => {
       const partitions = new Map<number, PartitionData>();
       for (const { partition } of asked) partitions.set(partition, this.#data(partition));
@@ -215,7 +213,11 @@ export class MemoryKeeper implements Keeper {
     });
   }
 
-  baseRecords(partition: number, cursor: string | null, limit: number): Promise<BasePage> {
+  unsettled(partition: number, cursor: string | null, limit: number): ReturnType<Keeper["unsettled"]> {
+    return this.#step("unsettled", () => unsettledPage(this.#data(partition), cursor, limit));
+  }
+
+  baseRecords(partition: number, cursor: string | null, limit: number): ReturnType<Keeper["baseRecords"]> {
     return this.#step("baseRecords", () => basePage(this.#data(partition), cursor, limit));
   }
 

@@ -7,6 +7,7 @@
  */
 import type { Bytes } from "../bytes.js";
 import { apply, hasEnded, type Change, type RecordValue } from "../change.js";
+import { CacheKeys } from "./cache-keys.js";
 import { CleanSet, usesMax } from "./clean-set.js";
 import { costOf, Entry } from "./entry.js";
 import { mergeIntoContent, mergeIntoOverlay } from "./in-place.js";
@@ -27,6 +28,8 @@ export interface MemoryCacheOptions {
   readonly absentMs: number;
   /** How long a record may be answered from memory once its row was read or written, in ms; others write it, too. */
   readonly freshMs?: (record: Bytes) => number;
+  /** Nothing is evicted, and what is forgotten because it may not be so is remembered as not known. */
+  readonly resident?: boolean;
   /** Up to which sequence the log can be read: what pending records hold may be dropped up to there. */
   readonly readable?: () => number;
 }
@@ -38,6 +41,14 @@ export class MemoryCache {
    * them waits for.
    */
   seen = 0;
+  /** Counted since the start, for people. */
+  hits = 0;
+  misses = 0;
+  evictions = 0;
+  /** Which keys are here. */
+  readonly keys: CacheKeys;
+  readonly bytesMax: number;
+  /** Above so many bytes something is evicted. */
   readonly #bytesMax: number;
   readonly #absentMs: number;
   readonly #readable: () => number;
@@ -55,19 +66,15 @@ export class MemoryCache {
   #latest = 0;
   #stored = 0;
   #cleared = 0;
-  #hits = 0;
-  #misses = 0;
-  #evictions = 0;
 
   constructor(options: MemoryCacheOptions) {
-    this.#bytesMax = options.bytesMax;
+    this.bytesMax = options.bytesMax;
+    this.#bytesMax = options.resident === true ? Number.POSITIVE_INFINITY : options.bytesMax;
     this.#absentMs = options.absentMs;
     this.#readable = options.readable ?? (() => 0);
     this.#freshMs = options.freshMs ?? (() => Number.POSITIVE_INFINITY);
-  }
-
-  get bytesMax(): number {
-    return this.#bytesMax;
+    const [entries, pending] = [this.#entries, this.#pending];
+    this.keys = new CacheKeys({ entries, pending, clearPending: () => this.#clearPending });
   }
 
   /** Records of which something is in memory, known absences and pending changes included. */
@@ -84,26 +91,8 @@ export class MemoryCache {
     return this.#pending.count;
   }
 
-  /** Whether the queue may hold a change of this record. */
-  isPending(record: Bytes): boolean {
-    const entry = this.#entries.get(record);
-    return this.#clearPending || (entry !== undefined && this.#pending.has(entry));
-  }
-
   get pendingBytes(): number {
     return this.#pending.bytes;
-  }
-
-  get hits(): number {
-    return this.#hits;
-  }
-
-  get misses(): number {
-    return this.#misses;
-  }
-
-  get evictions(): number {
-    return this.#evictions;
   }
 
   /**
@@ -115,11 +104,11 @@ export class MemoryCache {
     const entry = this.#entries.get(record);
     const value = this.#valueOf(entry, now);
     if (value === undefined) {
-      this.#misses += 1;
+      this.misses += 1;
       return undefined;
     }
     if (entry !== undefined && entry.uses < usesMax) entry.uses += 1;
-    this.#hits += 1;
+    this.hits += 1;
     return value;
   }
 
@@ -246,7 +235,7 @@ export class MemoryCache {
       entry.stale = true;
     } else {
       entry.list?.remove(entry);
-      this.#forget(entry);
+      this.#doubt(entry);
     }
   }
 
@@ -258,7 +247,7 @@ export class MemoryCache {
         entry.stale = true;
       } else {
         entry.list?.remove(entry);
-        this.#forget(entry);
+        this.#doubt(entry);
       }
     }
   }
@@ -310,7 +299,7 @@ export class MemoryCache {
   #valueOf(entry: Entry | undefined, now: number): RecordValue | null | undefined {
     if (now > this.#now) this.#now = now;
     if (entry === undefined) {
-      if (!this.#clearPending) return undefined;
+      if (!this.#clearPending) return this.keys.complete ? null : undefined;
       if (this.#cleared > this.seen) this.seen = this.#cleared;
       return null;
     }
@@ -347,7 +336,7 @@ export class MemoryCache {
     // A row read before the commit must not come in after the change has left the overlay.
     if (!this.#places.isEmpty) this.#places.close(entry.record);
     this.#recost(entry, entry.bytes + forgetFrames(entry, 0));
-    if (entry.content === undefined || entry.stale) return this.#forget(entry);
+    if (entry.content === undefined || entry.stale) return this.#doubt(entry);
     this.#makeClean(entry);
   }
 
@@ -373,8 +362,16 @@ export class MemoryCache {
   #makeClean(entry: Entry): void {
     const knownMs = this.#freshMs(entry.record);
     entry.knownUntil = this.#now + (entry.content === null ? Math.min(knownMs, this.#absentMs) : knownMs);
-    if (entry.bytes > this.#bytesMax && !this.#isPinned(entry.record)) this.#forget(entry);
+    const isNone = entry.content === null && this.keys.complete;
+    if ((entry.bytes > this.#bytesMax || isNone) && !this.#isPinned(entry.record)) this.#forget(entry);
     else this.#clean.add(entry);
+  }
+
+  /** Only the row tells what a clean record holds. Where all are resident, one that is forgotten would be absent. */
+  #doubt(entry: Entry): void {
+    if (this.#bytesMax === this.bytesMax) return this.#forget(entry);
+    [entry.value, entry.overlay, entry.stale, entry.dropped] = [undefined, null, false, false];
+    this.#recost(entry);
   }
 
   #forget(entry: Entry): void {
@@ -394,7 +391,7 @@ export class MemoryCache {
       } else {
         this.#forget(entry);
       }
-      this.#evictions += 1;
+      this.evictions += 1;
     }
   }
 }

@@ -14,6 +14,9 @@ export class EarlyReason {
       this.text = `${steps[step]}: ${percent(done, total)} of ${count(total)} ${step === "journal" ? "files" : "frames"}`;
       if (step === "journal" && done >= total) this.text = "the journal is read; the database has not answered yet";
     });
+    events.on("warming", ({ records }) => {
+      this.text = `reading all records into memory: ${count(records)} so far`;
+    });
     events.on("retry", ({ error }) => {
       this.text = `the database cannot be reached, and the first start waits for it: ${error.message}`;
     });

@@ -8,6 +8,7 @@ import type { Bytes } from "../bytes.js";
 import type { Heart } from "../heart.js";
 import type { Clock, Usage } from "../host/host.js";
 import type { Workspace } from "../workspace.js";
+import type { Cursors } from "./cursors.js";
 import type { Reply } from "./reply.js";
 
 /** Redis' names. `no_multi`: refused inside MULTI. `no_auth`: allowed before the password was given. */
@@ -141,6 +142,8 @@ export interface Session extends ClientFacts {
   readonly gone: AbortSignal;
   /** Whether a transaction is being run: a command must not wait then. */
   readonly executing: boolean;
+  /** The reply of the command in hand shows what was accepted up to here: it waits until that is kept. */
+  shows(sequence: number): void;
   /** Checks a password; the session is authenticated after "right". */
   login(user: Bytes, password: Bytes): Login | Promise<Login>;
   /** Answers what was asked so far, then closes. */
@@ -188,6 +191,8 @@ export interface ServerView {
   readonly config: ConfigView;
   /** CONFIG RESETSTAT: counts from zero again. */
   resetStats(): void;
+  /** The places of SCAN. */
+  readonly cursors: Cursors;
   /** The table, for COMMAND. */
   readonly commands: readonly Command[];
   /** Who is connected, in the order in which they came. */

@@ -1,5 +1,6 @@
 /** Commands on keys, whatever they hold: existence, type, expiry, and FLUSHALL. */
 import type { Bytes } from "../bytes.js";
+import type { Content } from "../change.js";
 import type { Workspace } from "../workspace.js";
 import { allKeys, noKeys, oneKey, type DataCommand } from "./command.js";
 import { failure, ok, shown, simple, syntaxError, type ErrorReply, type Reply } from "./reply.js";
@@ -33,9 +34,13 @@ function exists(workspace: Workspace, args: Args): Reply {
   return count;
 }
 
+/** The name of what a key holds. */
+export function typeOf(content: Content | null): "none" | "string" | "hash" {
+  return content === null ? "none" : typeof content === "string" ? "string" : "hash";
+}
+
 function type(workspace: Workspace, args: Args): Reply {
-  const content = workspace.get(at(args, 1));
-  return simple(content === null ? "none" : typeof content === "string" ? "string" : "hash");
+  return simple(typeOf(workspace.get(at(args, 1))));
 }
 
 /** When the new expiry is to be set, compared with the old one. A key without expiry counts as one that never ends. */

@@ -13,6 +13,7 @@ import { keyCommands } from "./keys.js";
 import { rangeCommands } from "./ranges.js";
 import { movingCommands } from "./moving.js";
 import { objectAndMemory } from "./object.js";
+import { keyspaceCommands } from "./keyspace.js";
 import { failure, shown, type ErrorReply } from "./reply.js";
 import { operationCommands } from "./operations.js";
 import { serverCommands } from "./server.js";
@@ -30,6 +31,7 @@ export const commandTable: readonly Command[] = [
   ...keyCommands,
   ...movingCommands,
   ...objectAndMemory,
+  ...keyspaceCommands,
   ...transactionCommands,
   ...waitCommands,
   ...connectionCommands,

@@ -5,14 +5,16 @@
  */
 import { keyIsRecord, type Resolve } from "../address.js";
 import type { Bytes } from "../bytes.js";
+import type { MemoryCache } from "../cache/memory-cache.js";
 import type { Change } from "../change.js";
 import { WriteBehindError } from "../errors.js";
+import type { Emitter } from "../events.js";
 import { planOf } from "../routes/check.js";
 import type { Plan } from "../routes/plan.js";
 import { fingerprintOf, type RouteSpec, type Unrouted } from "../routes/route.js";
 import { mayDiffer } from "../routes/row-door.js";
 import type { TableSchema } from "../routes/table.js";
-import type { Store, StoreDescriptor } from "../store/store.js";
+import type { Store, StoreDescriptor, StoreReader } from "../store/store.js";
 import type { Found, RoutesMemory } from "./routes-file.js";
 
 /** Where an instance finds what it remembers, and its routes. */
@@ -140,6 +142,25 @@ export class Addressing {
     this.resolve = (key) => plan.resolve(key);
     if (plan.tables.some(({ route }) => route.cacheTtlMs !== null))
       this.freshMs = (record) => plan.rowOf(record)?.table.route.cacheTtlMs ?? Number.POSITIVE_INFINITY;
+  }
+}
+
+/** The store has told of its tables: whoever reads them hears of it, and the folder remembers them. Never rejects. */
+export async function foundTables(
+  addressing: Addressing,
+  tables: readonly TableSchema[],
+  reader: Pick<StoreReader, "lookAfresh">,
+  cache: Pick<MemoryCache, "forgetClean">,
+  events: Emitter,
+): Promise<void> {
+  try {
+    if (!addressing.found(tables)) return;
+    // In this step: nobody is shown a row without the column that it has now.
+    reader.lookAfresh?.();
+    cache.forgetClean();
+    await addressing.remember();
+  } catch (error) {
+    events.emit("warning", { text: (error as Error).message });
   }
 }
 

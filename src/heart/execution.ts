@@ -18,6 +18,7 @@ import { abortable, bodyOf, NotYet, Pins } from "./attempt.js";
 import { keepInCache } from "./cache-only.js";
 import { checkSizes } from "./door.js";
 import type { Loads } from "./loads.js";
+import { checkResidents } from "./residence.js";
 import type { WriterSide } from "./writer-side.js";
 
 const nothing: readonly Written[] = [];
@@ -36,6 +37,8 @@ export interface ExecutionParts {
   readonly side: WriterSide;
   readonly events: Emitter;
   readonly counters: Counters;
+  /** All records stay in memory. */
+  readonly resident: boolean;
   /** Log time. */
   readonly now: () => number;
   /** Throws where the instance takes no more work. */
@@ -91,6 +94,7 @@ export class Execution {
     const changes = write ? workspace.changes() : nothing;
     if (limits !== null) checkSizes(changes, limits);
     side.parked.checkRoom(changes);
+    if (this.#parts.resident) checkResidents(this.#cache, changes);
     checkRows(changes);
     if (workspace.cleared && addressing.mapsTables) throw tablesStay();
     const body = bodyOf(changes, write && workspace.cleared);

@@ -82,6 +82,11 @@ export function paused(): WriteBehindError {
   return new WriteBehindError("CLOSED", "the writer is paused, so nothing reaches the database", { hint: "resume" });
 }
 
+/** Those who wait for what a failure ends. */
+interface Waiting {
+  fail(error: WriteBehindError): void;
+}
+
 /** Whether the journal has failed: then this instance takes no more writes, and whoever asked is told. */
 export class Failing {
   error: WriteBehindError | null = null;
@@ -93,8 +98,12 @@ export class Failing {
     else call(this.error);
   }
 
-  /** Tells everybody. */
-  tell(error: WriteBehindError): void {
+  /** It has failed: whoever waits is told, then everybody else. */
+  fail(error: WriteBehindError, marks: Waiting, side: Waiting): void {
+    this.error = error;
+    marks.fail(error);
+    // Nothing is written to the database that may not be durable, so what waits for it waits in vain.
+    side.fail(journalFailed(error));
     for (const call of this.#calls) call(error);
   }
 }

@@ -53,7 +53,7 @@ export class Inspector {
       field: field === null ? null : jsonOfBytes(field),
       route: addressing.plan?.routeOf(key) ?? null,
       cache: { state, value: jsonOfValue(cached ?? null) },
-      queue: cache.isPending(record) ? await this.#changesOf(record, this.#pendingFrames(0)) : [],
+      queue: cache.keys.isPending(record) ? await this.#changesOf(record, this.#pendingFrames(0)) : [],
       database: cacheOnly ? { value: null, error: null } : await this.#inDatabase(record),
       deadLetters: this.#lettersOf(record),
     };

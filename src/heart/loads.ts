@@ -10,7 +10,7 @@ import { contentBytes, type RecordValue } from "../change.js";
 import { WriteBehindError } from "../errors.js";
 import type { Clock } from "../host/host.js";
 import { rest } from "../rest.js";
-import { StoreError, storeErrorKind, type ReachedMark, type StoreReader } from "../store/store.js";
+import { StoreError, storeErrorKind, type Page, type ReachedMark, type StoreReader } from "../store/store.js";
 
 /** So much may be loaded for one command however small the cache is. */
 const commandBytesMin = 1024 * 1024;
@@ -96,10 +96,28 @@ export class Loads {
 
   /** Resolves when each of the records has been loaded once. Rejects STORE_DOWN, TOO_LARGE, what ended the loads. */
   load(records: readonly Bytes[]): Promise<void> {
+    return this.#untilEnded(() => this.#loadAll(records));
+  }
+
+  /** One page of the database's records (see Store.scan). Rejects STORE_DOWN, what ended the loads. */
+  scan(after: Bytes | null, limit: number, nowMs: number, table: string | null): Promise<Page> {
+    const { reader, reached } = this.#parts;
+    return this.#untilEnded(() =>
+      this.#healing(async () => {
+        await this.#whenFree();
+        const page = await this.#inTime(reader.scan(after, limit, nowMs, table));
+        // A page tells nothing of where the database is: one that went back would show keys of a past that is over.
+        await this.#inTime(reader.read([], reached()));
+        return page;
+      }),
+    );
+  }
+
+  #untilEnded<T>(work: () => Promise<T>): Promise<T> {
     if (this.#ended !== null) return Promise.reject(this.#ended);
     return new Promise((resolve, reject) => {
       this.#ends.add(reject);
-      this.#loadAll(records)
+      work()
         .then(resolve, reject)
         .finally(() => this.#ends.delete(reject));
     });
@@ -129,13 +147,23 @@ export class Loads {
   }
 
   async #loadSome(records: readonly Bytes[]): Promise<number> {
-    const { clock, heldMs } = this.#parts;
     await this.#turn(records.length);
+    try {
+      return await this.#healing(() => this.#fill(records));
+    } finally {
+      for (const record of records) this.#inFlight.delete(record);
+      this.#done(records.length);
+    }
+  }
+
+  /** Again, while a database that has moved may be brought back. */
+  async #healing<T>(work: () => Promise<T>): Promise<T> {
+    const { clock, heldMs } = this.#parts;
     try {
       const giveUpAt = clock.monotonic() + heldMs;
       for (;;) {
         try {
-          return await this.#fill(records);
+          return await work();
         } catch (error) {
           const mayHeal = storeErrorKind(error) === "moved" && clock.monotonic() < giveUpAt && this.#parts.onMoved();
           if (!mayHeal) throw error;
@@ -144,9 +172,6 @@ export class Loads {
       }
     } catch (error) {
       throw storeDown(error);
-    } finally {
-      for (const record of records) this.#inFlight.delete(record);
-      this.#done(records.length);
     }
   }
 
@@ -182,18 +207,23 @@ export class Loads {
     return bytes;
   }
 
-  /** Nothing hangs: a database may be silent. */
   async #read(records: readonly Bytes[]): Promise<Awaited<ReturnType<StoreReader["read"]>>> {
-    const { clock, reader, reached } = this.#parts;
+    const { reader, reached } = this.#parts;
+    await this.#whenFree();
+    // A database that went back and has not been brought back yet must not fill the cache (promise 2).
+    return this.#inTime(reader.read(records, reached()));
+  }
+
+  async #whenFree(): Promise<void> {
     while (this.#held !== null) await this.#whileHeld(this.#held);
+  }
+
+  /** Nothing hangs: a database may be silent. */
+  #inTime<T>(answer: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       const silent = (): void => reject(new StoreError("retryable", `it has said nothing for ${readMs / 1000} s`));
-      const timer = clock.after(readMs, silent, true);
-      // A database that went back and has not been brought back yet must not fill the cache (promise 2).
-      reader
-        .read(records, reached())
-        .then(resolve, reject)
-        .finally(() => timer.cancel());
+      const timer = this.#parts.clock.after(readMs, silent, true);
+      answer.then(resolve, reject).finally(() => timer.cancel());
     });
   }
 

@@ -59,6 +59,11 @@ export class Parked {
     return this.#records.get(record)?.letter ?? null;
   }
 
+  /** The records of which something is parked. */
+  records(): Iterable<Bytes> {
+    return this.#records.keys();
+  }
+
   /** The sequence of the oldest letter; null where nothing is parked. */
   get oldest(): number | null {
     let oldest: number | null = null;

@@ -8,6 +8,7 @@ import type { MemoryCache } from "../cache/memory-cache.js";
 import { WriteBehindError } from "../errors.js";
 import type { Emitter } from "../events.js";
 import type { Clock } from "../host/host.js";
+import type { Plan } from "../routes/plan.js";
 import type { StoreReader } from "../store/store.js";
 import type { Loads } from "./loads.js";
 
@@ -33,6 +34,12 @@ export interface WarmingParts {
   readonly now: () => number;
   /** The instance is closing: nobody needs the rows any more. */
   readonly ended: () => boolean;
+}
+
+/** Reads the rows of the routes with `warm` into the cache. Never rejects. */
+export function warmTables({ plan, ...parts }: WarmingParts & { readonly plan: Plan | null }): Promise<void> {
+  const tables = (plan?.tables ?? []).filter(({ route }) => route.warm);
+  return new Warming(parts).run(tables.map(({ schema }) => schema.name));
 }
 
 /** Reads the rows of tables into the cache, one table after the other. */

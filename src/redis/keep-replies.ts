@@ -9,6 +9,7 @@ import type {
   Overlay,
   PartitionSeen,
   PartitionState,
+  UnsettledPage,
   WorkerSeen,
 } from "./keeper.js";
 import type { RedisReply } from "./redis-link.js";
@@ -153,6 +154,13 @@ export function baseOf(reply: RedisReply | undefined, logId: string): BaseSeen |
     bytes: number(parts[5]),
     records: number(parts[6]),
   };
+}
+
+/** Records that are pending or parked, as the script `unsettled` answers them. */
+export function unsettledOf([, next, found]: readonly RedisReply[]): UnsettledPage {
+  const marks = [...pairsOf(found)];
+  const records = new Map(marks.map(([record, mark]) => [record, mark === "a" ? "removed" : "other"] as const));
+  return { records, next: bytes(next) === "" ? null : bytes(next) };
 }
 
 /** Names and values in turn. */

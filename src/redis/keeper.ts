@@ -115,6 +115,14 @@ export interface FrameToWrite {
   readonly at?: number | undefined;
 }
 
+/** Some of the records that are pending or parked; one may come twice. */
+export interface UnsettledPage {
+  /** Of each whether its removal is what is pending. */
+  readonly records: ReadonlyMap<Bytes, "removed" | "other">;
+  /** Where it goes on; null after the last ones. */
+  readonly next: string | null;
+}
+
 /** How much may be pending in one partition. */
 export interface Room {
   readonly bytes: number;
@@ -179,6 +187,11 @@ export interface Keeper {
    * Keeps what was loaded for a lease, of records that nobody has written since. Says for each whether it was taken.
    */
   fill(partition: number, lease: string, fills: readonly Fill[]): Promise<readonly boolean[]>;
+  /**
+   * About so many records of a partition that are pending or parked, after a cursor (null: from the first). One that is
+   * so all the time comes once at least.
+   */
+  unsettled(partition: number, cursor: string | null, limit: number): Promise<UnsettledPage>;
 
   /** How partitions are. */
   states(partitions: readonly number[]): Promise<{ readonly now: number; readonly states: readonly PartitionState[] }>;

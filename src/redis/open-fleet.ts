@@ -1,4 +1,5 @@
 /** Opens a process of a fleet: one that serves, one that only writes, one that only looks and gives orders. */
+import { WriteBehindError } from "../errors.js";
 import type { Heart } from "../heart.js";
 import { withRoutes } from "../heart/addressing.js";
 import type { SharedHeartParts } from "../shared-cache.js";
@@ -30,6 +31,7 @@ const stopMs = 1000;
  */
 export async function openFleetHeart(url: string, parts: SharedHeartParts): Promise<Heart> {
   const { host, options } = parts;
+  if (options.resident) throw notResident();
   const store = withRoutes(parts.store, options.routes);
   const connected = await connect(url, host, options, options.durability);
   const { keeper, keeps, roomBytes, close } = connected;
@@ -244,4 +246,10 @@ export function workerOptions(options: EngineOptions): WorkerOptions {
     deadLettersMax,
   };
   return { ...ofWriter, retainBytes, retainMs, leaseMs, cacheTtlMs };
+}
+
+function notResident(): WriteBehindError {
+  return new WriteBehindError("CONFIG", "resident keeps all records in one process, and a cache in Redis is shared", {
+    hint: "leave one of the two out",
+  });
 }

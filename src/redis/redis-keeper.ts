@@ -26,12 +26,12 @@ import {
   pairsOf,
   seenOf,
   stateOf,
+  unsettledOf,
 } from "./keep-replies.js";
 import { anotherFleet, damagedFleet, newerFleet, notConfirmed } from "./keeper-errors.js";
 import type {
   Asked,
   BasePage,
-  BaseSeen,
   Claim,
   Compaction,
   Fill,
@@ -71,7 +71,7 @@ import {
   statesScript,
   storedScript,
 } from "./scripts/queue.js";
-import { fillScript, readScript } from "./scripts/read.js";
+import { fillScript, readScript, unsettledScript } from "./scripts/read.js";
 import { setScript, unchangedScript, writeScript } from "./scripts/write.js";
 
 /** Absences that are remembered in one partition at the most. */
@@ -233,11 +233,7 @@ export class RedisKeeper implements Keeper {
     return (await this.#steps.by(claim, compactScript, args))[1] === 1;
   }
 
-  async baseOf(
-    partition: number,
-    records: readonly Bytes[],
-    bytesMax: number,
-  ): Promise<{ base: BaseSeen | null; changes: readonly (Bytes | null)[] }> {
+  async baseOf(partition: number, records: readonly Bytes[], bytesMax: number): ReturnType<Keeper["baseOf"]> {
     const [, base, found] = await this.#steps.at(partition, baseOfScript, [bytesMax, ...records]);
     const changes = list(found).map((each) => (bytes(each) === "" ? null : bytes(each)));
     return { base: baseOf(base, this.#steps.log(partition)), changes };
@@ -246,6 +242,10 @@ export class RedisKeeper implements Keeper {
   async baseRecords(partition: number, cursor: string | null, limit: number): Promise<BasePage> {
     const [, next, found] = await this.#steps.at(partition, baseRecordsScript, [cursor ?? "0", limit]);
     return { changes: pairsOf(found), next: bytes(next) === "0" ? null : bytes(next) };
+  }
+
+  async unsettled(partition: number, cursor: string | null, limit: number): ReturnType<Keeper["unsettled"]> {
+    return unsettledOf(await this.#steps.at(partition, unsettledScript, [cursor ?? "n0", limit]));
   }
 
   async settle(
@@ -297,13 +297,11 @@ export class RedisKeeper implements Keeper {
     await this.#steps.at(partition, breakScript, [why ?? ""]);
   }
 
-  async records(after: string | null): Promise<{ readonly records: readonly Bytes[]; readonly next: string | null }> {
+  async records(after: string | null): ReturnType<Keeper["records"]> {
     const [next, found] = list(await this.#parts.link.command("SCAN", [after ?? "0", "COUNT", scanCount]));
-    const records = list(found).map(bytes);
-    return {
-      records: records.filter((record) => !record.startsWith(ownPrefix)),
-      next: bytes(next) === "0" ? null : bytes(next),
-    };
+    const all = list(found).map(bytes);
+    const records = all.filter((record) => !record.startsWith(ownPrefix));
+    return { records, next: bytes(next) === "0" ? null : bytes(next) };
   }
 
   async forget(claim: Claim, upTo: number, records: readonly Bytes[]): Promise<void> {

@@ -38,10 +38,12 @@ export class Plan {
   readonly tables: readonly MappedTable[];
   readonly unrouted: Unrouted;
   readonly #routes: readonly Planned[];
+  readonly #anyCacheOnly: boolean;
 
   constructor(routes: readonly RouteSpec[], tables: readonly MappedTable[], unrouted: Unrouted) {
     this.tables = tables;
     this.unrouted = unrouted;
+    this.#anyCacheOnly = routes.some(({ table }) => table === null);
     const byName = new Map(tables.map((table) => [table.schema.name, table]));
     this.#routes = routes.map((spec) => {
       const table = spec.table === null ? null : (byName.get(spec.table) as MappedTable);
@@ -69,6 +71,14 @@ export class Plan {
       if (values !== null) return { table, key: table.keyOrder.map((at) => values[at] as Bytes) };
     }
     return null;
+  }
+
+  /** Whether a record is in the cache and nowhere else. */
+  isCacheOnly(record: Bytes): boolean {
+    // Whoever asks does so for every record there is.
+    if (!this.#anyCacheOnly) return false;
+    const route = this.#routes.find(({ spec }) => matchKey(spec.pattern, record) !== null);
+    return route !== undefined && route.table === null;
   }
 
   /** The table whose whole rows are named by the keys of this route; null where no such route is in the plan. */

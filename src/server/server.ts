@@ -4,6 +4,7 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { bufferOfBytes, bytesOfText, type Bytes } from "../bytes.js";
 import type { ClientFacts, ServerCounters } from "../commands/command.js";
+import { Cursors } from "../commands/cursors.js";
 import { commandTable } from "../commands/table.js";
 import { WriteBehindError } from "../errors.js";
 import type { Heart } from "../heart.js";
@@ -98,6 +99,7 @@ class Server implements ConnectionHost, RespServer {
   readonly commands = commandTable;
   readonly stop: (() => void) | null;
   readonly usage: (() => Usage) | null;
+  readonly cursors: Cursors;
   readonly counters: ServerCounters;
   readonly limits: Limits;
   readonly config: ServerConfig;
@@ -119,6 +121,7 @@ class Server implements ConnectionHost, RespServer {
     this.clock = clock;
     this.version = version;
     this.runId = random.hex(20);
+    this.cursors = new Cursors(Number.parseInt(random.hex(6), 16));
     this.allowFlush = options.allowFlush;
     this.stop = stop ?? null;
     this.usage = usage ?? null;

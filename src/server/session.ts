@@ -64,7 +64,7 @@ export class ClientSession implements Session {
   readonly #startedAt: number;
   readonly #road: Road;
   readonly #watches: Watches;
-  /** The highest sequence that EXEC has shown. */
+  /** The highest sequence that the command in hand (EXEC, SCAN) has shown. */
   #shown = 0;
   #gone: AbortController | null = null;
   #ended = false;
@@ -229,9 +229,13 @@ export class ClientSession implements Session {
     return shown;
   }
 
+  shows(sequence: number): void {
+    this.#shown = Math.max(this.#shown, sequence);
+  }
+
   /** EXEC has shown records up to here, and may have made a frame. */
   #note(executed: Executed<unknown>): void {
-    this.#shown = Math.max(this.#shown, executed.sequence);
+    this.shows(executed.sequence);
     this.wrote(executed.frame);
   }
 }

@@ -14,7 +14,7 @@ import { parkedOfBytes } from "../parked-change.js";
 import { foreignType } from "./failures.js";
 
 /** Between two tries to read a database that went back and is being brought forward again, in milliseconds. */
-const movedRetryMs = 20;
+export const movedRetryMs = 20;
 
 /** So long a read waits for the first worker of a fleet, which makes the tables, in milliseconds. */
 const firstMs = 10_000;
@@ -197,7 +197,7 @@ export class Cold {
     const giveUpAt = clock.monotonic() + (reached === null ? Math.max(heldMs, firstMs) : heldMs);
     for (;;) {
       try {
-        return await this.#inTime(records, mark);
+        return await inTime(clock, this.#parts.reader.read(records, mark));
       } catch (error) {
         // It went back, and its worker brings it forward again from the log; or no worker has been there yet.
         const kind = storeErrorKind(error);
@@ -207,19 +207,15 @@ export class Cold {
       }
     }
   }
+}
 
-  /** Nothing hangs: a database may be silent. */
-  #inTime(records: readonly Bytes[], mark: ReachedMark | null): Promise<readonly (RecordValue | null)[]> {
-    const { clock, reader } = this.#parts;
-    return new Promise((resolve, reject) => {
-      const silent = (): void => reject(new StoreError("retryable", `it has said nothing for ${readMs / 1000} s`));
-      const timer = clock.after(readMs, silent, true);
-      reader
-        .read(records, mark)
-        .then(resolve, reject)
-        .finally(() => timer.cancel());
-    });
-  }
+/** Nothing hangs: a database may be silent. */
+export function inTime<T>(clock: Clock, answer: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const silent = (): void => reject(new StoreError("retryable", `it has said nothing for ${readMs / 1000} s`));
+    const timer = clock.after(readMs, silent, true);
+    answer.then(resolve, reject).finally(() => timer.cancel());
+  });
 }
 
 function withParked({ parked }: ToLoad["known"], row: RecordValue | null): RecordValue | null {
@@ -242,7 +238,8 @@ function tooLarge(bytesMax: number): WriteBehindError {
   );
 }
 
-function storeDown(error: unknown): unknown {
+/** What is said of an error of the database. */
+export function storeDown(error: unknown): unknown {
   if (storeErrorKind(error) === null) return error;
   return new WriteBehindError(
     "STORE_DOWN",

@@ -23,6 +23,7 @@ import type {
   WorkOptions,
 } from "../../heart.js";
 import { closed, closedBeforeStored, paused } from "../../heart/failures.js";
+import type { KeyWalk } from "../../heart/key-walk.js";
 import type { Host, Timer } from "../../host/host.js";
 import type { EngineOptions } from "../../options.js";
 import type { Durability } from "../../queue/queue.js";
@@ -37,7 +38,8 @@ import type { FleetAddressing } from "./fleet-addressing.js";
 import { FleetDesk } from "./fleet-desk.js";
 import { FleetFlushes, type FlushOptions } from "./fleet-flush.js";
 import { FleetInspector } from "./fleet-inspector.js";
-import { describeFleet, reportOf } from "./fleet-status.js";
+import { describeFleet, reportOf, tellChanges } from "./fleet-status.js";
+import { fleetKeys } from "./fleet-keys.js";
 import { FleetTime } from "./fleet-time.js";
 import { FleetWatch } from "./fleet-watch.js";
 import { Reads } from "./reads.js";
@@ -85,6 +87,7 @@ export class FleetHeart implements Heart {
   readonly #stored: StoredWatch;
   readonly #cold: Cold;
   readonly #execution: FleetExecution;
+  readonly #keys: KeyWalk;
   readonly #desk: FleetDesk;
   readonly #inspector: FleetInspector;
   readonly #flushes: FleetFlushes;
@@ -117,6 +120,7 @@ export class FleetHeart implements Heart {
       absentMs: options.absentMs,
     });
     this.#execution = this.#makeExecution();
+    this.#keys = fleetKeys({ ...parts, view: (work) => this.view(work), now: () => this.#time.now() });
     this.#desk = new FleetDesk(keeper, clock, random, partitions);
     this.#inspector = new FleetInspector({
       keeper,
@@ -158,8 +162,8 @@ export class FleetHeart implements Heart {
   }
 
   #makeExecution(): FleetExecution {
-    const { host, keeper, options, fleet, addressing, limits, roomBytes } = this.#parts;
-    const { clock, random } = host;
+    const { keeper, options, fleet, addressing, limits, roomBytes } = this.#parts;
+    const { clock, random } = this.#parts.host;
     const room = {
       bytes: Math.max(1, Math.floor(roomBytes / fleet.partitions)),
       records: Math.max(1, Math.floor(options.queueRecords / fleet.partitions)),
@@ -211,6 +215,16 @@ export class FleetHeart implements Heart {
 
   view<T>(work: (workspace: Workspace) => T, options: WorkOptions = {}): Promise<Executed<T>> {
     return this.#execution.run(work, false, options);
+  }
+
+  async keys(...asked: Parameters<Heart["keys"]>): ReturnType<Heart["keys"]> {
+    this.#assertOpen();
+    return this.#keys.page(...asked);
+  }
+
+  async randomKey(): Promise<Bytes | null> {
+    this.#assertOpen();
+    return this.#keys.any();
   }
 
   watch(key: Bytes): Watch {
@@ -311,7 +325,6 @@ export class FleetHeart implements Heart {
     const hasStopped = (await worker?.stop(left)) ?? true;
     await this.refresh();
     const pendingChanges = this.accepted - this.stored;
-    const letters = this.#status.deadLetters.count;
     this.#timer?.cancel();
     this.#cold.end(closed());
     this.#stored.end(closedBeforeStored());
@@ -323,16 +336,15 @@ export class FleetHeart implements Heart {
         pendingChanges === 0
           ? null
           : `${pendingChanges} changes of this process are in the queue in the Redis at ${keeper.place}; the fleet's workers write them`,
-      deadLetters: letters,
+      deadLetters: this.#status.deadLetters.count,
       hangs: !hasStopped,
     };
   }
 
   async #drain(deadlineMs: number): Promise<void> {
-    const { clock } = this.#parts.host;
     if (this.accepted === this.stored || this.#seen?.fleet.paused === true || deadlineMs === 0) return;
     await new Promise<void>((resolve) => {
-      const timer = clock.after(deadlineMs, resolve, true);
+      const timer = this.#parts.host.clock.after(deadlineMs, resolve, true);
       this.whenStored(this.accepted, () => {
         timer.cancel();
         resolve();
@@ -348,22 +360,10 @@ export class FleetHeart implements Heart {
     });
   }
 
-  /** What an operator must hear of. */
   #tell(before: Status, now: Status): void {
-    // Before a worker has said how the database is, and after the last has left, nobody knows.
-    if (now.store.state !== before.store.state && before.store.since > 0 && now.store.since > 0) {
-      const error: WriteBehindError["code"] = "STORE_DOWN";
-      if (now.store.state === "up")
-        this.events.emit("storeUp", { downMs: Math.max(0, this.#time.now() - before.store.since) });
-      else this.events.emit("storeDown", { error: { code: error, message: now.store.error ?? "unknown", hint: null } });
-    }
-    if (now.state !== before.state && now.state === "broken") this.events.emit("stalled", { reason: now.reason ?? "" });
-    // What was said of the database ends with `storeUp`.
-    if (before.state === "broken" && now.state !== "broken" && before.store.state !== "broken" && this.#looked)
-      this.events.emit("warning", { text: `it goes on; it stood still because: ${before.reason ?? ""}` });
+    const { events } = this;
+    tellChanges(events, before, now, { looked: this.#looked, accepted: this.accepted, at: this.#time.now() });
     this.#looked = true;
-    if (before.queue.pendingChanges > 0 && now.queue.pendingChanges === 0)
-      this.events.emit("drained", { sequence: this.accepted });
   }
 
   #describe(down: string | null): Status {

@@ -1,4 +1,6 @@
-/** How a fleet goes, as one of its processes shows it. Pure. */
+/** How a fleet goes, as one of its processes shows it, and what of that is news. Pure but for those who are told. */
+import type { WriteBehindError } from "../../errors.js";
+import type { Emitter } from "../../events.js";
 import type { FleetStatus, Status } from "../../heart.js";
 import type { Backlog } from "../../log/outages.js";
 import type { Durability } from "../../queue/queue.js";
@@ -149,4 +151,24 @@ function fleetOf({ place, keeps, states, seen, now, down }: FleetStatusParts): F
       report: reportOf(report),
     })),
   };
+}
+
+/** Tells what an operator must hear of. `looked`: whether it was seen before how things are, else nothing is news. */
+export function tellChanges(
+  events: Emitter,
+  before: Status,
+  now: Status,
+  { looked, accepted, at }: { readonly looked: boolean; readonly accepted: number; readonly at: number },
+): void {
+  // Before a worker has said how the database is, and after the last has left, nobody knows.
+  if (now.store.state !== before.store.state && before.store.since > 0 && now.store.since > 0) {
+    const error: WriteBehindError["code"] = "STORE_DOWN";
+    if (now.store.state === "up") events.emit("storeUp", { downMs: Math.max(0, at - before.store.since) });
+    else events.emit("storeDown", { error: { code: error, message: now.store.error ?? "unknown", hint: null } });
+  }
+  if (now.state !== before.state && now.state === "broken") events.emit("stalled", { reason: now.reason ?? "" });
+  // What was said of the database ends with `storeUp`.
+  if (before.state === "broken" && now.state !== "broken" && before.store.state !== "broken" && looked)
+    events.emit("warning", { text: `it goes on; it stood still because: ${before.reason ?? ""}` });
+  if (before.queue.pendingChanges > 0 && now.queue.pendingChanges === 0) events.emit("drained", { sequence: accepted });
 }

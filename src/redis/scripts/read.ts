@@ -75,6 +75,29 @@ return {latest, seen, values}
 };
 
 /**
+ * Records that are pending, then those that are parked. KEYS: prefix. ARGV: log, cursor, about how many. A cursor is
+ * "n" or "k" (pending, parked) and a cursor of HSCAN. Answers {'ok', cursor or "", {record, mark, …}}, of which a mark
+ * that ends with "a" says that its removal is pending.
+ */
+export const unsettledScript: Script = {
+  name: "unsettled",
+  text: `${prelude}
+if not isHere(KEYS[1], ARGV[1]) then return {'gone'} end
+local isParked = string.sub(ARGV[2], 1, 1) == 'k'
+local at = string.sub(ARGV[2], 2)
+local found = redis.call('HSCAN', KEYS[1] .. (isParked and 'parked' or 'pending'), at, 'COUNT', ARGV[3])
+local marks = {}
+for i = 1, #found[2], 2 do
+  marks[i] = found[2][i]
+  marks[i + 1] = isParked and '' or string.sub(found[2][i + 1], -1)
+end
+local cursor = (isParked and 'k' or 'n') .. found[1]
+if found[1] == '0' then cursor = isParked and '' or 'k0' end
+return {'ok', cursor, marks}
+`,
+};
+
+/**
  * Keeps what was loaded. KEYS: prefix. ARGV: log, lease, absences kept at the most, then for each: record, kind, how
  * long it may be answered (ms), deadline or "", and the string (kind s), n {field value} (kind h), or nothing (kind a).
  * Answers {'ok', {1 or 0 for each}}.
