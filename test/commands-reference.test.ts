@@ -39,9 +39,9 @@ A write is answered when it is as durable as \`--durability\` asks. The errors t
 [errors.md](errors.md) has the library's codes behind them.
 
 What differs from Redis: there is one database (0); an expiry lies before the year 287396 (2^53 milliseconds); FLUSHALL
-and FLUSHDB need \`--allow-flush\` and cannot be part of a transaction; an argument has at most 128 MB. SCAN, KEYS, DBSIZE
-and RANDOMKEY may have to wait for the database, so they cannot be part of a transaction; a cursor of SCAN that the server
-does not know is an error.
+and FLUSHDB need \`--allow-flush\` and cannot be part of a transaction; an argument has at most 128 MB. SCAN, KEYS,
+DBSIZE and RANDOMKEY may have to wait for the database, so they cannot be part of a transaction; a cursor of SCAN that
+the server does not know is an error.
 `;
 
 function cell(text: string): string {
