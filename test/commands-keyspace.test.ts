@@ -4,6 +4,8 @@ import fc from "fast-check";
 import { Redis } from "ioredis";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { sqlite } from "../src/store/sqlite/index.js";
+import { inFolder } from "./cli-process.js";
+import { ServerProcess } from "./crash/server-process.js";
 import { allKeys, scanned } from "./keyspace-kit.js";
 import { Database, routes, tables } from "./routes-kit.js";
 import { serveEngine, serveOver, testFolder, type Engine } from "./server-setup.js";
@@ -128,6 +130,29 @@ describe("over all keys", () => {
     await expect(client.call("EXEC")).rejects.toThrow("EXECABORT");
   });
 });
+
+test("over all keys of a server that was killed and started again", () =>
+  inFolder(async (data) => {
+    const flags = ["--data", data, "--durability", "os"];
+    const names = Array.from({ length: 300 }, (_, at) => `key:${at}`).toSorted();
+    const killed = new ServerProcess(flags);
+    expect(await killed.ready()).toBe(true);
+    const before = clientOf(killed.port);
+    for (const name of names) void before.set(name, "x");
+    await before.call("WAIT", 1, 0);
+    await before.set("last", "1");
+    before.disconnect();
+    await killed.end("SIGKILL");
+    const again = new ServerProcess(flags);
+    try {
+      expect(await again.ready()).toBe(true);
+      const client = clientOf(again.port);
+      expect(await allKeys(client)).toEqual([...names, "last"]);
+      expect(await client.get("key:7")).toBe("x");
+    } finally {
+      await again.end("SIGKILL");
+    }
+  }));
 
 describe("over all keys of routes", () => {
   const file = (data: string): string => join(data, "app.db");

@@ -40,14 +40,17 @@ A write is answered when it is as durable as \`--durability\` asks. The errors t
 
 [errors.md](errors.md) has the library's codes behind them.
 
-What differs from Redis: there is one database (0); an expiry lies before the year 287396 (2^53 milliseconds); FLUSHALL
-and FLUSHDB need \`--allow-flush\` and cannot be part of a transaction; an argument has at most 128 MB. APPEND, SETRANGE
-and SETBIT change a part of a string, but the write queue takes the whole string each time: keep it short.
-WATCH watches the record of a key: with routes that is the whole row, so that EXEC may answer
-null where another field of it has changed. With \`--cache\` EXEC may also answer null where nothing has changed but the
-database has taken later writes since WATCH.
-SCAN, KEYS, DBSIZE and RANDOMKEY may have to wait for the database, so they cannot be part of a transaction; a cursor of
-SCAN that the server does not know is an error.
+What differs from Redis:
+
+- There is one database (0), and an expiry lies before the year 287396 (2^53 milliseconds).
+- FLUSHALL and FLUSHDB need \`--allow-flush\` and cannot be part of a transaction.
+- An argument has at most 128 MB. APPEND, SETRANGE and SETBIT change a part of a string, but the write queue takes the
+  whole string each time: keep it short.
+- SCAN, KEYS, DBSIZE and RANDOMKEY may have to wait for the database, so they cannot be part of a transaction; a cursor
+  of SCAN that the server does not know is an error.
+- WATCH watches the record of a key: with routes that is the whole row, so that EXEC may answer null where another field
+  of it has changed. With \`--cache\` EXEC may also answer null where nothing has changed but the database has taken
+  later writes since WATCH.
 `;
 
 function cell(text: string): string {
