@@ -319,8 +319,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: "a-failed-journal-tells-nobody",
     promise: 8,
-    file: "src/write-behind.js",
-    find: "this.#marks.fail(error);",
+    file: "src/heart/failures.js",
+    find: "marks.fail(error);",
     replace: "",
     seeds: 600,
   },

@@ -31,10 +31,12 @@ async function world() {
     journal.acknowledge({ logId: journal.logId, sequence: stored, tag: 0 });
     await expect.poll(() => disk.segments().length).toBe(10 - Math.floor((stored - 1) / 4));
   };
+  const cache = new MemoryCache({ bytesMax: kb, absentMs: 0, readable: () => 0 });
+  Object.assign(cache.keys, { isPending: () => true });
   const inspector = new Inspector({
     log,
     journal,
-    cache: Object.assign(new MemoryCache({ bytesMax: kb, absentMs: 0, readable: () => 0 }), { isPending: () => true }),
+    cache,
     reader: { read: async () => [null], scan: () => Promise.reject(new Error("unused")), close: async () => {} },
     parked: new Parked(2 ** 20),
     stored: () => stored,

@@ -33,7 +33,7 @@ const option = fc.constantFrom(
 const number = fc.constantFrom("0", "1", "-1", "5", "x", "", "9223372036854775807", "-9223372036854775808");
 const nothing = fc.constantFrom("none", "-none-");
 const samples = fc.constantFrom("SAMPLES", "samples");
-const sub = fc.constantFrom("ENCODING", "FREQ", "USAGE", "HELP", "a", "b");
+const sub = fc.constantFrom("ENCODING", "FREQ", "USAGE", "a", "b");
 const many = (part: fc.Arbitrary<string>, max = 4): fc.Arbitrary<string[]> => fc.array(part, { maxLength: max });
 
 function named(names: readonly string[], ...rest: fc.Arbitrary<string | string[]>[]): fc.Arbitrary<string[]> {
@@ -75,7 +75,7 @@ export const hashPipelines: readonly Weighted[] = [
   { weight: 1, arbitrary: named(["HSET"], kept, field, value) },
   { weight: 1, arbitrary: named(["INCR", "DEL"], kept) },
   { weight: 3, arbitrary: named(["OBJECT"], fc.constantFrom("ENCODING", "REFCOUNT", "refcount"), kept) },
-  { weight: 1, arbitrary: named(["OBJECT"], fc.constantFrom("FREQ", "HELP", "nosuch", "IDLETIME"), many(nothing, 2)) },
+  { weight: 1, arbitrary: named(["OBJECT"], fc.constantFrom("FREQ", "nosuch", "IDLETIME"), many(nothing, 2)) },
   { weight: 1, arbitrary: named(["OBJECT", "MEMORY"], many(fc.constantFrom("FREQ", "USAGE"), 1), many(nothing, 2)) },
   {
     weight: 1,
