@@ -1,7 +1,7 @@
 /** Generated sequences of commands, sent to this server and to a real redis-server: the replies are the same bytes. */
 import fc from "fast-check";
 import { Redis } from "ioredis";
-import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from "vitest";
 import { commandTable } from "../src/commands/table.js";
 import { startRedis, type RunningServer } from "./servers.js";
 import { pair, pipelines, sameReplies, second, streamOf, talk, withSecondsOf } from "./command-pipelines.js";
@@ -14,6 +14,12 @@ describeWith(["redis-server"], "the same replies as redis-server", () => {
     redis = await startRedis(["--databases", "1"]);
   });
   afterAll(() => redis.stop());
+  // What another test has left there, a new server of ours does not have.
+  beforeEach(async () => {
+    const client = new Redis({ port: redis.port, host: "127.0.0.1" });
+    await client.flushall();
+    client.disconnect();
+  });
 
   const rounds = Number(process.env["DIFFERENTIAL_RUNS"] ?? 1500);
   for (const protocol of [2, 3]) {
