@@ -14,6 +14,7 @@ import {
   describe,
   expected,
   isReading,
+  lookedAt,
   perform,
   recordsOf,
   withoutFilling,
@@ -135,7 +136,7 @@ export class Instance {
     const records = recordsOf(operation);
     invocation.inDoubt = this.#world.givenUp?.anyInDoubt(this.heart as Heart, records) ?? false;
     invocation.outcome = invocation.inDoubt ? nothing : expected(operation, model.newest, workspace.now);
-    invocation.shows = Math.max(0, ...records.map((record) => model.shownBy(record)));
+    invocation.shows = Math.max(0, ...lookedAt(operation).map((record) => model.shownBy(record)));
     const reply = perform(operation, workspace);
     if (this.#world.givenUp === null || workspace.hasMissing) return reply;
     // The cache goes on with the hashes that are in them.

@@ -45,6 +45,11 @@ export function recordsOf(operation: Operation): Bytes[] {
   });
 }
 
+/** Those that a reply says something about where nothing was changed: of a rename of nothing not the target. */
+export function lookedAt(operation: Operation): Bytes[] {
+  return operation.flatMap((step) => (step.kind === "clear" ? [] : [step.key]));
+}
+
 /** Whether it only reads. */
 export function isReading(operation: Operation): boolean {
   return operation.every((step) => step.kind === "get");
