@@ -2,7 +2,7 @@
 import { Redis } from "ioredis";
 import { Redis as Redis5 } from "ioredis5";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { describeBoth, password, type Kind, type Place } from "./same-place.js";
+import { describeBoth, password, writesThroughAKill, type Kind, type Place } from "./same-place.js";
 import { until } from "./server-setup.js";
 
 const versions = [
@@ -135,23 +135,7 @@ describeBoth("ioredis", (place, kind) => {
 
     test("the server is killed and started again: the client goes on, and all that was answered is there", async () => {
       const { redis, prefix } = client();
-      const answered: number[] = [];
-      let [over, next] = [false, 0];
-      const writer = async (): Promise<void> => {
-        while (!over) {
-          const i = next++;
-          const reply = await redis.set(`${prefix}${i}`, i).catch(() => null);
-          if (reply === "OK") answered.push(i);
-        }
-      };
-      const writers = numbers(10).map(() => writer());
-      await until(() => answered.length > 500);
-      await place().kill();
-      const before = answered.length;
-      await place().start();
-      await until(() => answered.length > before + 500);
-      over = true;
-      await Promise.all(writers);
+      const answered = await writesThroughAKill(place(), (i) => redis.set(`${prefix}${i}`, i));
       const found = await redis.mget(answered.map((i) => `${prefix}${i}`));
       expect(found).toEqual(answered.map(String));
     });

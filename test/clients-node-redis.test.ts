@@ -2,8 +2,7 @@
 import { createClient, RESP_TYPES, WatchError } from "redis";
 import { createClient as createClient5, WatchError as WatchError5 } from "redis5";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { describeBoth, password, type Kind } from "./same-place.js";
-import { until } from "./server-setup.js";
+import { describeBoth, password, writesThroughAKill, type Kind } from "./same-place.js";
 
 const create5 = createClient5 as unknown as typeof createClient;
 const versions = [
@@ -133,23 +132,7 @@ describeBoth("node-redis", (place, kind) => {
 
     test("the server is killed and started again: the client goes on, and all that was answered is there", async () => {
       const { redis, prefix } = await client();
-      const answered: number[] = [];
-      let [over, next] = [false, 0];
-      const writer = async (): Promise<void> => {
-        while (!over) {
-          const i = next++;
-          const reply = await redis.set(`${prefix}${i}`, i).catch(() => null);
-          if (reply === "OK") answered.push(i);
-        }
-      };
-      const writers = numbers(10).map(() => writer());
-      await until(() => answered.length > 500);
-      await place().kill();
-      const before = answered.length;
-      await place().start();
-      await until(() => answered.length > before + 500);
-      over = true;
-      await Promise.all(writers);
+      const answered = await writesThroughAKill(place(), (i) => redis.set(`${prefix}${i}`, i));
       expect(await redis.mGet(answered.map((i) => `${prefix}${i}`))).toEqual(answered.map(String));
     });
   });

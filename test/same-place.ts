@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, vi } from "vitest";
 import { RespClient } from "../src/cli/resp-client.js";
 import { ServerProcess } from "./crash/server-process.js";
+import { until } from "./server-setup.js";
 import { findProgram, freePort, listening, program } from "./servers.js";
 import type { TlsFiles } from "./tls-certificates.js";
 import { describeWith } from "./with-programs.js";
@@ -128,4 +129,26 @@ export function describeBoth(name: string, body: (place: () => Place, kind: Kind
     if (kind === "redis-server" && findProgram(kind) === null) describeWith([kind], `${name}, ${kind}`, group);
     else describe(`${name}, ${kind}`, group);
   }
+}
+
+/** Ten writers, while the server is killed and started again: the numbers of the writes that were answered. */
+export async function writesThroughAKill(place: Place, write: (i: number) => Promise<unknown>): Promise<number[]> {
+  const answered: number[] = [];
+  let [over, next] = [false, 0];
+  const writer = async (): Promise<void> => {
+    while (!over) {
+      const i = next++;
+      const reply = await write(i).catch(() => null);
+      if (reply === "OK") answered.push(i);
+    }
+  };
+  const writers = Array.from({ length: 10 }, () => writer());
+  await until(() => answered.length > 500);
+  await place.kill();
+  const before = answered.length;
+  await place.start();
+  await until(() => answered.length > before + 500);
+  over = true;
+  await Promise.all(writers);
+  return answered;
 }

@@ -1,7 +1,7 @@
 /** What SCAN and its relatives are given: a cursor, MATCH and COUNT, read as Redis 7 reads them. Pure. */
 import type { Bytes } from "../bytes.js";
 import { parseInteger } from "./integer.js";
-import { failure, notAnInteger, syntaxError, type ErrorReply } from "./reply.js";
+import { failure, notAnInteger, shown, syntaxError, type ErrorReply } from "./reply.js";
 
 /** What follows the cursor. */
 export interface ScanOptions {
@@ -15,13 +15,12 @@ const cursorMax = 2n ** 64n - 1n;
 
 /** A cursor: what C's strtoul makes of it, which takes nothing for 0, and a minus for the number from above. */
 export function parseCursor(text: Bytes): bigint | ErrorReply {
-  const zero = text.indexOf("\0");
-  const shown = zero < 0 ? text : text.slice(0, zero);
-  if (shown === "") return 0n;
-  if (!/^[+-]?[0-9]+$/.test(shown)) return invalidCursor;
-  const value = BigInt(shown.replace(/^[+-]/, ""));
+  const digits = shown(text, Infinity);
+  if (digits === "") return 0n;
+  if (!/^[+-]?[0-9]+$/.test(digits)) return invalidCursor;
+  const value = BigInt(digits.replace(/^[+-]/, ""));
   if (value > cursorMax) return invalidCursor;
-  return shown.startsWith("-") ? BigInt.asUintN(64, -value) : value;
+  return digits.startsWith("-") ? BigInt.asUintN(64, -value) : value;
 }
 
 const invalidCursor = failure("ERR invalid cursor");

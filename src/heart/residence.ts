@@ -45,9 +45,8 @@ export async function readAll(parts: ResidenceParts, signal?: AbortSignal): Prom
   }
   // What is pending or parked is known with its row only, and what was read may have come to be in doubt meanwhile.
   for (;;) {
-    const unknown = [...parked.records(), ...unknownIn(parts)].filter(
-      (record) => cache.peek(record, now()) === undefined,
-    );
+    const inMemory = [...cache.keys.walk()].map(({ record }) => record);
+    const unknown = [...parked.records(), ...inMemory].filter((record) => cache.peek(record, now()) === undefined);
     if (unknown.length === 0) break;
     if (!(await loadAll(parts, signal, unknown))) throw doNotFit(cache, cache.records);
   }
@@ -66,10 +65,6 @@ export function checkResidents(cache: Pick<MemoryCache, "bytes" | "bytesMax">, c
     `all records are kept in memory (resident), they take ${size(cache.bytes)}, and cacheBytes is ${size(cache.bytesMax)}: nothing was written`,
     { hint: "delete some, or start with more cacheBytes or without resident" },
   );
-}
-
-function* unknownIn({ cache: { keys } }: ResidenceParts): Iterable<Bytes> {
-  for (const { record } of keys.walk()) yield record;
 }
 
 /** Says whether they fit. */

@@ -1,6 +1,7 @@
 /** What a parked group comes to: its rows, and what may be said of them. Pure. */
 import type { Bytes } from "../bytes.js";
 import { compose, contentBytes, type Change, type RecordChange } from "../change.js";
+import { fieldBytes, recordBytes } from "../content-cost.js";
 import type { Letter, ParkedGroup } from "../store/store.js";
 
 /** One change for each record of a group: its letter, then what is behind. What a try writes. */
@@ -36,10 +37,6 @@ export function waitingBehind({ behind }: ParkedGroup): number {
   for (const each of behind.values()) frames += each.frames;
   return frames;
 }
-
-// As the cache counts them: objects around a record, and around a field.
-const recordBytes = 240;
-const fieldBytes = 72;
 
 /** What a parked change takes in memory, estimated: what the limit of what is parked counts (promise 8). */
 export function parkedBytes({ record, change }: RecordChange): number {
